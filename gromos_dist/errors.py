@@ -1,0 +1,86 @@
+"""The exceptions, and the one function that turns a status of the C core into one of them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from gromos_dist._core import ffi, lib
+
+
+class TrajectoryError(OSError):
+    """A trajectory file is damaged or is not what it says it is."""
+
+
+class TopologyError(OSError):
+    """A topology file is damaged or contradicts itself."""
+
+
+class SelectionError(ValueError):
+    """A selection cannot be read, or selects nothing."""
+
+
+def new_where() -> Any:
+    """Return a fresh ``struct gd_where`` for a call of the C core."""
+    where = ffi.new("struct gd_where *")
+    for member in ("frame", "atom", "line", "byte", "expected", "found"):
+        setattr(where, member, -1)
+    return where
+
+
+def check(status: int, where: Any = None, *, path: str | None = None, first_frame: int = 0) -> None:
+    """Raise the exception that a status of the C core stands for; nothing for ``GD_OK``.
+
+    Parameters
+    ----------
+    status : int
+        What the C function returned.
+    where : cffi struct gd_where, optional
+        What it met, and where.
+    path : str, optional
+        The file, when one was read: damage becomes a `TrajectoryError` that names it.
+    first_frame : int
+        Added to ``where.frame``, so that a message names the frame of the file, not of the block.
+
+    Raises
+    ------
+    ValueError
+        Bad arguments or bad numbers.
+    TrajectoryError
+        Bad numbers or damage in the file `path`.
+    OSError
+        The operating system's own refusal.
+    """
+    if status == lib.GD_OK:
+        return
+    if status == lib.GD_SYSTEM:
+        code = where.system_error
+        raise OSError(code, os.strerror(code), path)
+    message = _message(status, where, first_frame)
+    if path is not None:
+        raise TrajectoryError(f"{path}: {message}")
+    raise ValueError(message)
+
+
+def _message(status: int, where: Any, first_frame: int) -> str:
+    what = {
+        lib.GD_BAD_ARGUMENT: "sizes that make no sense",
+        lib.GD_NOT_FINITE: "a coordinate is NaN or infinite",
+        lib.GD_NO_WEIGHT: "weights must be finite, not negative, and sum to more than zero",
+        lib.GD_TRUNCATED: "the file ends in the middle of a frame",
+        lib.GD_CORRUPT: "the file contradicts itself",
+        lib.GD_UNSUPPORTED: "this kind of file is not supported",
+    }[status]
+    if where is None:
+        return what
+    places = []
+    if where.frame >= 0:
+        places.append(f"frame {first_frame + where.frame}")
+    for name in ("atom", "line", "byte"):
+        if getattr(where, name) >= 0:
+            places.append(f"{name} {getattr(where, name)}")
+    if places:
+        what += " at " + ", ".join(places)
+    if where.expected >= 0:
+        what += f": expected {where.expected}, found {where.found}"
+    return what

@@ -1,0 +1,1 @@
+"""Trajectory files: one module a format behind the Reader protocol."""

@@ -1,0 +1,107 @@
+"""What every format offers: the Reader protocol, and how a file's suffix finds its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A per-frame field and its shape within a frame; None stands for the number of atoms.
+FRAME_FIELDS: dict[str, tuple[int | None, ...]] = {
+    "positions": (None, 3),
+    "velocities": (None, 3),
+    "forces": (None, 3),
+    "box": (3, 3),
+    "time": (),
+    "step": (),
+}
+
+
+class Reader(Protocol):
+    """A trajectory file, opened only inside the calls that read it.
+
+    Implementations are frozen dataclasses: picklable, under 10 kB, without an open file and
+    without a current frame, so that any number of threads and processes can share one.
+    """
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    @property
+    def n_frames(self) -> int:
+        """How many whole frames the file has."""
+
+    @property
+    def n_atoms(self) -> int:
+        """How many atoms every frame has."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Which of `FRAME_FIELDS` the file has; ``time`` and ``step`` always."""
+
+    @property
+    def preferred_step(self) -> int:
+        """Chunks that begin at multiples of this many frames are read best (1: anywhere)."""
+
+    def read(self, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms = None) -> None:
+        """Read frames of the file into the caller's buffers, without the GIL.
+
+        Parameters
+        ----------
+        frames : range
+            Frames of the file, rising, all within ``range(n_frames)``.
+        out : mapping of str to array
+            For each field wanted a C-contiguous array of shape ``(len(frames), *shape of the
+            field)``: positions in float32 or float64 (nm), velocities (nm ps-1), forces
+            (kJ mol-1 nm-1), box (nm; rows are the box vectors, NaN where the file has none) in
+            float32 or float64, time (ps) in float64, step in int64. Only these are decoded.
+        atoms : (n,) int64 array, optional
+            Atoms wanted, from 0, in the order wanted; all when None.
+
+        Raises
+        ------
+        TrajectoryError
+            The file is damaged: file, frame, line or byte, what was expected, what came.
+        OSError
+            The operating system refused.
+        """
+
+
+Atoms = NDArray[np.int64] | None
+
+# Suffix -> "module:function"; the function takes a path and returns a Reader.
+OPENERS: dict[str, str] = {
+    ".dcd": "gromos_dist.io.dcd:open_dcd",
+    ".trc": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
+}
+
+
+def open_reader(path: str | Path) -> Reader:
+    """Open one trajectory file with the reader of its suffix (``.gz`` may follow it).
+
+    Reads the header and the frame index, no frames.
+
+    Raises
+    ------
+    ValueError
+        No reader is known for the suffix.
+    FileNotFoundError, IsADirectoryError
+        There is no such file.
+    TrajectoryError
+        The file is damaged or of another format.
+    """
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix not in OPENERS:
+        known = ", ".join(sorted(OPENERS))
+        raise ValueError(f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}")
+    module, function = OPENERS[suffix].split(":")
+    opener: Callable[[str], Reader] = getattr(import_module(module), function)
+    return opener(str(path))

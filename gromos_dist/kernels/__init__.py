@@ -1,0 +1,1 @@
+"""Kernels of the C core: NumPy in, NumPy out."""

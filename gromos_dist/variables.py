@@ -1,0 +1,80 @@
+"""The registry of variables: name, dims, dtype, unit and meaning, each in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the data model."""
+
+    name: str
+    dims: tuple[str, ...]
+    kind: str
+    """NumPy kind characters that are accepted: ``"f"`` any float, ``"i"``, ``"U"``."""
+    units: str
+    """pint-readable; empty for what has no unit."""
+    long_name: str
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """The attributes that a DataArray of this variable carries."""
+        units = {"units": self.units} if self.units else {}
+        return {**units, "long_name": self.long_name}
+
+
+_ALL = (
+    Variable("positions", ("frame", "atom", "xyz"), "f", "nm", "position"),
+    Variable("velocities", ("frame", "atom", "xyz"), "f", "nm ps-1", "velocity"),
+    Variable("forces", ("frame", "atom", "xyz"), "f", "kJ mol-1 nm-1", "force"),
+    Variable("box", ("frame", "box_vector", "xyz"), "f", "nm", "box vectors"),
+    Variable("time", ("frame",), "f", "ps", "time"),
+    Variable("step", ("frame",), "i", "", "step"),
+    Variable("atom_name", ("atom",), "U", "", "atom name"),
+    Variable("residue_name", ("atom",), "U", "", "residue name"),
+    Variable("residue", ("atom",), "i", "", "residue number"),
+    Variable("molecule", ("atom",), "i", "", "molecule number"),
+    Variable("element", ("atom",), "U", "", "chemical element"),
+    Variable("mass", ("atom",), "f", "u", "mass"),
+    Variable("charge", ("atom",), "f", "e", "charge"),
+    Variable("charge_group", ("atom",), "i", "", "charge group number"),
+    Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation"),
+    Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation"),
+    Variable("radius_of_gyration", ("frame",), "f", "nm", "radius of gyration"),
+    Variable("gyration_tensor", ("frame", "xyz", "xyz_2"), "f", "nm2", "gyration tensor"),
+    Variable("center_of_mass", ("frame", "xyz"), "f", "nm", "centre of mass"),
+    Variable("center_of_geometry", ("frame", "xyz"), "f", "nm", "centre of geometry"),
+)
+
+VARIABLES: Mapping[str, Variable] = {variable.name: variable for variable in _ALL}
+
+
+def validate(array: xr.DataArray, name: str) -> None:
+    """Check a DataArray against the registry's entry `name`.
+
+    Raises
+    ------
+    ValueError
+        Dims or dtype are not those of the variable; the message says which and what to do.
+    """
+    variable = VARIABLES[name]
+    if array.dims != variable.dims:
+        raise ValueError(
+            f"{name}: expected dims {variable.dims}, got {array.dims}; "
+            f"rename or transpose the array, for example with .transpose{variable.dims}"
+        )
+    if np.dtype(array.dtype).kind not in variable.kind:
+        raise ValueError(f"{name}: expected a dtype of kind {variable.kind!r}, got {array.dtype}")
+
+
+def label(array: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:
+    """Return `array` with the registry's name and attributes, and no others but `attrs`."""
+    labelled = array.rename(name)
+    labelled.attrs = {**VARIABLES[name].attrs, **attrs}
+    return labelled
