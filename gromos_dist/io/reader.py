@@ -101,7 +101,9 @@ def open_reader(path: str | Path) -> Reader:
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in OPENERS:
         known = ", ".join(sorted(OPENERS))
-        raise ValueError(f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}")
+        raise ValueError(
+            f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}"
+        )
     module, function = OPENERS[suffix].split(":")
     opener: Callable[[str], Reader] = getattr(import_module(module), function)
     return opener(str(path))
