@@ -19,14 +19,22 @@ fail() {
 # Prints "complete", or what is missing; fails when the interpreter is too old or does not run.
 probe() {
     "$1" - 2>/dev/null <<'PYTHON'
-import importlib.util
 import pathlib
 import sys
 import sysconfig
 
 if sys.version_info < (3, 11) or sys.implementation.name != "cpython":
     sys.exit(1)
-missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+missing = []
+try:
+    import venv
+except ImportError:
+    missing.append("venv")
+try:
+    import ensurepip
+    ensurepip.version()
+except (ImportError, AttributeError, RuntimeError, StopIteration):
+    missing.append("ensurepip")
 if not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists():
     missing.append("Python.h")
 print(" ".join(missing) or "complete")
