@@ -184,7 +184,7 @@ def array_hash(array: np.ndarray[Any, Any]) -> str:
     """
     if array.dtype.hasobject:
         raise TypeError(
-            "an array of Python objects cannot be hashed; make it one of numbers or strings with .astype"
+            "an array of Python objects cannot be hashed; convert it to numbers or strings first"
         )
     little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     total = hashlib.blake2b(digest_size=_DIGEST_BYTES)
