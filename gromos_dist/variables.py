@@ -99,6 +99,6 @@ def validate(array: xr.DataArray, name: str) -> None:
 
 def label(array: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:
     """Return `array` with the registry's name and attributes, and no others but `attrs`."""
-    labelled = array.rename(name)
+    labelled = array.copy(deep=False).rename(name)
     labelled.attrs = {**VARIABLES[name].attrs, **attrs}
     return labelled
