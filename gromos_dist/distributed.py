@@ -15,7 +15,7 @@ import dask.local
 import numpy as np
 import xarray as xr
 from dask.base import compute as compute_now
-from dask.base import get_scheduler
+from dask.base import get_scheduler, optimize
 from dask.callbacks import Callback
 from dask.delayed import Delayed, delayed
 from dask.system import CPU_COUNT
@@ -254,6 +254,15 @@ def _run_on_client(
             client.cancel(list(pending.values()))
 
 
+def to_blocks(arrays: Sequence[Any]) -> list[list[Delayed]]:
+    """Return the blocks of several Dask arrays, each array's in C order.
+
+    The arrays are optimized together, so that what they share is computed once.
+    """
+    optimized = optimize(*arrays)
+    return [array.to_delayed(optimize_graph=False).ravel().tolist() for array in optimized]
+
+
 def block_frames(
     dims: Sequence[Sequence[Hashable]], chunks: Sequence[Sequence[Sequence[int]]]
 ) -> list[list[float]]:
@@ -316,7 +325,7 @@ def compute(obj: XarrayObject, *, progress: bool | None = None) -> XarrayObject:
     lazy = {name: variable for name, variable in variables.items() if variable.chunks is not None}
     arrays = [variable.data for variable in lazy.values()]
     values = [np.empty(array.shape, array.dtype) for array in arrays]
-    blocks = [block for array in arrays for block in array.to_delayed().ravel()]
+    blocks = [block for of_array in to_blocks(arrays) for block in of_array]
     places = [
         (target, region)
         for target, array in zip(values, arrays, strict=True)

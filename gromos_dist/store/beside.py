@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import shutil
@@ -34,9 +33,7 @@ def _lock(folder: Path, target: Path) -> int:
     except BlockingIOError:
         os.close(descriptor)
         raise BlockingIOError(
-            errno.EAGAIN,
-            "another run is writing this; wait for it, stop it, or choose another path",
-            str(target),
+            f"another run is writing {target}; wait for it, stop it, or choose another path"
         ) from None
     except OSError:
         # Some network file systems have no locks: there the user sees to it.
@@ -91,13 +88,9 @@ def refuse_existing(target: Path, overwrite: bool) -> None:
         `target` is a folder, or it is a file and `overwrite` is False.
     """
     if target.is_dir():
-        raise FileExistsError(
-            errno.EEXIST, "is a folder and is not overwritten; choose another path", str(target)
-        )
+        raise FileExistsError(f"{target} is a folder and is not overwritten; choose another path")
     if target.exists() and not overwrite:
-        raise FileExistsError(
-            errno.EEXIST, "exists; pass overwrite=True or choose another path", str(target)
-        )
+        raise FileExistsError(f"{target} exists; pass overwrite=True or choose another path")
 
 
 @contextmanager
