@@ -8,7 +8,7 @@ import numpy as np
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
-from gromos_dist.topology.elements import elements_of_names, masses_of_elements
+from gromos_dist.topology.elements import elements_of_names, masses_of_names
 from gromos_dist.topology.files import TextColumns, integers, read_bytes
 from gromos_dist.topology.topology import Topology
 
@@ -71,7 +71,7 @@ def load_gro(path: str | Path) -> Topology:
             starts, residue, residue_name, np.zeros(n_atoms, dtype=bool), no_bonds
         ),
         element=element,
-        mass=masses_of_elements(element),
+        mass=masses_of_names(element, name, residue_name),
         charge=np.full(n_atoms, np.nan),
         bonds=no_bonds,
     )

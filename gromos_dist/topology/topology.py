@@ -103,7 +103,8 @@ class Topology:
     charge : array of float64
         Partial charges (e); NaN where unknown.
     bonds : array of int64, shape (bonds, 2)
-        Pairs of bonded atoms, from 0.
+        Pairs of bonded atoms, from 0, as the file lists them: PSF and GROMOS all, GRO none, PDB
+        those of CONECT records, which are seldom all.
     charge_group : array of int64, optional
         Charge group numbers, from 1; None when the file has none.
     solvent : Solvent, optional
