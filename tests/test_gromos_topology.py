@@ -38,6 +38,13 @@ def test_diglycine() -> None:
     assert topology.solvent.bonds.tolist() == [[0, 1], [0, 2]]
 
 
+def test_titles_may_hold_anything(tmp_path: Path) -> None:
+    path = tmp_path / "a.top"
+    path.write_text(DIGLYCINE.replace("in SPC", "# 1 in SPC\n\nEND to END\nTITLE"))
+    assert read_blocks(path)["TITLE"].lines[1:] == ((4, "END to END"), (5, "TITLE"))
+    assert load_topology(path) == load_topology(DATA / "diglycine.top")
+
+
 def test_exclusions_and_one_four_pairs_go_on_over_lines() -> None:
     blocks = read_blocks(DATA / "diglycine.top")
     solute = read_solute_atoms(blocks["SOLUTEATOM"], 2, 6)
@@ -181,6 +188,8 @@ def load_text(tmp_path: Path, text: str) -> Topology:
         ("1 1 N  2 14.0067", "1 1 N  2 -1.0", "line 24: expected a mass of at least 0"),
         ("1 1 N  2 14.0067", "1 1 N  2 heavy", "line 24: expected the mass .*'heavy'"),
         ("1 1 N  2 14.0067", "1 1 N  2 nan", "line 24: expected the mass .*finite.*'nan'"),
+        ("9 10 5\n", f"9 10 {10**20}\n", "line 60: expected the bond type of at most 19 digits"),
+        ("0  3 2 3 4", f"0  3 2 3 {10**20}", "line 24: expected one of the excluded atoms of at"),
         ("0  3 2 3 4", "0  3 2 3 11", "line 24: expected one of the excluded atoms .* found 11"),
         ("0  3 2 3 4", "0  3 2 3 1", "line 24: expected one of the excluded atoms .* found 1"),
         ("0  3 2 3 4", "0  999999999999 2", "line 26: .*excluded atoms from 2 to 10, found 1"),

@@ -14,6 +14,7 @@ from hypothesis import given
 
 from gromos_dist.errors import SelectionError
 from gromos_dist.topology import Topology, load_topology, resolve, select
+from gromos_dist.topology.residue_names import PROTEIN, WATER
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -110,6 +111,11 @@ def test_small_selections(expression: str, expected: list[int]) -> None:
         chosen = select(expression, atoms)
         assert chosen.dtype == np.int64
         assert chosen.tolist() == expected
+
+
+def test_residue_names_include_those_of_mdanalysis() -> None:
+    assert MDAnalysis.core.selection.ProteinSelection.prot_res <= PROTEIN
+    assert MDAnalysis.core.selection.WaterSelection.water_res <= WATER
 
 
 def with_names(names: list[str], residues: list[str]) -> xr.Dataset:

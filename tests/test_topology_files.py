@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -329,6 +328,14 @@ WATDYN = (DATA / "watdyn.psf").read_text()
         ("a.psf", WATDYN.replace("TIP3 OH2  OT ", "TIP3"), "line 9: expected an atom"),
         ("a.psf", WATDYN.replace("15 !NBOND", "16 !NBOND"), "16 pairs of atom numbers, found 15"),
         ("a.psf", WATDYN.replace("15 !NBOND", "99999999999 !NBOND"), "found 15"),
+        ("a.psf", "PSF\n" + "9" * 5000 + " !NATOM\n", "no section !NATOM"),
+        ("a.psf", WATDYN.replace(" WAT  5 ", f" WAT {10**20} "), "line 9: expected an atom"),
+        (
+            "a.psf",
+            WATDYN.replace("       1       2       1       3", f"{10**20} 2 1 3"),
+            "15 pairs",
+        ),
+        ("a.gro", "title\n" + "9" * 5000 + "\n", "line 2: expected the number of atoms"),
         ("a.gro", "title\n", "line 2: expected the number of atoms, found 'the end of"),
         ("a.gro", "title\nmany\n", "line 2: expected the number of atoms, found 'many'"),
         ("a.gro", "title\n2\n    1SOL     OW    1\n", "expected 2 atoms .* ends after 1"),
@@ -355,9 +362,8 @@ def test_random_damage_never_gives_another_exception(tmp_path: Path, name: str) 
     random = np.random.default_rng(1)
     content = np.frombuffer((DATA / name).read_bytes(), dtype=np.uint8)
     path = tmp_path / name
-    started = time.monotonic()
     damaged = 0
-    for _ in range(300):
+    for _ in range(200):
         broken = content.copy()
         places = random.integers(0, len(content), size=random.integers(1, 8))
         broken[places] = random.integers(0, 256, size=len(places))
@@ -366,6 +372,4 @@ def test_random_damage_never_gives_another_exception(tmp_path: Path, name: str) 
             load_topology(path)
         except TopologyError:
             damaged += 1
-        if time.monotonic() - started > 20:
-            break
     assert damaged > 0

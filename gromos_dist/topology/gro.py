@@ -14,6 +14,8 @@ from gromos_dist.topology.topology import Topology
 
 _SHORTEST_ATOM_LINE = 20  # residue number and name, atom name and number: %5d%-5s%5s%5d
 
+_MOST_DIGITS = 18  # of a number of atoms
+
 
 def load_gro(path: str | Path) -> Topology:
     """Read the atoms of the first frame of a `.gro` file.
@@ -37,7 +39,7 @@ def load_gro(path: str | Path) -> Topology:
     """
     columns = TextColumns(read_bytes(path))
     second = columns.line(1).split() if len(columns) > 1 else []
-    if not second or not second[0].isdecimal():
+    if not second or not second[0].isdecimal() or len(second[0]) > _MOST_DIGITS:
         found = columns.line(1)[:60] if len(columns) > 1 else "the end of the file"
         raise TopologyError(f"{path}, line 2: expected the number of atoms, found {found!r}")
     n_atoms = int(second[0])

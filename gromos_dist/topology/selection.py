@@ -99,6 +99,7 @@ def select(expression: str, atoms: Atoms) -> NDArray[np.int64]:
 
     Examples
     --------
+    >>> from gromos_dist.topology import load_topology
     >>> topology = load_topology("tests/data/spc.top").solvate(2)
     >>> select("water and not name HW*", topology)
     array([0, 3])
