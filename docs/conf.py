@@ -75,8 +75,8 @@ def _variables_table() -> str:
 _API = """\
 # API
 
-Everything public is a name of `gromos_dist`; by convention, `import gromos_dist as gd`. Functions take
-the data first and the rest by keyword, and never change what they are given.
+Everything public is a name of `gromos_dist`; by convention, `import gromos_dist as gd`. Functions
+take the data first and the rest by keyword, and never change what they are given.
 """
 
 
