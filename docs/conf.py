@@ -25,7 +25,8 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
 ]
-exclude_patterns = ["_build", "generated/*_included.md"]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates", "generated/*_included.md"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -38,6 +39,7 @@ nb_merge_streams = True
 
 autosummary_generate = True
 autodoc_typehints = "none"
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
