@@ -1,9 +1,9 @@
-"""Pictures of results, good enough for a talk: time series with their distribution, and matrices."""
+"""Pictures of results: time series with their distribution, and matrices."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-STYLE: Mapping[str, Any] = {
+STYLE: Any = {
     "figure.dpi": 110,
     "savefig.dpi": 300,
     "pdf.fonttype": 42,
@@ -137,7 +137,7 @@ def plot_time_series(
         )
     values = np.asarray(array.values, dtype=np.float64)
     axis = _frame_axis(array, str(array.dims[0]))
-    with mpl.rc_context(dict(STYLE)):
+    with mpl.rc_context(STYLE):
         distribution = None
         if ax is None:
             figure = _new_figure(path, (9.0, 4.5))
@@ -219,7 +219,7 @@ def plot_matrix(
         )
         bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)
         bar.set_label(_with_unit(_name(array), _unit(array)))
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         ax.set_xlabel(_with_unit(columns.label, columns.unit))
         ax.set_ylabel(_with_unit(rows.label, rows.unit))
         ax.set_title(fill(f"{_name(array)} of all pairs of frames" if title is None else title, 42))

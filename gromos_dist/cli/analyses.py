@@ -10,6 +10,7 @@ from gromos_dist.cli.run import Input, Job, run
 
 def rmsd(
     files: options.Files,
+    *,
     top: options.Topology = None,
     atoms: options.Atoms = None,
     fit: options.Fit = None,
@@ -26,7 +27,7 @@ def rmsd(
     plot: options.Plot = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    _debug: options.Debug = False,
 ) -> None:
     """Root-mean-square deviation of every frame from a reference, after best-fit superposition.
 
@@ -42,7 +43,7 @@ def rmsd(
 
         gromos-dist rmsd 'md_*.trc.gz' -t protein.top -a backbone -o rmsd.zarr
     """
-    import gromos_dist as gd  # noqa: PLC0415
+    import gromos_dist as gd
 
     source = Input(files, top, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
@@ -63,6 +64,7 @@ def rmsd(
 
 def rgyr(
     files: options.Files,
+    *,
     top: options.Topology = None,
     atoms: options.Atoms = None,
     mass_weighted: options.MassWeighted = True,
@@ -77,7 +79,7 @@ def rgyr(
     plot: options.Plot = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    _debug: options.Debug = False,
 ) -> None:
     """Radius of gyration of every frame, weighted with the masses.
 
@@ -89,7 +91,7 @@ def rgyr(
 
         gromos-dist rgyr md.dcd --no-mass-weighted
     """
-    import gromos_dist as gd  # noqa: PLC0415
+    import gromos_dist as gd
 
     source = Input(files, top, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
@@ -106,6 +108,7 @@ def rgyr(
 
 def rmsd_matrix(
     files: options.Files,
+    *,
     top: options.Topology = None,
     atoms: options.Atoms = None,
     mass_weighted: options.MassWeighted = False,
@@ -120,7 +123,7 @@ def rmsd_matrix(
     plot: options.Plot = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    _debug: options.Debug = False,
 ) -> None:
     """RMSD of all pairs of frames, each pair superposed; for clustering, drawn as a heat map.
 
@@ -128,7 +131,7 @@ def rmsd_matrix(
 
         gromos-dist rmsd-matrix md.dcd -t protein.psf -a backbone --stride 10 --plot matrix.png
     """
-    import gromos_dist as gd  # noqa: PLC0415
+    import gromos_dist as gd
 
     source = Input(files, top, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)

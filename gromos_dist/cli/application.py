@@ -26,8 +26,8 @@ application.command("rmsd-matrix")(analyses.rmsd_matrix)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from gromos_dist import instruction_set  # noqa: PLC0415
-        from gromos_dist._version import __version__  # noqa: PLC0415
+        from gromos_dist import instruction_set
+        from gromos_dist._version import __version__
 
         levels = ", ".join(instruction_set.available())
         typer.echo(f"gromos-dist {__version__}")
@@ -47,7 +47,7 @@ Version = Annotated[
 
 
 @application.callback()
-def _program(version: Version = False, debug: Debug = False) -> None:
+def _program(_version: Version = False, _debug: Debug = False) -> None:
     """Analyse molecular dynamics trajectories, on all cores of this machine or on a cluster.
 
     Look at a file, then compute:

@@ -62,7 +62,10 @@ class Commands(TyperGroup):
         except MemoryError as error:
             if ctx.meta.get(_DEBUG):
                 raise
-            message, code = f"not enough memory ({sentence(error)}); try fewer --workers", UNEXPECTED
+            message, code = (
+                f"not enough memory ({sentence(error)}); try fewer --workers",
+                UNEXPECTED,
+            )
         except Exception as error:
             if _is_typers_own(error) or ctx.meta.get(_DEBUG):
                 raise

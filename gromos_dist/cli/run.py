@@ -27,7 +27,7 @@ class Input:
 
     def open(self) -> xr.Dataset:
         """Return the trajectory, lazily."""
-        from gromos_dist import open_trajectory  # noqa: PLC0415
+        from gromos_dist import open_trajectory
 
         return open_trajectory(
             list(self.files),
@@ -80,7 +80,7 @@ class Job:
         _check_target("--output", self.output, RESULT_SUFFIXES)
         _check_target("--report", self.report, REPORT_SUFFIXES)
         if self.plot is not None:
-            from gromos_dist.plot import SUFFIXES  # noqa: PLC0415
+            from gromos_dist.plot import SUFFIXES
 
             _check_target("--plot", self.plot, SUFFIXES)
         # The store knows whether an existing .zarr is of this very run; what an earlier end of the
@@ -146,7 +146,7 @@ def run(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(job)) from None
     if not job.quiet:
-        from gromos_dist.cli.summary import show  # noqa: PLC0415
+        from gromos_dist.cli.summary import show
 
         written = [path for path in (job.output, plot, report) if path is not None]
         kept = [path for path in (job.plot, job.report) if path is not None and path not in written]
@@ -161,8 +161,8 @@ def run(
 
 
 def _compute(result: xr.DataArray, job: Job, report: Path | None) -> xr.DataArray:
-    from gromos_dist.distributed import compute, scheduler  # noqa: PLC0415
-    from gromos_dist.store import open_store, store  # noqa: PLC0415
+    from gromos_dist.distributed import compute, scheduler
+    from gromos_dist.store import open_store, store
 
     progress = False if job.quiet else job.progress
     with scheduler(job.scheduler, job.workers, report=report):
@@ -176,10 +176,11 @@ def _compute(result: xr.DataArray, job: Job, report: Path | None) -> xr.DataArra
 
 
 def _draw(result: xr.DataArray, path: Path, title: str) -> None:
-    from gromos_dist.plot import plot_matrix, plot_time_series  # noqa: PLC0415
+    from gromos_dist.plot import plot_matrix, plot_time_series
 
     draw: Any = plot_time_series if result.ndim == 1 else plot_matrix
-    draw(result, path, title=title)
+    # A dollar sign in the name of a file begins no formula.
+    draw(result, path, title=title.replace("$", r"\$"))
 
 
 def _count_atoms(trajectory: xr.Dataset, atoms: str | None) -> int:
