@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import dask
@@ -50,6 +51,13 @@ def refuse(*arguments: str | Path) -> str:
     assert len(lines) == 1, lines
     assert lines[0].startswith("Error: ")
     return lines[0]
+
+
+def run_program(
+    command: Sequence[str | Path], folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as a shell would."""
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def words(text: str) -> str:
@@ -127,7 +135,7 @@ class TestProgram:
             "heavy = {'dask', 'distributed', 'xarray', 'matplotlib', 'zarr'} & set(sys.modules)\n"
             "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
         )
-        finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        finished = run_program([sys.executable, "-c", script])
         assert finished.returncode == 0, finished.stderr
 
 
@@ -442,7 +450,7 @@ class TestProcess:
 
     def test_run(self, adk: AdK, tmp_path: Path) -> None:
         command = [PROGRAM, "rmsd", adk.dcd, "--top", adk.psf, "-a", "name CA", "-o", "rmsd.csv"]
-        finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        finished = run_program(command, tmp_path)
         assert finished.returncode == 0, finished.stderr
         assert finished.stderr == ""
         assert "frames 98" in words(finished.stdout)
@@ -450,7 +458,7 @@ class TestProcess:
 
     def test_refusal(self, tmp_path: Path) -> None:
         command = [PROGRAM, "rmsd", "absent.dcd"]
-        finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        finished = run_program(command, tmp_path)
         assert finished.returncode == 2
         assert finished.stdout == ""
         assert finished.stderr.startswith("Error: absent.dcd")
@@ -458,7 +466,7 @@ class TestProcess:
 
     def test_debug_prints_a_traceback(self, tmp_path: Path) -> None:
         command = [PROGRAM, "rmsd", "absent.dcd", "--debug"]
-        finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        finished = run_program(command, tmp_path)
         assert finished.returncode == 1
         assert "Traceback" in finished.stderr
 
