@@ -184,7 +184,11 @@ def _draw(result: xr.DataArray, path: Path, title: str) -> None:
 
 
 def _count_atoms(trajectory: xr.Dataset, atoms: str | None) -> int:
-    raise NotImplementedError
+    from gromos_dist.topology import resolve
+
+    if atoms is None:
+        return trajectory.sizes["atom"]
+    return len(resolve(atoms, trajectory["positions"].coords.to_dataset()))
 
 
 def _how_to_go_on(job: Job) -> str:
