@@ -37,7 +37,7 @@ def rmsd(
 
     Fit on the alpha carbons, measure the whole protein, compare with the crystal:
 
-        gromos-dist rmsd md.dcd -t protein.psf --fit 'name CA' -a protein -r crystal.pdb
+        gromos-dist rmsd md.dcd -t protein.psf --fit 'name CA' -a protein -r crystal.cnf
 
     All the files of a long run; if it is stopped, the same command goes on where it ended:
 

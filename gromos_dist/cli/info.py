@@ -28,7 +28,7 @@ def info(
     as_json: Json = False,
     _debug: options.Debug = False,
 ) -> None:
-    """What is in a trajectory: frames, times, atoms, box, and how it would be read.
+    """Tell what is in a trajectory: frames, times, atoms, box, and how it would be read.
 
     Only headers and indices are read, so it takes no longer for a large file:
 
