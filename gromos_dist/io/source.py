@@ -85,6 +85,10 @@ class Source:
         """Return the dtype in which a field is read."""
         return _DTYPES.get(name, self.dtype)
 
+    def frame_bytes(self, name: str) -> int:
+        """Return the size of a field of one frame in memory."""
+        return int(np.prod(self.shape(name)[1:], dtype=np.int64)) * self.field_dtype(name).itemsize
+
     def select_frames(self, frames: range) -> Source:
         """Return the Source of some of the frames (a rising range)."""
         frames = frames or range(0)
