@@ -242,10 +242,10 @@ class TestResults:
     def test_reference_from_a_file(
         self, adk: AdK, mdanalysis_data: Path, trajectory: xr.Dataset, tmp_path: Path
     ) -> None:
-        crystal, output = mdanalysis_data / "adk_open.pdb", tmp_path / "rmsd.nc"
-        options = ("--atoms", "name CA", "--reference", crystal, "-o", output)
+        other, output = mdanalysis_data / "adk_dims2.dcd", tmp_path / "rmsd.nc"
+        options = ("--atoms", "name CA", "--reference", other, "-o", output)
         succeed("rmsd", adk.dcd, "--top", adk.psf, *options)
-        expected = gd.rmsd(trajectory, atoms="name CA", reference=crystal)
+        expected = gd.rmsd(trajectory, atoms="name CA", reference=other)
         with xr.open_dataset(output) as file:
             np.testing.assert_array_equal(file["rmsd"], expected)
 
@@ -417,7 +417,7 @@ class TestRefusals:
 
     def test_reference_that_is_not_there(self, adk: AdK) -> None:
         assert "98" in refuse("rmsd", adk.dcd, "--reference", "98")
-        assert "absent.pdb" in refuse("rmsd", adk.dcd, "--reference", "absent.pdb")
+        assert "absent.dcd" in refuse("rmsd", adk.dcd, "--reference", "absent.dcd")
 
     def test_outputs(self, adk: AdK, tmp_path: Path) -> None:
         said = refuse("rmsd", adk.dcd, "-o", tmp_path / "rmsd.xlsx")

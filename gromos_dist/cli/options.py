@@ -68,7 +68,8 @@ Reference = Annotated[
         "-r",
         metavar="FRAME|FILE",
         help="What to compare with: a frame number (0 is the first of the frames that --start, "
-        "--stop and --stride leave, -1 the last of them), or a trajectory file or .cnf, of which the first frame is taken.",
+        "--stop and --stride leave, -1 the last of them), or a file of the same atoms, of which the "
+        "first frame is taken.",
         rich_help_panel=_FRAMES,
     ),
 ]
