@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from gromos_dist.cli.errors import remember_debug
-
-# Typer reads these annotations at run time.
 
 _FRAMES, _ATOMS, _WHERE, _RESULTS = "Frames", "Atoms", "Where it runs", "Results"
 
@@ -23,7 +21,7 @@ Files = Annotated[
     ),
 ]
 Topology = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         "--top",
         "-t",
@@ -33,7 +31,7 @@ Topology = Annotated[
     ),
 ]
 Atoms = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--atoms",
         "-a",
@@ -44,7 +42,7 @@ Atoms = Annotated[
     ),
 ]
 Fit = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         "--fit",
         metavar="SELECTION|none",
@@ -68,13 +66,13 @@ Reference = Annotated[
         "-r",
         metavar="FRAME|FILE",
         help="What to compare with: a frame number (0 is the first of the frames that --start, "
-        "--stop and --stride leave, -1 the last of them), or a file of the same atoms, of which the "
+        "--stop and --stride leave, -1 the last of them), or a file of the same atoms, whose "
         "first frame is taken.",
         rich_help_panel=_FRAMES,
     ),
 ]
 Start = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(
         "--start",
         metavar="FRAME",
@@ -84,7 +82,7 @@ Start = Annotated[
     ),
 ]
 Stop = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(
         "--stop",
         metavar="FRAME",
@@ -114,7 +112,7 @@ Scheduler = Annotated[
     ),
 ]
 Workers = Annotated[
-    Optional[int],  # noqa: UP045
+    int | None,
     typer.Option(
         "--workers",
         "-w",
@@ -125,7 +123,7 @@ Workers = Annotated[
     ),
 ]
 Progress = Annotated[
-    Optional[bool],  # noqa: UP045
+    bool | None,
     typer.Option(
         "--progress/--no-progress",
         help="Show a progress bar over frames, on standard error; by default in a terminal only.",
@@ -134,7 +132,7 @@ Progress = Annotated[
     ),
 ]
 Report = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         "--report",
         metavar="FILE.html",
@@ -143,7 +141,7 @@ Report = Annotated[
     ),
 ]
 Output = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         "--output",
         "-o",
@@ -154,7 +152,7 @@ Output = Annotated[
     ),
 ]
 Plot = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option(
         "--plot",
         "-p",
