@@ -26,16 +26,28 @@ class Input:
     stride: int
 
     def open(self) -> xr.Dataset:
-        """Return the trajectory, lazily."""
+        """Return the trajectory, lazily.
+
+        Raises
+        ------
+        ValueError
+            There are no frames.
+        """
         from gromos_dist import open_trajectory
 
-        return open_trajectory(
+        trajectory = open_trajectory(
             list(self.files),
             self.topology,
             start=self.start,
             stop=self.stop,
             stride=self.stride,
         )
+        if not trajectory.sizes["frame"]:
+            raise ValueError(
+                f"{self.names}: no frames are left by --start and --stop; "
+                "'gromos-dist info' tells how many there are"
+            )
+        return trajectory
 
     @property
     def names(self) -> str:
@@ -137,9 +149,7 @@ def run(
         result = measure(trajectory)
         resumed = job.resumes
         report = job.missing(job.report)
-        began = time.perf_counter()
-        loaded = _compute(result, job, report)
-        seconds = time.perf_counter() - began
+        loaded, seconds = _compute(result, job, report)
         plot = job.missing(job.plot)
         if plot is not None:
             _draw(loaded, plot, title)
@@ -160,19 +170,24 @@ def run(
         )
 
 
-def _compute(result: xr.DataArray, job: Job, report: Path | None) -> xr.DataArray:
+def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.DataArray, float]:
+    """Return the result, written where asked, and the seconds that computing it took."""
     from gromos_dist.distributed import compute, scheduler
     from gromos_dist.store import open_store, store
 
     progress = False if job.quiet else job.progress
     with scheduler(job.scheduler, job.workers, report=report):
+        # The time that a cluster needs to start is not the analysis'.
+        began = time.perf_counter()
         if job.output is not None and job.resumable:
             store(result, job.output, overwrite=job.overwrite, progress=progress)
-            return open_store(job.output)[result.name].load()
-        loaded: xr.DataArray = compute(result, progress=progress)
-    if job.output is not None:
+            loaded = open_store(job.output)[result.name].load()
+        else:
+            loaded = compute(result, progress=progress)
+        seconds = time.perf_counter() - began
+    if job.output is not None and not job.resumable:
         store(loaded, job.output, overwrite=job.overwrite, progress=False)
-    return loaded
+    return loaded, seconds
 
 
 def _draw(result: xr.DataArray, path: Path, title: str) -> None:
