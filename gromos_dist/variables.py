@@ -44,6 +44,7 @@ _ALL = (
     Variable("mass", ("atom",), "f", "u", "mass"),
     Variable("charge", ("atom",), "f", "e", "charge"),
     Variable("charge_group", ("atom",), "i", "", "charge group number"),
+    Variable("mean_positions", ("atom", "xyz"), "f", "nm", "mean position"),
     Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation"),
     Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation"),
     Variable("radius_of_gyration", ("frame",), "f", "nm", "radius of gyration"),

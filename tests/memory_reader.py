@@ -46,4 +46,5 @@ class MemoryReader:
 
 def memory_source(*n_frames: int, n_atoms: int = 5) -> Source:
     readers = tuple(MemoryReader(f"file {i}", i, n, n_atoms) for i, n in enumerate(n_frames))
-    return Source(readers, tuple(range(n) for n in n_frames), token=f"{n_frames} {n_atoms}")
+    tokens = tuple(reader.path for reader in readers)
+    return Source(readers, tuple(range(n) for n in n_frames), tokens)

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from gromos_dist.io.reader import FRAME_FIELDS, Reader
 
@@ -30,8 +30,8 @@ class Source:
         The files, in the order of their frames.
     frames : tuple of range
         For each file its frames that are part of the axis.
-    token : str
-        Identifies the files' contents (not their paths).
+    tokens : tuple of str
+        For each file what identifies its content (not its path).
     atoms : (n,) int64 array, optional
         Atoms, in the order wanted; all when None.
     dtype : dtype
@@ -40,7 +40,7 @@ class Source:
 
     readers: tuple[Reader, ...]
     frames: tuple[range, ...]
-    token: str
+    tokens: tuple[str, ...]
     atoms: NDArray[np.int64] | None = None
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
 
@@ -67,8 +67,7 @@ class Source:
     @property
     def identity(self) -> str:
         """A hash of everything that decides what `read` gives."""
-        content = hashlib.sha256(self.token.encode())
-        content.update(repr((self.frames, self.dtype.str)).encode())
+        content = hashlib.sha256(repr((self.tokens, self.frames, self.dtype.str)).encode())
         if self.atoms is not None:
             content.update(self.atoms.tobytes())
         return content.hexdigest()
@@ -99,11 +98,14 @@ class Source:
             past = _first_at_least(frames, end)
             chosen.append(own[first - start : past - start : frames.step])
             start = end
-        kept = [(reader, own) for reader, own in zip(self.readers, chosen, strict=True) if own]
         # An empty axis keeps one file: it still has to tell atoms and fields.
-        kept = kept or [(self.readers[0], range(0))]
-        readers, ranges = zip(*kept, strict=True)
-        return replace(self, readers=readers, frames=ranges)
+        kept = [i for i, own in enumerate(chosen) if own] or [0]
+        return replace(
+            self,
+            readers=tuple(self.readers[i] for i in kept),
+            frames=tuple(chosen[i] for i in kept),
+            tokens=tuple(self.tokens[i] for i in kept),
+        )
 
     def select_atoms(self, atoms: NDArray[np.int64]) -> Source:
         """Return the Source of some of the atoms, given as indices into the present ones."""
@@ -111,10 +113,6 @@ class Source:
         chosen = np.ascontiguousarray(chosen, dtype=np.int64)
         chosen.flags.writeable = False
         return replace(self, atoms=chosen)
-
-    def with_dtype(self, dtype: DTypeLike) -> Source:
-        """Return the Source that reads in another precision."""
-        return replace(self, dtype=np.dtype(dtype))
 
     def read(
         self,
