@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from gromos_dist.cli import options
 from gromos_dist.cli.run import Input, Job, run
@@ -43,14 +44,14 @@ def rmsd(
 
         gromos-dist rmsd 'md_*.trc.gz' -t protein.top -a backbone -o rmsd.zarr
     """
-    import gromos_dist as gd
+    from gromos_dist import analysis
 
     source = Input(files, top, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,
         job,
-        lambda trajectory: gd.rmsd(
+        lambda trajectory: analysis.rmsd(
             trajectory,
             reference=_frame_or_file(reference),
             atoms=atoms,
@@ -91,14 +92,14 @@ def rgyr(
 
         gromos-dist rgyr md.dcd --no-mass-weighted
     """
-    import gromos_dist as gd
+    from gromos_dist import analysis
 
     source = Input(files, top, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,
         job,
-        lambda trajectory: gd.radius_of_gyration(
+        lambda trajectory: analysis.radius_of_gyration(
             trajectory, atoms=atoms, mass_weighted=mass_weighted
         ),
         atoms=atoms,
@@ -131,14 +132,16 @@ def rmsd_matrix(
 
         gromos-dist rmsd-matrix md.dcd -t protein.psf -a backbone --stride 10 --plot matrix.png
     """
-    import gromos_dist as gd
+    from gromos_dist import analysis
 
     source = Input(files, top, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,
         job,
-        lambda trajectory: gd.rmsd_matrix(trajectory, atoms=atoms, mass_weighted=mass_weighted),
+        lambda trajectory: analysis.rmsd_matrix(
+            trajectory, atoms=atoms, mass_weighted=mass_weighted
+        ),
         atoms=atoms,
         title=f"RMSD of all pairs of frames, {atoms or 'all atoms'}, {source.names}",
     )
@@ -148,6 +151,6 @@ def _frame_or_file(reference: str) -> int | str:
     return int(reference) if re.fullmatch(r"[+-]?\d+", reference) else reference
 
 
-def _fit(selection: str | None) -> str | bool | None:
-    """Return what `gd.rmsd` takes: False is no superposition, None the atoms measured."""
+def _fit(selection: str | None) -> str | Literal[False] | None:
+    """Return what `rmsd` takes: False is no superposition, None the atoms measured."""
     return False if selection is not None and selection.lower() == "none" else selection

@@ -60,7 +60,7 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
     dict
         Lengths in nm, times in ps, masses in u, sizes in bytes; None for what is not known.
     """
-    from gromos_dist import open_trajectory
+    from gromos_dist.io.trajectory import open_trajectory
     from gromos_dist.topology import load_topology
 
     trajectory = open_trajectory(files, topology)

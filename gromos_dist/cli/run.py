@@ -33,7 +33,7 @@ class Input:
         ValueError
             There are no frames.
         """
-        from gromos_dist import open_trajectory
+        from gromos_dist.io.trajectory import open_trajectory
 
         trajectory = open_trajectory(
             list(self.files),

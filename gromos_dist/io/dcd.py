@@ -51,9 +51,7 @@ class DCDLayout(NamedTuple):
     has_fourth_dimension: int
 
 
-def open_dcd(
-    path: str | Path, *, on_truncated: Literal["raise", "drop"] = "raise"
-) -> DCDReader:
+def open_dcd(path: str | Path, *, on_truncated: Literal["raise", "drop"] = "raise") -> DCDReader:
     """Read the header of a DCD file.
 
     Parameters
