@@ -122,5 +122,93 @@ int gd_dcd_decode(const unsigned char *data, int64_t size, const struct gd_dcd *
  * GD_CORRUPT: none of these is a cell with a volume; where.frame. */
 int gd_dcd_boxes(const double *cells, int64_t n_frames, int32_t version, double *boxes,
                  struct gd_where *where);
+/* ---- Kernels over blocks of frames -------------------------------------------------------
+ *
+ * positions: n_frames x n_atoms x 3 numbers of `type`, one after the other, aligned to the size of
+ * one number. Sums, products and eigenvalues are double, in an order that depends neither on the
+ * instruction set nor on how many frames a call is given: same input, same bits.
+ *
+ * Every function that reads positions can return GD_NOT_FINITE (where.frame and where.atom, counted
+ * from 0 within the block; atom is -1 when the numbers are finite but so large that their squares
+ * overflow) and GD_BAD_ARGUMENT (a negative size, or an atom set that is empty). After an error the
+ * outputs hold nothing of use. */
+enum gd_type { GD_FLOAT32 = 0, GD_FLOAT64 = 1 };
+
+/* The atoms that take part, in order: those of `index`, or, when it is NULL, the ones from `first`
+ * on. Indices are trusted: the caller has checked that each is in 0 .. n_atoms - 1. `data` is what
+ * gd_set_prepare filled; how many atoms there are stands in it. */
+struct gd_atom_set {
+    const int64_t *index;
+    int64_t first;
+    const double *data;
+};
+
+/* How many doubles gd_set_prepare writes for n atoms. */
+int64_t gd_set_size(int64_t n, int weighted, int with_reference);
+
+/* Lay out weights and reference coordinates of an atom set as the kernels want them.
+ *
+ * reference: n x 3, or NULL where the set is only for centres, gyration or pairs.
+ * weights: n, or NULL for equal ones.
+ * center: the point (3) that the reference is laid out around; NULL: its own (weighted) centre.
+ *   A set that is measured after a fit on another set takes the centre of that one.
+ * data: gd_set_size doubles, best aligned to 64 bytes.
+ * Returns GD_OK, GD_BAD_ARGUMENT (n < 1), GD_NO_WEIGHT, or GD_NOT_FINITE (where.atom, an index into
+ * the reference as given here; where.frame stays -1). */
+int gd_set_prepare(const double *reference, int64_t n, const double *weights, const double *center,
+                   double *data, struct gd_where *where);
+
+/* The centre around which a set's reference was laid out. */
+void gd_set_center(const double *data, double *center);
+
+/* Root-mean-square deviation of every frame from the reference, best fit or as it stands.
+ *
+ * fit: superpose on these atoms first; NULL: no superposition.
+ * measure: the atoms of the deviation; NULL: those of fit, with its weights. With fit, its
+ *   reference was laid out around fit's centre.
+ * rmsd: n_frames, or NULL if not wanted.
+ * rotations, translations: n_frames x 3 x 3 and n_frames x 3, or NULL if not wanted; need fit.
+ *   x' = R x + t puts a frame onto the reference; R is proper (determinant +1).
+ * A frame whose atoms equal the reference's gives exactly 0 (and R = 1, t = 0).
+ *
+ * The largest eigenvalue of the quaternion matrix is found by Newton's method on its characteristic
+ * polynomial (Theobald, Acta Cryst. A61 (2005) 478; Liu, Agrafiotis and Theobald, J. Comput. Chem.
+ * 31 (2010) 1561) where that is well conditioned, by Jacobi rotations otherwise. A deviation small
+ * against the size of the structure is summed over the superposed atoms, so that nothing cancels.
+ */
+int gd_rmsd(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+            const struct gd_atom_set *fit, const struct gd_atom_set *measure, double *rmsd,
+            double *rotations, double *translations, struct gd_where *where);
+
+/* out = R x + t for every atom, computed in double; out has the type and shape of positions and
+ * does not overlap them. Numbers that are not finite are passed on. */
+int gd_transform(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                 const double *rotations, const double *translations, void *out);
+
+/* Weighted centre (n_frames x 3), radius of gyration (n_frames) and gyration tensor
+ * (n_frames x 3 x 3, sum of w (x - c)(x - c)^T over the sum of weights); each NULL if not wanted.
+ */
+int gd_gyration(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                const struct gd_atom_set *set, double *centers, double *radii, double *tensors,
+                struct gd_where *where);
+
+/* How many doubles gd_center_frames writes for one frame of n atoms. */
+int64_t gd_centered_size(int64_t n);
+
+/* Move every frame's (weighted) centre to the origin and lay it out for gd_rmsd_pairs.
+ * centered: n_frames x gd_centered_size, best aligned to 64 bytes; spreads: n_frames. */
+int gd_center_frames(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                     const struct gd_atom_set *set, double *centered, double *spreads,
+                     struct gd_where *where);
+
+/* How many doubles of working space gd_rmsd_pairs needs. */
+int64_t gd_rmsd_pairs_size(void);
+
+/* Best-fit deviation of every frame of a from every frame of b: rmsd is n_a x n_b. Both were
+ * centred with the same atom set. Pass b = a (same pointer, n_b = n_a) for one trajectory with
+ * itself: half the work, same bits. The value of a pair has the same bits either way round. */
+int gd_rmsd_pairs(const double *a, const double *spreads_a, int64_t n_a, const double *b,
+                  const double *spreads_b, int64_t n_b, const struct gd_atom_set *set, double *work,
+                  double *rmsd);
 
 #endif
