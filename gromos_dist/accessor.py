@@ -11,7 +11,7 @@ import xarray as xr
 from gromos_dist import analysis
 
 
-@xr.register_dataset_accessor("gromos")
+@xr.register_dataset_accessor("gromos")  # type: ignore[no-untyped-call]
 class GromosAccessor:
     """The analyses of gromos_dist with this Dataset as their first argument."""
 

@@ -84,6 +84,9 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
     if status == lib.GD_SYSTEM:
         code = where.system_error
         raise OSError(code, os.strerror(code), path)
+    if status == lib.GD_NOT_FINITE and path is None and where is not None:
+        atom = f" (atom {where.atom})" if where.atom >= 0 else ""
+        raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
     message = _message(status, where, first_frame)
     if path is not None:
         raise TrajectoryError(f"{path}: {message}")

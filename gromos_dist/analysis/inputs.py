@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gromos_dist import provenance
 from gromos_dist.io.lazy import TrajectoryArray
 from gromos_dist.io.trajectory import open_trajectory
-from gromos_dist.topology import resolve
+from gromos_dist.topology import Selection, resolve
 from gromos_dist.variables import validate
 
-Selection = str | ArrayLike | None
 Indices = NDArray[np.int64] | None
 Reference = int | str | os.PathLike[str] | xr.Dataset | xr.DataArray | NDArray[Any]
 
@@ -32,7 +31,7 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     """
     if isinstance(data, xr.Dataset):
         if "positions" not in data:
-            raise ValueError(f"the Dataset has no positions, only {', '.join(data) or 'nothing'}")
+            raise ValueError(f"the Dataset has no positions, only {list(data)}")
         attrs = data.attrs
         data = data["positions"]
         data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
@@ -73,12 +72,12 @@ def narrow(
 
 
 def masses_of(positions: xr.DataArray, indices: Indices) -> NDArray[np.float64]:
-    """Return the masses (u) of some atoms.
+    """Return the masses (u) of all atoms, once those of the chosen ones are known.
 
     Raises
     ------
     ValueError
-        There are none, or some are not known.
+        There are none, or some of the chosen ones are not known.
     """
     if "mass" not in positions.coords:
         raise ValueError(
@@ -86,14 +85,14 @@ def masses_of(positions: xr.DataArray, indices: Indices) -> NDArray[np.float64]:
             "or assign the coordinate 'mass' (atom,) in u"
         )
     masses = np.asarray(positions["mass"].data, np.float64)
-    masses = masses if indices is None else masses[indices]
-    unknown = np.flatnonzero(~np.isfinite(masses))
+    chosen = np.arange(len(masses)) if indices is None else indices
+    unknown = chosen[~np.isfinite(masses[chosen])]
     if unknown.size:
-        atom = int(unknown[0] if indices is None else indices[unknown[0]])
-        name = str(positions["atom_name"].data[atom]) if "atom_name" in positions.coords else ""
+        first = int(unknown[0])
+        name = f" ({positions['atom_name'].data[first]})" if "atom_name" in positions.coords else ""
         raise ValueError(
-            f"the mass of {unknown.size} of {masses.size} atoms is not known, the first is atom "
-            f"{atom} {name}: give a topology that has masses, or assign the coordinate 'mass'"
+            f"the mass of {unknown.size} of {chosen.size} atoms is not known, the first is atom "
+            f"{first}{name}: give a topology that has masses, or assign the coordinate 'mass'"
         )
     return masses
 

@@ -12,7 +12,6 @@ from gromos_dist import kernels
 from gromos_dist.analysis.inputs import (
     Indices,
     Reference,
-    Selection,
     derived_history,
     masses_of,
     narrow,
@@ -21,6 +20,7 @@ from gromos_dist.analysis.inputs import (
     selected,
 )
 from gromos_dist.mapping import FrameMap, map_frames, map_pairs
+from gromos_dist.topology import Selection
 
 _RMSD = FrameMap(kernels.rmsd, "rmsd")
 _MATRIX = FrameMap(kernels.rmsd_matrix, "rmsd_matrix")
@@ -89,20 +89,20 @@ def rmsd(
         "mass_weighted": mass_weighted,
     }
     history = derived_history(positions, "rmsd", parameters)
+    weights = None
     sets = [measured] if fit is False else [measured, fitted]
-    weights = [masses_of(positions, s) if mass_weighted else None for s in sets]
+    if mass_weighted:
+        for indices in sets:
+            weights = masses_of(positions, indices)
     positions, kept, sets = narrow(positions, *sets)
-    return map_frames(
-        _RMSD,
-        positions,
-        history=history,
-        reference=target[kept],
+    prepared = kernels.prepare_reference(
+        target[kept],
         atoms=sets[0],
-        weights=weights[0],
-        fit_atoms=sets[-1],
-        fit_weights=weights[-1],
+        weights=None if weights is None else weights[kept],
+        fit_atoms=None if fit is False or fit is None else sets[1],
         fit=fit is not False,
     )
+    return map_frames(_RMSD, positions, history=history, reference=prepared)
 
 
 def superpose(

@@ -6,7 +6,6 @@ import xarray as xr
 
 from gromos_dist import kernels
 from gromos_dist.analysis.inputs import (
-    Selection,
     derived_history,
     masses_of,
     narrow,
@@ -14,6 +13,7 @@ from gromos_dist.analysis.inputs import (
     selected,
 )
 from gromos_dist.mapping import FrameMap, map_frames
+from gromos_dist.topology import Selection
 
 _RADIUS = FrameMap(kernels.radius_of_gyration, "radius_of_gyration")
 _TENSOR = FrameMap(kernels.gyration_tensor, "gyration_tensor")
@@ -126,5 +126,6 @@ def _of_atoms(
     weights = masses_of(positions, indices) if mass_weighted else None
     parameters = {"atoms": atoms, "mass_weighted": mass_weighted, "variable": record.variable}
     history = derived_history(positions, call, parameters)
-    positions, _, (within,) = narrow(positions, indices)
+    positions, kept, (within,) = narrow(positions, indices)
+    weights = None if weights is None else weights[kept]
     return map_frames(record, positions, history=history, atoms=within, weights=weights)

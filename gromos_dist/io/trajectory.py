@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
@@ -19,19 +19,18 @@ from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
 from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, open_reader
 from gromos_dist.io.source import Source
 from gromos_dist.provenance import describe_file, history
-from gromos_dist.topology import Topology, load_topology, resolve
+from gromos_dist.topology import Selection, Topology, load_topology, resolve
 from gromos_dist.variables import VARIABLES
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 TopologyLike = Topology | str | os.PathLike[str] | None
-Atoms = str | ArrayLike | None
 
 
 def open_trajectory(
     paths: Paths,
     topology: TopologyLike = None,
     *,
-    atoms: Atoms = None,
+    atoms: Selection = None,
     start: int | None = None,
     stop: int | None = None,
     stride: int = 1,
@@ -115,7 +114,7 @@ class GromosBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         topology: TopologyLike = None,
-        atoms: Atoms = None,
+        atoms: Selection = None,
         start: int | None = None,
         stop: int | None = None,
         stride: int = 1,
@@ -189,7 +188,7 @@ def attributes(name: str) -> dict[str, str]:
 def _open(
     paths: Paths,
     topology: TopologyLike,
-    atoms: Atoms,
+    atoms: Selection,
     start: int | None,
     stop: int | None,
     stride: int,
@@ -218,7 +217,7 @@ def _open(
     if topology is not None:
         if not isinstance(topology, Topology):
             inputs.append(describe_file(topology))
-            topology = load_topology(topology)
+            topology = load_topology(Path(topology))
         try:
             topology = topology.with_n_atoms(source.n_atoms)
         except TopologyError as error:
@@ -229,7 +228,7 @@ def _open(
         indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
         source = source.select_atoms(indices)
         chosen = described.isel(atom=indices) if "atom" in described.dims else described
-        coords = {name: chosen.variables[name] for name in chosen.coords}
+        coords = {str(name): chosen.variables[name] for name in chosen.coords}
     for name, values in source.read(["time", "step"]).items():
         coords[name] = ("frame", values, attributes(name))
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
