@@ -130,7 +130,7 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
             if values.shape[-2] == whole != n_atoms:
                 values = values[:, data.source.atoms]
     else:
-        array = positions_of(reference) if isinstance(reference, xr.Dataset) else reference
+        array = reference["positions"] if isinstance(reference, xr.Dataset) else reference
         values = array.data if isinstance(array, xr.DataArray) else np.asarray(array)
         what = "the reference"
     if values.ndim == 3 and values.shape[0] >= 1:
