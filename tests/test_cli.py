@@ -47,10 +47,12 @@ def refuse(*arguments: str | Path) -> str:
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("Error: ")
-    return lines[0]
+    said, *picture = result.stderr.rstrip().splitlines()
+    assert said.startswith("Error: ")
+    # Below a selection's error stand its text and a caret.
+    assert len(picture) in (0, 2), picture
+    assert all(line.startswith("  ") for line in picture)
+    return said
 
 
 def run_program(
@@ -312,7 +314,7 @@ class TestSummary:
         text = words(succeed("rmsd", adk.dcd, "--top", adk.psf, "--atoms", "backbone").stdout)
         expected = gd.rmsd(trajectory, atoms="backbone").compute()
         n_backbone = gd.open_trajectory(adk.dcd, adk.psf, atoms="backbone").sizes["atom"]
-        highest = int(expected.argmax())
+        highest = int(expected.argmax("frame"))
         time = float(expected["time"][highest])
         for part in (
             "frames 98",

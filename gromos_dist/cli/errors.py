@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
@@ -21,7 +22,7 @@ def remember_debug(context: typer.Context, wanted: bool) -> bool:
 
 
 def sentence(error: BaseException) -> str:
-    """Return what went wrong on one line, without error numbers and Python's quoting.
+    """Return what went wrong in one line, without error numbers and Python's quoting.
 
     Examples
     --------
@@ -38,7 +39,9 @@ def sentence(error: BaseException) -> str:
         text = str(error.args[0])
     else:
         text = str(error)
-    return " ".join(text.split()) or type(error).__name__
+    # A selection comes with its text and a caret below, on indented lines: they stay as they are.
+    said, *picture = re.split(r"\n(?=  )", text)
+    return "\n".join([" ".join(said.split()) or type(error).__name__, *picture])
 
 
 class Commands(TyperGroup):

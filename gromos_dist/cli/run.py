@@ -203,7 +203,7 @@ def _count_atoms(trajectory: xr.Dataset, atoms: str | None) -> int:
 
     if atoms is None:
         return trajectory.sizes["atom"]
-    return len(resolve(atoms, trajectory["positions"].coords.to_dataset()))
+    return len(resolve(atoms, trajectory["positions"]))
 
 
 def _how_to_go_on(job: Job) -> str:
