@@ -111,13 +111,15 @@ def _check_arguments(name: str, workers: int | None, report: str | Path | None) 
 def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes: bool) -> None:
     from distributed import Client, LocalCluster  # noqa: PLC0415
 
-    # Loopback only, and no dashboard: nothing of the run is offered to other machines.
+    # Loopback only, and no dashboard: nothing of the run is offered to other machines. The server
+    # for it is started all the same, and would complain where its usual port is taken.
     cluster = LocalCluster(
         n_workers=n_workers,
         threads_per_worker=threads,
         processes=processes,
         host="127.0.0.1" if processes else None,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
     )
     stack.enter_context(cluster)
     stack.enter_context(Client(cluster))

@@ -41,7 +41,7 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
 
 def selected(positions: xr.DataArray, selection: Selection) -> Indices:
     """Resolve a selection to indices from 0; None stands for all atoms."""
-    return None if selection is None else resolve(selection, positions.coords.to_dataset())
+    return None if selection is None else resolve(selection, positions)
 
 
 def narrow(
