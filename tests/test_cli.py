@@ -134,7 +134,7 @@ class TestProgram:
             "    application.application(['rmsd', '--help'])\n"
             "except SystemExit as end:\n"
             "    assert end.code == 0\n"
-            "heavy = {'dask', 'distributed', 'xarray', 'matplotlib', 'zarr'} & set(sys.modules)\n"
+            "heavy = {'distributed', 'h5netcdf', 'matplotlib', 'zarr'} & set(sys.modules)\n"
             "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
         )
         finished = run_program([sys.executable, "-c", script])
