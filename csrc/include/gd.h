@@ -48,6 +48,80 @@ int gd_isa_active(void);
  * the module loads, and by tests; not while another thread runs a kernel. */
 int gd_isa_select(int isa);
 
+/* ---- DCD: trajectories of CHARMM, NAMD and X-PLOR ---- */
+
+/* How a DCD file is laid out. Frame 0 has all atoms; with fixed atoms the later frames have only
+ * the free ones. Byte offsets count from the beginning of the file. */
+struct gd_dcd {
+    int64_t n_atoms;
+    int64_t n_free;           /* atoms stored in frames after the first; n_atoms if none is fixed */
+    int64_t n_frames;         /* whole frames, from the size of the file */
+    int64_t n_frames_header;  /* frames the header speaks of: 0 or wrong when a run was killed */
+    int64_t leftover;         /* bytes after the last whole frame */
+    int64_t free_atoms;       /* where the record of free atoms begins; -1 if none is fixed */
+    int64_t first_frame;      /* where frame 0 begins */
+    int64_t first_frame_size; /* bytes of frame 0, with its record markers */
+    int64_t frame_size;       /* bytes of every later frame */
+    int64_t first_step;       /* integration step of frame 0 */
+    int64_t step_interval;    /* steps between two frames */
+    double time_step;         /* of the integrator, in AKMA units (0.04888821 ps) */
+    int32_t version;          /* of CHARMM; 24 is also written by NAMD and others; 0: X-PLOR */
+    int32_t marker_size;      /* bytes of a Fortran record marker: 4 or 8 */
+    int32_t big_endian;
+    int32_t has_cell;
+    int32_t has_fourth_dimension;
+};
+
+/* Read a DCD header from the first `size` bytes of a file of `file_size` bytes (64 kB do for all
+ * but absurd titles). A pure function of its arguments: no size in the file is trusted.
+ * GD_OK; also when the file ends inside a frame, see dcd->leftover.
+ * GD_TRUNCATED: the header goes on after `size` bytes; where.expected is how many are needed.
+ * GD_CORRUPT: where.byte is the record or number that is wrong (0: not a DCD file at all).
+ * GD_UNSUPPORTED: velocities ("VELD") instead of coordinates. */
+int gd_dcd_open(const unsigned char *data, int64_t size, int64_t file_size, struct gd_dcd *dcd,
+                struct gd_where *where);
+
+/* From the record of free atoms (the bytes from dcd->free_atoms, 4 n_free + 2 marker_size of
+ * them): for each of the n_atoms where it stands among the free atoms, -1 if it is fixed.
+ * GD_CORRUPT: an atom outside 1..n_atoms, or twice; where.atom is its place in the record. */
+int gd_dcd_free_places(const unsigned char *record, int64_t size, const struct gd_dcd *dcd,
+                       int64_t *places, struct gd_where *where);
+
+/* Read frames first, first + step, ... (n_frames of them) of an open file with pread(2).
+ *   atoms      the n_wanted atoms wanted, from 0, in any order; NULL: all, n_wanted = n_atoms
+ *   places     from gd_dcd_free_places; NULL if no atom is fixed
+ *   f32, f64   (n_frames, n_wanted, 3) positions in nm, either or neither NULL. The file has Å in
+ *              float32: f32 is the float32 nearest to a tenth of it, f64 is 0.1 times it, rounded
+ *              once; the same on every instruction set
+ *   cells      (n_frames, 6) the cell as it stands in the file (see gd_dcd_boxes); may be NULL
+ *   scratch    scratch_size bytes, at least 4096; best 12 n_atoms + 100 when that fits the L2
+ *              cache, and as much in any case for atoms that are not one rising run
+ * Every record marker of what is read is checked. Only the bytes between the lowest and the
+ * highest wanted atom are read when that saves much.
+ * GD_TRUNCATED: the file became shorter: where.frame (of the file), byte (of the frame's
+ * beginning), expected and found (bytes of that frame).
+ * GD_CORRUPT: a record marker is wrong: where.frame, byte, expected, found.
+ * GD_SYSTEM: where.system_error. GD_BAD_ARGUMENT: frames, atoms or scratch out of range. */
+int gd_dcd_read(int fd, const struct gd_dcd *dcd, int64_t first, int64_t step, int64_t n_frames,
+                const int64_t *atoms, int64_t n_wanted, const int64_t *places, float *f32,
+                double *f64, double *cells, unsigned char *scratch, int64_t scratch_size,
+                struct gd_where *where);
+
+/* The same from a file of `size` bytes that is in memory. */
+int gd_dcd_decode(const unsigned char *data, int64_t size, const struct gd_dcd *dcd, int64_t first,
+                  int64_t step, int64_t n_frames, const int64_t *atoms, int64_t n_wanted,
+                  const int64_t *places, float *f32, double *f64, double *cells,
+                  unsigned char *scratch, int64_t scratch_size, struct gd_where *where);
+
+/* Cells as they stand in a DCD file of this version (Å) to box vectors (nm, the rows).
+ * A cell is six numbers: A, gamma, B, beta, alpha, C with angles as cosines (NAMD, OpenMM, VMD) or
+ * in degrees (old programs), or the symmetric matrix of the box vectors, xx, xy, yy, xz, yz, zz
+ * (CHARMM): that if version >= 25 or if the others are impossible, cosines if all three are
+ * within -1 and 1, degrees otherwise. With angles a lies along x and b in the xy plane. A cell of
+ * six zeros is no cell: NaN.
+ * GD_CORRUPT: none of these is a cell with a volume; where.frame. */
+int gd_dcd_boxes(const double *cells, int64_t n_frames, int32_t version, double *boxes,
+                 struct gd_where *where);
 /* ---- Kernels over blocks of frames -------------------------------------------------------
  *
  * positions: n_frames x n_atoms x 3 numbers of `type`, one after the other, aligned to the size of
@@ -100,18 +174,20 @@ void gd_set_center(const double *data, double *center);
  * The largest eigenvalue of the quaternion matrix is found by Newton's method on its characteristic
  * polynomial (Theobald, Acta Cryst. A61 (2005) 478; Liu, Agrafiotis and Theobald, J. Comput. Chem.
  * 31 (2010) 1561) where that is well conditioned, by Jacobi rotations otherwise. A deviation small
- * against the size of the structure is summed over the superposed atoms, so that nothing cancels. */
+ * against the size of the structure is summed over the superposed atoms, so that nothing cancels.
+ */
 int gd_rmsd(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
             const struct gd_atom_set *fit, const struct gd_atom_set *measure, double *rmsd,
             double *rotations, double *translations, struct gd_where *where);
 
-/* out = R x + t for every atom, computed in double; out has the type and shape of positions and does
- * not overlap them. Numbers that are not finite are passed on. */
+/* out = R x + t for every atom, computed in double; out has the type and shape of positions and
+ * does not overlap them. Numbers that are not finite are passed on. */
 int gd_transform(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
                  const double *rotations, const double *translations, void *out);
 
 /* Weighted centre (n_frames x 3), radius of gyration (n_frames) and gyration tensor
- * (n_frames x 3 x 3, sum of w (x - c)(x - c)^T over the sum of weights); each NULL if not wanted. */
+ * (n_frames x 3 x 3, sum of w (x - c)(x - c)^T over the sum of weights); each NULL if not wanted.
+ */
 int gd_gyration(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
                 const struct gd_atom_set *set, double *centers, double *radii, double *tensors,
                 struct gd_where *where);
@@ -128,11 +204,118 @@ int gd_center_frames(const void *positions, int type, int64_t n_frames, int64_t 
 /* How many doubles of working space gd_rmsd_pairs needs. */
 int64_t gd_rmsd_pairs_size(void);
 
-/* Best-fit deviation of every frame of a from every frame of b: rmsd is n_a x n_b. Both were centred
- * with the same atom set. Pass b = a (same pointer, n_b = n_a) for one trajectory with itself: half
- * the work, same bits. The value of a pair has the same bits either way round. */
+/* Best-fit deviation of every frame of a from every frame of b: rmsd is n_a x n_b. Both were
+ * centred with the same atom set. Pass b = a (same pointer, n_b = n_a) for one trajectory with
+ * itself: half the work, same bits. The value of a pair has the same bits either way round. */
 int gd_rmsd_pairs(const double *a, const double *spreads_a, int64_t n_a, const double *b,
                   const double *spreads_b, int64_t n_b, const struct gd_atom_set *set, double *work,
                   double *rmsd);
+/* ---- GROMOS text (formats/gromos_text.c) ---- */
+
+/* What a block of a frame holds; bits, so that a frame's blocks are a set. The bit of blocks[i] is
+ * 1 << i. */
+enum gd_gromos_field {
+    GD_GROMOS_POSITIONS = 1,  /* POSITION, POSITIONRED: nm */
+    GD_GROMOS_VELOCITIES = 2, /* VELOCITY, VELOCITYRED: nm ps-1 */
+    GD_GROMOS_FORCES = 4,     /* FREEFORCE, FREEFORCERED: kJ mol-1 nm-1 */
+    GD_GROMOS_BOX = 8,        /* GENBOX, BOX: nm, degrees */
+    GD_GROMOS_TIMESTEP = 16   /* TIMESTEP: step, ps */
+};
+
+/* Why text is not what it should be. */
+enum gd_gromos_fault {
+    GD_GROMOS_NOT_A_BLOCK = 1,  /* something else where the name of a block should stand */
+    GD_GROMOS_NO_END = 2,       /* a block begins before the one around it has ended */
+    GD_GROMOS_NO_ATOMS = 3,     /* a block without a single atom */
+    GD_GROMOS_ATOM_COUNT = 4,   /* other than in the blocks before: where.expected, where.found */
+    GD_GROMOS_BAD_TIMESTEP = 5, /* not an integer and a number */
+    GD_GROMOS_OTHER_BLOCKS = 6, /* a frame without a block, or with one more, than the first frame:
+                                   where.expected and where.found are sets of gd_gromos_field */
+    GD_GROMOS_NO_VECTORS = 7,   /* a frame without positions, velocities or forces */
+    GD_GROMOS_CUT_BLOCK = 8,    /* the text ends inside a block */
+    GD_GROMOS_CUT_FRAME = 9     /* the text ends before the last frame has all its blocks */
+};
+
+/* A block of one frame, as the scan found it. If line_size is not 0, atom a stands at byte + first
+ * + a * line_size + (a / 10) * comment_size; otherwise its lines are of several lengths. */
+struct gd_gromos_block {
+    int64_t byte;         /* of the stream, where the block's name stands */
+    int64_t size;         /* in bytes, with the END line */
+    int64_t line;         /* of the name, the first line of the stream being 1 */
+    int32_t first;        /* bytes from the name to the first atom's line */
+    int32_t line_size;    /* of an atom's line, with its line feed */
+    int32_t comment_size; /* of the comment after every tenth atom; 0 when there is none */
+    int32_t labelled;     /* 1 if each atom's line begins with 24 characters of labels */
+};
+
+struct gd_gromos_frame {
+    int64_t byte; /* of the stream, where its first block begins */
+    int64_t line;
+    int64_t step; /* without a TIMESTEP block: the number of the frame */
+    double time;  /* ps; without a TIMESTEP block: the number of the frame */
+    int64_t fields;
+    struct gd_gromos_block blocks[4]; /* positions, velocities, forces, box */
+};
+
+/* The state of a scan between two calls. Set line to 1, n_atoms to -1, all else to 0 to begin. */
+struct gd_gromos_scan {
+    int64_t byte;     /* of the stream, how far the scan has come */
+    int64_t line;     /* number of the line that begins there */
+    int64_t n_frames; /* found so far */
+    int64_t n_atoms;  /* of every frame; -1: not known yet */
+    int64_t fields;   /* of every frame; 0: not known yet */
+    int64_t inside;   /* the block that the scan is in: a field, 32 for any other, 0 for none */
+    int64_t count;    /* lines of atoms in it, or numbers in a TIMESTEP */
+    int64_t after_comment;
+    int64_t regular;
+    int64_t fault; /* enum gd_gromos_fault, when the scan has failed */
+    struct gd_gromos_frame frame;
+};
+
+/* Find the frames in a stretch of a stream of GROMOS text.
+ *
+ * Reads `size` bytes of `text`, which begin at state->byte of the stream, up to the last whole
+ * line, or up to the end when `final` is not 0. Sets `used` to the bytes it is done with: call it
+ * again with the rest and what follows. Writes the frames that are complete to `frames`, at most
+ * `capacity`, and their number to `found`; when there is no room left it returns before the end.
+ * Numbers of atoms are counted, not read.
+ *
+ * GD_CORRUPT, GD_TRUNCATED: state->fault says why; where.line, where.byte (of the stream, the
+ * beginning of that line) and where.frame (from 0) say where. */
+int gd_gromos_scan(const char *text, int64_t size, int final, struct gd_gromos_scan *state,
+                   struct gd_gromos_frame *frames, int64_t capacity, int64_t *found, int64_t *used,
+                   struct gd_where *where);
+
+/* Read the vectors of `n_blocks` blocks of positions, velocities or forces.
+ *
+ * `text` holds `size` bytes of the stream from its byte `origin`, with all that is to be read.
+ * Numbers come out as strtod in the C locale gives them, rounded to float unless `is_double`.
+ * `wanted` holds `n_wanted` atoms, never falling, and `rows` the row of the result for each; when
+ * `wanted` is null all `n_atoms` are read, and `n_wanted` is n_atoms. `out` is (n_blocks, n_wanted,
+ * 3). A regular block is read from nothing but the wanted lines; of any other the text must be
+ * whole.
+ *
+ * GD_BAD_ARGUMENT: an atom beyond n_atoms, or a row beyond n_wanted. GD_TRUNCATED: the text is too
+ * short. GD_NOT_FINITE: nan or inf stands there. GD_CORRUPT: anything else that is not three
+ * numbers, or, with where.expected and where.found, more or fewer atoms than n_atoms. where.frame
+ * counts the blocks given, where.line and where.byte are those of the stream (the line is -1 if the
+ * text does not begin with the block). */
+int gd_gromos_vectors(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
+                      const struct gd_gromos_block *blocks, int64_t n_atoms, int64_t n_wanted,
+                      const int64_t *wanted, const int64_t *rows, int is_double, void *out,
+                      struct gd_where *where);
+
+/* Read `n_blocks` GENBOX or BOX blocks; `text`, `size`, `origin` as above.
+ *
+ * `kinds` gets each box's type: 0 vacuum, 1 rectangular, 2 triclinic, -1 truncated octahedron.
+ * `out` is (n_blocks, 3, 3), nm, the box vectors in rows: for a triclinic box a along x and b in
+ * the x-y plane, then turned by the Euler angles psi about x, theta about y, phi about z; for a
+ * truncated octahedron the edges of the cube that it is cut from; in vacuum NaN.
+ *
+ * GD_TRUNCATED: the text is too short. GD_CORRUPT: not the numbers of a box, or angles that a box
+ * of its type cannot have. GD_UNSUPPORTED: an unknown type, then in where.found. */
+int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
+                    const struct gd_gromos_block *blocks, int32_t *kinds, double *out,
+                    struct gd_where *where);
 
 #endif

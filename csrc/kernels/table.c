@@ -4,6 +4,8 @@
 #include "levels.h"
 #include "simd.h"
 
+#include "interleave.h"
+
 #if defined(GD_BUILD_AVX512)
 #define GD_LEVEL GD_ISA_AVX512
 #elif defined(GD_BUILD_AVX2)
@@ -16,6 +18,9 @@
 
 const struct gd_table GD_NAME(gd_table) = {
     .isa = GD_LEVEL,
+    .interleave_f32 = GD_NAME(interleave_f32),
+    .interleave_f64 = GD_NAME(interleave_f64),
+    .swap_bytes = GD_NAME(swap_bytes),
 
     .fit_sums = OF_BOTH(fit_sums),
     .residual_sums = OF_BOTH(residual_sums),

@@ -35,7 +35,7 @@ class PreparedReference:
     n_atoms: int
     """How many atoms a frame must have."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         reference: NDArray[np.float64],
         atoms: NDArray[Any] | None,

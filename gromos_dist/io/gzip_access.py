@@ -1,0 +1,166 @@
+"""Reading gzip files from any place.
+
+While a file is inflated for the first time, points are noted every few megabytes from which
+inflating can begin again; they are kept as arrays of the frame index. A read then takes the few
+points around its range, so its cost does not depend on the size of the file.
+
+rapidgzip does the inflating, without the GIL. It aborts the interpreter when one of its files is
+still open at exit, so none is ever handed out.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rapidgzip
+from numpy.typing import NDArray
+
+from gromos_dist.errors import TrajectoryError
+from gromos_dist.io.frame_index import StoredArrays
+
+WINDOWS = "gzip_windows"
+
+# The index format of indexed_gzip, which rapidgzip exports and imports: a header, a point for each
+# place (compressed and inflated offset, bits, whether it has a window), the windows.
+_HEADER = struct.Struct("<5sBBQQIII")
+_POINT = np.dtype([("compressed", "<u8"), ("inflated", "<u8"), ("bits", "u1"), ("window", "u1")])
+
+Fill = Callable[[NDArray[np.uint8], int], None]
+
+
+@contextmanager
+def inflate(path: str) -> Iterator[tuple[Callable[[NDArray[np.uint8]], int], dict[str, Any]]]:
+    """Inflate a file from its beginning to its end.
+
+    Yields a function that fills as much of a buffer as it can and returns how much (0: the end),
+    and a dict that holds the arrays for the frame index once the end was reached.
+
+    Raises
+    ------
+    TrajectoryError
+        The file is no gzip file, is damaged or ends early.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    size = Path(path).stat().st_size
+    with _opened(path) as file:
+
+        def read_into(buffer: NDArray[np.uint8]) -> int:
+            n_bytes = _read_into(path, file, buffer)
+            if n_bytes == 0 and not arrays:
+                if file.tell_compressed() != 8 * size:
+                    raise TrajectoryError(
+                        f"{path}: the gzip stream ends at byte {file.tell_compressed() // 8} of "
+                        f"{size}, after {file.tell()} bytes of text: the file was cut off, or is "
+                        "still being written; zcat recovers the text before that"
+                    )
+                arrays.update(_arrays(file))
+            return n_bytes
+
+        yield read_into, arrays
+
+
+@contextmanager
+def read_range(path: str, index: StoredArrays, begin: int, end: int) -> Iterator[Fill]:
+    """Yield a function that fills a buffer from an inflated offset in ``[begin, end)``.
+
+    Raises
+    ------
+    TrajectoryError
+        The file is damaged, or other than when it was indexed.
+    """
+    points = _part_of_index(path, index, begin, end)
+    with _opened(path) as file:
+        try:
+            file.import_index(io.BytesIO(points))
+        except (ValueError, RuntimeError) as error:
+            raise TrajectoryError(f"{path}: its gzip index was refused: {error}") from error
+
+        def fill(buffer: NDArray[np.uint8], offset: int) -> None:
+            try:
+                file.seek(offset)
+            except (ValueError, RuntimeError) as error:
+                raise _damaged(path, offset, error) from error
+            done = 0
+            while done < len(buffer):
+                n_bytes = _read_into(path, file, buffer[done:])
+                if n_bytes == 0:
+                    raise TrajectoryError(
+                        f"{path}: the gzip stream ends after {offset + done} bytes of text, "
+                        f"expected at least {offset + len(buffer)}"
+                    )
+                done += n_bytes
+
+        yield fill
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    try:
+        file = rapidgzip.open(path, parallelization=1)
+    except (ValueError, RuntimeError) as error:
+        raise TrajectoryError(f"{path}: not a gzip file, as its name says: {error}") from error
+    with closing(file):
+        yield file
+
+
+def _read_into(path: str, file: Any, buffer: NDArray[np.uint8]) -> int:
+    offset = file.tell()
+    try:
+        return int(file.readinto(buffer))
+    except (ValueError, RuntimeError) as error:
+        raise _damaged(path, offset, error) from error
+
+
+def _damaged(path: str, offset: int, error: Exception) -> TrajectoryError:
+    return TrajectoryError(
+        f"{path}: the gzip stream is damaged or cut off, behind byte {offset} of the text: {error}"
+    )
+
+
+def _arrays(file: Any) -> dict[str, NDArray[Any]]:
+    exported = io.BytesIO()
+    file.export_index(exported)
+    data = exported.getvalue()
+    magic, version, _, compressed, inflated, spacing, window_size, n_points = _HEADER.unpack_from(
+        data
+    )
+    if magic != b"GZIDX" or version != 1:
+        raise RuntimeError(f"rapidgzip exported an index of an unknown format: {data[:6]!r}")
+    points = np.frombuffer(data, _POINT, n_points, _HEADER.size)
+    n_windows = int(np.count_nonzero(points["window"]))
+    start = _HEADER.size + points.nbytes
+    windows = np.frombuffer(data, np.uint8, n_windows * window_size, start)
+    windows = windows.reshape(n_windows, window_size)
+    return {
+        "gzip_sizes": np.array([compressed, inflated, spacing, window_size], "<i8"),
+        "gzip_points": points.view(np.uint8).reshape(n_points, _POINT.itemsize),
+        WINDOWS: windows,
+        "gzip_windows_crc": np.array([zlib.crc32(window.data) for window in windows], "<u4"),
+    }
+
+
+def _part_of_index(path: str, index: StoredArrays, begin: int, end: int) -> bytes:
+    """Return what rapidgzip needs to read a range, in the form it imports."""
+    points = index["gzip_points"].reshape(-1).view(_POINT)
+    compressed, inflated, spacing, window_size = index["gzip_sizes"].tolist()
+    # One point more than is needed: what begins at the first point of an index rapidgzip takes for
+    # the beginning of the stream, and checks its CRC-32 at the end.
+    first = max(0, int(np.searchsorted(points["inflated"], begin, "right")) - 2)
+    last = min(len(points), int(np.searchsorted(points["inflated"], end, "left")) + 1)
+    n_before = int(np.count_nonzero(points["window"][:first]))
+    n_windows = int(np.count_nonzero(points["window"][first:last]))
+    windows = index.rows(WINDOWS, n_before, n_before + n_windows)
+    expected = index["gzip_windows_crc"][n_before : n_before + n_windows]
+    if any(zlib.crc32(window.data) != crc for window, crc in zip(windows, expected, strict=True)):
+        raise TrajectoryError(
+            f"{path}: its frame index {index.path} was damaged after it was opened; delete that"
+        )
+    header = _HEADER.pack(b"GZIDX", 1, 0, compressed, inflated, spacing, window_size, last - first)
+    return header + points[first:last].tobytes() + windows.tobytes()
