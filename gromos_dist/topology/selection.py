@@ -218,7 +218,7 @@ class _Parser:
                 lines.append(f"{word}: {shown or 'all are empty'}{near}")
             elif len(values):
                 lines.append(f"{word}: from {values.min()} to {values.max()}")
-        return "".join(f"\n  {line}" for line in ["; these exist:", *lines]) if lines else ""
+        return "; these exist:" + "".join(f"\n  {line}" for line in lines) if lines else ""
 
     def _peek(self) -> _Token | None:
         return self._tokens[self._next] if self._next < len(self._tokens) else None
