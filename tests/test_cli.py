@@ -49,8 +49,8 @@ def refuse(*arguments: str | Path) -> str:
     assert "Traceback" not in result.output
     said, *picture = result.stderr.rstrip().splitlines()
     assert said.startswith("Error: ")
-    # Below a selection's error stand its text and a caret.
-    assert len(picture) in (0, 2), picture
+    # Below a selection's error stand its text and a caret, or what could have been chosen.
+    assert len(picture) <= 2, picture
     assert all(line.startswith("  ") for line in picture)
     return said
 
