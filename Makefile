@@ -44,7 +44,7 @@ format: $(VENV)/installed-lint ## rewrite the sources in the project's style
 	git ls-files 'csrc/*.c' 'csrc/*.h' | xargs $(BIN)/clang-format -i
 
 docs: $(VENV)/installed-docs ## build docs/_build/html; examples are executed, a warning is an error
-	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	$(BIN)/python -m sphinx -E -W --keep-going -q docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 bench: $(VENV)/installed-bench ## all benchmarks against the other programs; tables in docs/benchmarks

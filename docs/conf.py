@@ -25,7 +25,8 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
 ]
-exclude_patterns = ["_build", "generated/*.md", "generated/*.txt"]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates", "generated/*_included.md"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -36,7 +37,9 @@ nb_execution_show_tb = True
 nb_execution_timeout = 300
 nb_merge_streams = True
 
+autosummary_generate = True
 autodoc_typehints = "none"
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
@@ -57,9 +60,7 @@ suppress_warnings = []
 nb_execution_excludepatterns = []
 if not hasattr(gromos_dist, "open_trajectory"):
     nb_execution_excludepatterns = ["tutorial.md", "extending.md"]
-    suppress_warnings.append("mystnb.lexer")
-if not [page for page in (_DOCS / "benchmarks").glob("*.md") if page.stem != "index"]:
-    suppress_warnings.append("toc.empty_glob")  # no benchmark has been run
+    suppress_warnings.append("myst-nb.lexer")
 
 
 def _variables_table() -> str:
@@ -73,31 +74,42 @@ def _variables_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _api_lists() -> dict[str, str]:
-    """Make one autosummary for each kind of public name."""
-    kinds: dict[str, list[str]] = {"functions": [], "classes": [], "exceptions": [], "modules": []}
+_API = """\
+# API
+
+Everything public is a name of `gromos_dist`; by convention, `import gromos_dist as gd`. Functions
+take the data first and the rest by keyword, and never change what they are given.
+"""
+
+
+def _api_page() -> str:
+    """List the public names, those of a kind together."""
+    kinds: dict[str, list[str]] = {"Functions": [], "Classes": [], "Exceptions": [], "Modules": []}
     for name in gromos_dist.__all__:
         thing = getattr(gromos_dist, name)
         if inspect.ismodule(thing):
-            kinds["modules"].append(name)
+            kinds["Modules"].append(name)
         elif inspect.isclass(thing):
-            kinds["exceptions" if issubclass(thing, Exception) else "classes"].append(name)
+            kinds["Exceptions" if issubclass(thing, Exception) else "Classes"].append(name)
         elif callable(thing):
-            kinds["functions"].append(name)
-    for name in ("mapping", "variables", "io.reader"):
-        if importlib.util.find_spec(f"gromos_dist.{name}") and name not in kinds["modules"]:
-            kinds["modules"].append(name)
-    return {kind: _autosummary(sorted(names)) for kind, names in kinds.items()}
+            kinds["Functions"].append(name)
+    kinds["Modules"] += ["io.reader", "mapping", "variables"]
+    sections = [
+        f"## {kind}\n\n```{{eval-rst}}\n.. currentmodule:: gromos_dist\n\n"
+        ".. autosummary::\n   :toctree: .\n   :nosignatures:\n\n"
+        + "".join(f"   {name}\n" for name in sorted(names))
+        + "```\n"
+        for kind, names in kinds.items()
+        if names
+    ]
+    return "\n".join([_API, *sections])
 
 
-def _autosummary(names: list[str]) -> str:
-    if not names:
-        return "There are none.\n"
-    rows = "".join(f"   {name}\n" for name in names)
-    return (
-        "```{eval-rst}\n.. currentmodule:: gromos_dist\n\n"
-        f".. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n{rows}```\n"
-    )
+def _benchmark_pages() -> str:
+    pages = sorted(page.stem for page in (_DOCS / "benchmarks").glob("*.md"))
+    pages.remove("index")
+    listed = "".join(f"{page}\n" for page in pages)
+    return f"```{{toctree}}\n:maxdepth: 1\n\n{listed}```\n" if pages else "\n"
 
 
 def _help(*command: str) -> str:
@@ -133,10 +145,8 @@ def _copy_example_files() -> None:
 
 
 _GENERATED.mkdir(exist_ok=True)
-(_GENERATED / "variables.md").write_text(_variables_table())
-(_GENERATED / "commands.md").write_text(_commands())
-autosummary_generate = []
-for _kind, _text in _api_lists().items():
-    (_GENERATED / f"{_kind}.md").write_text(_text)
-    autosummary_generate.append(f"generated/{_kind}.md")
+(_GENERATED / "variables_included.md").write_text(_variables_table())
+(_GENERATED / "commands_included.md").write_text(_commands())
+(_GENERATED / "benchmarks_included.md").write_text(_benchmark_pages())
+(_GENERATED / "api.md").write_text(_api_page())
 _copy_example_files()

@@ -29,6 +29,8 @@ def test_docstring(
     example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("tests").mkdir()
+    Path("tests/data").symlink_to(Path(__file__).parent / "data")
     with warnings.catch_warnings():
         # MDAnalysisTests, where examples get their files from, warns about itself.
         warnings.filterwarnings("default", module="MDAnalysis")

@@ -643,8 +643,22 @@ static double cosine(double degrees) {
     return degrees == 90 ? 0 : cos(degrees * (3.14159265358979323846 / 180));
 }
 
-/* Box vectors in rows from lengths and angles: a along x, b in the x-y plane. */
-static int triclinic(const double length[3], const double angle[3], double out[9]) {
+static double sine(double degrees) {
+    return degrees == 0 ? 0 : sin(degrees * (3.14159265358979323846 / 180));
+}
+
+/* Turn a vector by `angle` degrees about an axis: 0, 1, 2 are x, y, z. */
+static void rotate(double v[3], int axis, double angle) {
+    int i = (axis + 1) % 3, j = (axis + 2) % 3;
+    double c = angle == 0 ? 1 : cosine(angle), s = sine(angle), vi = v[i];
+    v[i] = c * vi - s * v[j];
+    v[j] = s * vi + c * v[j];
+}
+
+/* Box vectors in rows from lengths, angles and Euler angles phi, theta, psi: a along x, b in the
+ * x-y plane, all then turned about x by psi, about y by theta, about z by phi. */
+static int triclinic(const double length[3], const double angle[3], const double euler[3],
+                     double out[9]) {
     double cos_alpha = cosine(angle[0]), cos_beta = cosine(angle[1]), cos_gamma = cosine(angle[2]);
     double sin_gamma = sqrt(1 - cos_gamma * cos_gamma);
     double y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma;
@@ -660,6 +674,9 @@ static int triclinic(const double length[3], const double angle[3], double out[9
     out[6] = length[2] * cos_beta;
     out[7] = length[2] * y;
     out[8] = length[2] * z;
+    for (int i = 0; i < 3; i++)
+        for (int axis = 0; axis < 3; axis++)
+            rotate(out + 3 * i, axis, euler[2 - axis]);
     return GD_OK;
 }
 
@@ -674,7 +691,7 @@ static int box_vectors(const double *v, int n, int32_t *kind, double out[9],
     if (n != 3 && n != 10 && n != 13 && (n != 1 || type != 0))
         return GD_CORRUPT;
     if (type != 0 && type != 1 && type != 2 && type != -1) {
-        where->found = fabs(type) < 1e9 ? (int64_t)type : -1;
+        where->found = fabs(type) < 1e9 ? (int64_t)type : INT64_MAX;
         return GD_UNSUPPORTED;
     }
     *kind = (int32_t)type;
@@ -688,11 +705,11 @@ static int box_vectors(const double *v, int n, int32_t *kind, double out[9],
             return GD_CORRUPT;
     if (*kind == -1 && (length[0] != length[1] || length[0] != length[2]))
         return GD_CORRUPT;
+    if (*kind == 2)
+        return triclinic(length, v + 4, v + 7, out);
     for (int i = 7; with_type && i < 10; i++)
         if (v[i] != 0)
-            return GD_UNSUPPORTED;
-    if (*kind == 2)
-        return triclinic(length, v + 4, out);
+            return GD_CORRUPT;
     for (int i = 0; i < 3; i++) {
         if (with_type && v[4 + i] != 90)
             return GD_CORRUPT;

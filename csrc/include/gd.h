@@ -309,12 +309,11 @@ int gd_gromos_vectors(const char *text, int64_t size, int64_t origin, int64_t n_
  *
  * `kinds` gets each box's type: 0 vacuum, 1 rectangular, 2 triclinic, -1 truncated octahedron.
  * `out` is (n_blocks, 3, 3), nm, the box vectors in rows: for a triclinic box a along x and b in
- * the x-y plane, for a truncated octahedron the edges of the cube that it is cut from, in vacuum
- * NaN.
+ * the x-y plane, then turned by the Euler angles psi about x, theta about y, phi about z; for a
+ * truncated octahedron the edges of the cube that it is cut from; in vacuum NaN.
  *
- * GD_TRUNCATED: the text is too short. GD_CORRUPT: not the numbers of a box. GD_UNSUPPORTED: Euler
- * angles other than 0 (the GROMOS programs themselves disagree on their meaning), or an unknown
- * type, then in where.found. */
+ * GD_TRUNCATED: the text is too short. GD_CORRUPT: not the numbers of a box, or angles that a box
+ * of its type cannot have. GD_UNSUPPORTED: an unknown type, then in where.found. */
 int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
                     const struct gd_gromos_block *blocks, int32_t *kinds, double *out,
                     struct gd_where *where);

@@ -106,9 +106,9 @@ static int64_t blocks_f64(const unsigned char *const planes[3], int64_t n, doubl
         __m256d x = _mm256_mul_pd(vd_load_f32((const float *)(planes[0] + 4 * i)), factor);
         __m256d y = _mm256_mul_pd(vd_load_f32((const float *)(planes[1] + 4 * i)), factor);
         __m256d z = _mm256_mul_pd(vd_load_f32((const float *)(planes[2] + 4 * i)), factor);
-        __m256d xy = _mm256_unpacklo_pd(x, y);        /* x0 y0 | x2 y2 */
-        __m256d yz = _mm256_unpackhi_pd(y, z);        /* y1 z1 | y3 z3 */
-        __m256d zx = _mm256_shuffle_pd(z, x, 0b1010); /* z0 x1 | z2 x3 */
+        __m256d xy = _mm256_unpacklo_pd(x, y);     /* x0 y0 | x2 y2 */
+        __m256d yz = _mm256_unpackhi_pd(y, z);     /* y1 z1 | y3 z3 */
+        __m256d zx = _mm256_shuffle_pd(z, x, 0xa); /* z0 x1 | z2 x3 */
         _mm256_storeu_pd(out + 3 * i, _mm256_permute2f128_pd(xy, zx, 0x20));
         _mm256_storeu_pd(out + 3 * i + 4, _mm256_permute2f128_pd(yz, xy, 0x30));
         _mm256_storeu_pd(out + 3 * i + 8, _mm256_permute2f128_pd(zx, yz, 0x31));

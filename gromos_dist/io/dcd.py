@@ -20,7 +20,7 @@ AKMA_TIME = 0.04888821
 """CHARMM's unit of time in ps."""
 
 _HEADER_BYTES = 1 << 16
-_SCRATCH_BYTES = 1 << 19
+_SCRATCH_BYTES = 1 << 20
 _DTYPES: dict[str, tuple[type[np.generic], ...]] = {
     "positions": (np.float32, np.float64),
     "box": (np.float32, np.float64),
@@ -92,11 +92,14 @@ def open_dcd(path: str | Path, *, on_truncated: Literal["raise", "drop"] = "rais
     with _opened(path) as file:
         layout = _layout(file, path)
     if layout.leftover and on_truncated == "raise":
-        frame, where = layout.n_frames, new_where()
-        where.frame = frame
-        where.byte = os.stat(path).st_size - layout.leftover
-        where.expected = layout.frame_size if frame else layout.first_frame_size
+        where = new_where()
+        where.frame = layout.n_frames
+        where.byte = layout.first_frame
+        where.expected = layout.first_frame_size
         where.found = layout.leftover
+        if layout.n_frames:
+            where.byte += layout.first_frame_size + (layout.n_frames - 1) * layout.frame_size
+            where.expected = layout.frame_size
         check(lib.GD_TRUNCATED, where, path=path)
     return DCDReader(path, layout)
 

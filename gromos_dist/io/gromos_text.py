@@ -12,8 +12,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,20 @@ _PIECE = 1 << 20
 _FRAMES_A_CALL = 1024
 
 
+class _Text(NamedTuple):
+    """A stretch of the stream, and where in it that begins."""
+
+    data: NDArray[np.uint8]
+    origin: int
+
+
+class _Selection(NamedTuple):
+    """Atoms wanted, never falling, and the row of the result for each."""
+
+    atoms: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True)
 class GromosTextReader:
     """A file of GROMOS text; made by `open_gromos_text`, see there."""
@@ -88,7 +103,8 @@ class GromosTextReader:
 
         The box is that of the block ``GENBOX`` or ``BOX``, NaN in vacuum and without one. Of a
         truncated octahedron it holds the edges of the cube that the octahedron is cut from, see
-        `box_shape`; a box that is turned by Euler angles is refused.
+        `box_shape`. A triclinic box has a along x and b in the x-y plane before it is turned by
+        its Euler angles: psi about x, theta about y, phi about z.
         """
         _check_arguments(self, frames, out, atoms)
         if len(frames) == 0:
@@ -106,9 +122,8 @@ class GromosTextReader:
         if not wanted:
             return
         blocks = {name: index[name].reshape(-1).view(_BLOCK)[chosen] for name in wanted}
-        order = None if atoms is None else np.argsort(atoms, kind="stable").astype(np.int64)
-        selection = None if atoms is None or order is None else (atoms[order], order)
-        _read_blocks(self, frames, index, blocks, out, selection)
+        with _range(self.path, index, *_span(blocks)) as fill:
+            _read_blocks(self, frames, fill, blocks, out=out, selection=_selection(atoms))
 
 
 def open_gromos_text(
@@ -201,7 +216,7 @@ def _stream(
         if os.fstat(file.fileno()).st_size == 0:
             raise TrajectoryError(f"{path}: the file is empty")
         if not _is_gzip(path):
-            yield lambda buffer: file.readinto(memoryview(buffer)) or 0, {}
+            yield lambda buffer: file.readinto(buffer.data) or 0, {}
             return
     with gzip_access.inflate(path) as (read_into, arrays):
         yield read_into, arrays
@@ -274,7 +289,8 @@ def _scan_message(state: Any, where: Any, line: str) -> str:
     messages = {
         lib.GD_GROMOS_NOT_A_BLOCK: f"{place}: expected the name of a block, found {line!r}"
         + ("; this is not GROMOS text" if where.frame == 0 and not state.frame.fields else ""),
-        lib.GD_GROMOS_NO_END: f"{place}: expected more of block {inside} or its END, found {line!r}",
+        lib.GD_GROMOS_NO_END: f"{place}: expected more of block {inside} or its END, found "
+        f"{line!r}",
         lib.GD_GROMOS_NO_ATOMS: f"{place}: a block ends before its first atom",
         lib.GD_GROMOS_ATOM_COUNT: f"{place}: the block that ends here has {where.found} atoms, "
         f"expected {where.expected} as in the blocks before",
@@ -299,7 +315,7 @@ def _first_box_shape(path: str, index: StoredArrays) -> int:
     with _range(path, index, begin, end) as fill:
         fill(text, begin)
     kinds = np.empty(1, np.int32)
-    status = _boxes(text, begin, block, kinds, np.empty((1, 3, 3)), new_where())
+    status = _boxes(_Text(text, begin), block, kinds, np.empty((1, 3, 3)), new_where())
     return int(kinds[0]) if status == lib.GD_OK else _UNREAD_BOX
 
 
@@ -352,7 +368,7 @@ def _range(path: str, index: StoredArrays, begin: int, end: int) -> Iterator[Fil
         def fill_plain(buffer: NDArray[np.uint8], offset: int) -> None:
             done = 0
             while done < len(buffer):
-                n_bytes = os.preadv(handle, [memoryview(buffer[done:])], offset + done)
+                n_bytes = os.preadv(handle, [buffer[done:].data], offset + done)
                 if n_bytes == 0:
                     raise TrajectoryError(
                         f"{path}: the file ends at byte {offset + done}, expected at least "
@@ -363,8 +379,22 @@ def _range(path: str, index: StoredArrays, begin: int, end: int) -> Iterator[Fil
         yield fill_plain
 
 
+def _selection(atoms: Atoms) -> _Selection | None:
+    if atoms is None:
+        return None
+    rows = np.argsort(atoms, kind="stable").astype(np.int64)
+    return _Selection(atoms[rows], rows)
+
+
+def _span(blocks: Mapping[str, NDArray[Any]]) -> tuple[int, int]:
+    """Return where the first of some blocks begins, and the last ends."""
+    begins = (some["byte"].min() for some in blocks.values())
+    ends = ((some["byte"] + some["size"]).max() for some in blocks.values())
+    return int(min(begins)), int(max(ends))
+
+
 def _extent(
-    blocks: NDArray[Any], selection: tuple[NDArray[np.int64], NDArray[np.int64]] | None
+    blocks: NDArray[Any], selection: _Selection | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where the text that is needed of each block begins and ends."""
     begin, end = blocks["byte"], blocks["byte"] + blocks["size"]
@@ -373,7 +403,7 @@ def _extent(
     regular = blocks["line_size"] > 0
     first, last = (
         begin + blocks["first"] + atom * blocks["line_size"] + atom // 10 * blocks["comment_size"]
-        for atom in (int(selection[0][0]), int(selection[0][-1]))
+        for atom in (int(selection.atoms[0]), int(selection.atoms[-1]))
     )
     return np.where(regular, first, begin), np.where(regular, last + blocks["line_size"], end)
 
@@ -381,54 +411,52 @@ def _extent(
 def _read_blocks(
     reader: GromosTextReader,
     frames: range,
-    index: StoredArrays,
+    fill: Fill,
     blocks: Mapping[str, NDArray[Any]],
+    *,
     out: Mapping[str, NDArray[Any]],
-    selection: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
+    selection: _Selection | None,
 ) -> None:
     """Read blocks of several fields in the order of the file, a piece of text at a time."""
     names = list(blocks)
     extents = [_extent(blocks[name], None if name == "box" else selection) for name in names]
     begins = np.concatenate([begin for begin, _ in extents])
     ends = np.concatenate([end for _, end in extents])
-    field = np.repeat(np.arange(len(names)), len(frames))
     order = np.argsort(begins, kind="stable")
-    begins, ends, field = begins[order], np.maximum.accumulate(ends[order]), field[order]
+    field = np.repeat(np.arange(len(names)), len(frames))[order]
     row = np.tile(np.arange(len(frames)), len(names))[order]
+    begins, ends = begins[order], np.maximum.accumulate(ends[order])
     starts = [0]
     while starts[-1] < len(begins):
         within = np.searchsorted(ends, begins[starts[-1]] + _PIECE, "right")
         starts.append(max(int(within), starts[-1] + 1))
-    spans = [(int(begins[i]), int(ends[j - 1])) for i, j in zip(starts, starts[1:], strict=False)]
-    scratch = np.empty(max(end - begin for begin, end in spans), np.uint8)
-    with _range(reader.path, index, spans[0][0], spans[-1][1]) as fill:
-        for i, j, (begin, end) in zip(starts, starts[1:], spans, strict=False):
-            text = scratch[: end - begin]
-            fill(text, begin)
-            for k, name in enumerate(names):
-                rows = row[i:j][field[i:j] == k]
-                if len(rows) == 0:
-                    continue
-                part = slice(int(rows[0]), int(rows[-1]) + 1)
-                some = np.ascontiguousarray(blocks[name][part])
-                where = new_where()
-                if name == "box":
-                    status = _read_boxes(reader, text, begin, some, out[name][part], where)
-                else:
-                    status = _vectors(
-                        text, begin, some, reader.n_atoms, selection, out[name][part], where
-                    )
-                if status != lib.GD_OK:
-                    frame = frames[part.start + where.frame] if where.frame >= 0 else -1
-                    _raise(reader, name, status, where, frame, some, text, begin)
+    sizes = [int(ends[j - 1] - begins[i]) for i, j in pairwise(starts)]
+    scratch = np.empty(max(sizes), np.uint8)
+    for (i, j), size in zip(pairwise(starts), sizes, strict=True):
+        text = _Text(scratch[:size], int(begins[i]))
+        fill(*text)
+        for k, name in enumerate(names):
+            rows = row[i:j][field[i:j] == k]
+            if len(rows) == 0:
+                continue
+            part = slice(int(rows[0]), int(rows[-1]) + 1)
+            some, to, where = np.ascontiguousarray(blocks[name][part]), out[name][part], new_where()
+            if name == "box":
+                status = _read_boxes(reader, text, some, to, where)
+            else:
+                status = _vectors(text, some, reader.n_atoms, selection, out=to, where=where)
+            if status != lib.GD_OK:
+                frame = frames[part.start + max(where.frame, 0)]
+                block = blocks[name][part.start + max(where.frame, 0)]
+                _raise(reader, status, where, _Place(name, frame, block, fill))
 
 
 def _vectors(
-    text: NDArray[np.uint8],
-    origin: int,
+    text: _Text,
     blocks: NDArray[Any],
     n_atoms: int,
-    selection: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
+    selection: _Selection | None,
+    *,
     out: NDArray[Any],
     where: Any,
 ) -> int:
@@ -437,9 +465,9 @@ def _vectors(
         wanted, rows = (ffi.from_buffer("int64_t[]", array) for array in selection)
     return int(
         lib.gd_gromos_vectors(
-            ffi.from_buffer("char[]", text),
-            len(text),
-            origin,
+            ffi.from_buffer("char[]", text.data),
+            len(text.data),
+            text.origin,
             len(blocks),
             ffi.from_buffer("struct gd_gromos_block[]", blocks),
             n_atoms,
@@ -454,8 +482,7 @@ def _vectors(
 
 
 def _boxes(
-    text: NDArray[np.uint8],
-    origin: int,
+    text: _Text,
     blocks: NDArray[Any],
     kinds: NDArray[np.int32],
     out: NDArray[np.float64],
@@ -463,9 +490,9 @@ def _boxes(
 ) -> int:
     return int(
         lib.gd_gromos_boxes(
-            ffi.from_buffer("char[]", text),
-            len(text),
-            origin,
+            ffi.from_buffer("char[]", text.data),
+            len(text.data),
+            text.origin,
             len(blocks),
             ffi.from_buffer("struct gd_gromos_block[]", blocks),
             ffi.from_buffer("int32_t[]", kinds, require_writable=True),
@@ -476,73 +503,66 @@ def _boxes(
 
 
 def _read_boxes(
-    reader: GromosTextReader,
-    text: NDArray[np.uint8],
-    origin: int,
-    blocks: NDArray[Any],
-    out: NDArray[Any],
-    where: Any,
+    reader: GromosTextReader, text: _Text, blocks: NDArray[Any], out: NDArray[Any], where: Any
 ) -> int:
     kinds = np.empty(len(blocks), np.int32)
     boxes = np.empty((len(blocks), 3, 3))
-    status = _boxes(text, origin, blocks, kinds, boxes, where)
-    if status == lib.GD_OK:
-        out[...] = boxes
-        for i, kind in enumerate(kinds.tolist()):
-            if reader.box_shape not in (_BOX_SHAPES[kind], "unknown"):
-                line = int(blocks["line"][i])
-                raise TrajectoryError(
-                    f"{reader.path}: line {line}: a {_BOX_SHAPES[kind]} box (GENBOX type {kind}), "
-                    f"expected {reader.box_shape} as in the first frame"
-                )
+    status = _boxes(text, blocks, kinds, boxes, where)
+    if status != lib.GD_OK:
+        return status
+    for kind, line in zip(kinds.tolist(), blocks["line"].tolist(), strict=True):
+        if reader.box_shape not in (_BOX_SHAPES[kind], "unknown"):
+            raise TrajectoryError(
+                f"{reader.path}: line {line}: a {_BOX_SHAPES[kind]} box (GENBOX type {kind}), "
+                f"expected {reader.box_shape} as in the first frame"
+            )
+    out[...] = boxes
     return status
 
 
-def _raise(
-    reader: GromosTextReader,
-    name: str,
-    status: int,
-    where: Any,
-    frame: int,
-    blocks: NDArray[Any],
-    text: NDArray[np.uint8],
-    origin: int,
-) -> None:
+class _Place(NamedTuple):
+    """Where reading went wrong."""
+
+    field: str
+    frame: int
+    block: Any
+    fill: Fill
+
+
+def _raise(reader: GromosTextReader, status: int, where: Any, place: _Place) -> None:
     """Raise what a status of reading means, with the line that is wrong."""
-    if where.frame < 0 or status not in (lib.GD_CORRUPT, lib.GD_NOT_FINITE, lib.GD_UNSUPPORTED):
-        check(status, where, path=reader.path, first_frame=frame - max(where.frame, 0))
-    line, at = _line_at(text, where.byte - origin), f"byte {where.byte}"
-    if where.line >= 0:
-        at = f"line {where.line} ({at})"
-    place = f"{reader.path}: frame {frame}, {at}"
+    if where.byte < 0 or status not in (lib.GD_CORRUPT, lib.GD_NOT_FINITE, lib.GD_UNSUPPORTED):
+        check(status, where, path=reader.path, first_frame=place.frame - max(where.frame, 0))
+    begin, size = int(place.block["byte"]), int(place.block["size"])
+    block = np.empty(size, np.uint8)
+    place.fill(block, begin)
+    line = _line_at(block, where.byte - begin)
+    n_lines = int(np.count_nonzero(block[: where.byte - begin] == ord("\n")))
+    at = f"frame {place.frame}, line {int(place.block['line']) + n_lines} (byte {where.byte})"
     if where.atom >= 0:
-        place += f", atom {where.atom}"
-    if name == "box":
+        at += f", atom {where.atom}"
+    if place.field == "box":
         message = _box_message(status, where, line)
     elif where.expected >= 0:
+        found = "more" if where.found > where.expected else str(where.found)
         message = (
-            f"expected {where.expected} atoms, found "
-            + ("more" if where.found > where.expected else str(where.found))
-            + "; the file has changed since it was opened, open it again"
+            f"expected {where.expected} atoms, found {found}; the file has changed since it was "
+            "opened, open it again"
         )
     else:
         message = f"expected three numbers, found {line!r}"
         if "*" in line:
             message += ": a number too large for its columns; the simulation has most likely failed"
         elif status == lib.GD_NOT_FINITE:
-            message += ": no finite number; the simulation has most likely failed here"
-    raise TrajectoryError(f"{place}: {message}")
+            message += ": no finite number; the simulation has most likely failed"
+    raise TrajectoryError(f"{reader.path}: {at}: {message}")
 
 
 def _box_message(status: int, where: Any, line: str) -> str:
-    if status != lib.GD_UNSUPPORTED:
-        return (
-            "expected a box: its type, then three lengths greater than 0, three angles (90 degrees "
-            f"unless it is triclinic) and three Euler angles, or three lengths in BOX; see {line!r}"
-        )
-    if where.found != -1:
+    if status == lib.GD_UNSUPPORTED:
         return f"a box of type {where.found}; known are 0, 1, 2 and -1"
     return (
-        "a box turned by Euler angles, which the GROMOS programs read in different ways; read the "
-        "trajectory without its box, or turn it with the program that wrote it"
+        "expected a box: its type, three lengths greater than 0, three angles and three Euler "
+        "angles (90 and 0 degrees, unless the type is 2, triclinic), or in BOX three lengths; "
+        f"see {line!r}"
     )

@@ -23,7 +23,7 @@ import rapidgzip
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.io.frame_index import Arrays, StoredArrays
+from gromos_dist.io.frame_index import StoredArrays
 
 WINDOWS = "gzip_windows"
 
@@ -142,21 +142,23 @@ def _arrays(file: Any) -> dict[str, NDArray[Any]]:
         "gzip_sizes": np.array([compressed, inflated, spacing, window_size], "<i8"),
         "gzip_points": points.view(np.uint8).reshape(n_points, _POINT.itemsize),
         WINDOWS: windows,
-        "gzip_windows_crc": np.array([zlib.crc32(window) for window in windows], "<u4"),
+        "gzip_windows_crc": np.array([zlib.crc32(window.data) for window in windows], "<u4"),
     }
 
 
-def _part_of_index(path: str, index: Arrays, begin: int, end: int) -> bytes:
-    assert isinstance(index, StoredArrays)
+def _part_of_index(path: str, index: StoredArrays, begin: int, end: int) -> bytes:
+    """Return what rapidgzip needs to read a range, in the form it imports."""
     points = index["gzip_points"].reshape(-1).view(_POINT)
     compressed, inflated, spacing, window_size = index["gzip_sizes"].tolist()
-    first = max(0, int(np.searchsorted(points["inflated"], begin, "right")) - 1)
+    # One point more than is needed: what begins at the first point of an index rapidgzip takes for
+    # the beginning of the stream, and checks its CRC-32 at the end.
+    first = max(0, int(np.searchsorted(points["inflated"], begin, "right")) - 2)
     last = min(len(points), int(np.searchsorted(points["inflated"], end, "left")) + 1)
     n_before = int(np.count_nonzero(points["window"][:first]))
     n_windows = int(np.count_nonzero(points["window"][first:last]))
     windows = index.rows(WINDOWS, n_before, n_before + n_windows)
     expected = index["gzip_windows_crc"][n_before : n_before + n_windows]
-    if any(zlib.crc32(window) != crc for window, crc in zip(windows, expected, strict=True)):
+    if any(zlib.crc32(window.data) != crc for window, crc in zip(windows, expected, strict=True)):
         raise TrajectoryError(
             f"{path}: its frame index {index.path} was damaged after it was opened; delete that"
         )

@@ -27,6 +27,8 @@ def molecules_of_bonds(bonds: NDArray[np.int64], n_atoms: int) -> NDArray[np.int
     (n_atoms,) int64 array
         Molecule numbers, from 1, in the order of their first atoms.
     """
+    if not n_atoms:
+        return np.empty(0, dtype=np.int64)
     graph = coo_array(
         (np.ones(len(bonds), dtype=bool), (bonds[:, 0], bonds[:, 1])), shape=(n_atoms, n_atoms)
     )

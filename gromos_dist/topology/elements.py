@@ -40,6 +40,10 @@ _SYMBOLS: Final = {symbol.upper(): symbol for symbol in MASSES}
 _ONE_LETTER = frozenset("HCNOSPFIBK")
 # Two letters that begin no usual name of an atom of H, C, N or O.
 _TWO_LETTERS = ("CL", "BR", "FE", "ZN", "MG", "MN", "CU", "SE", "SI", "LI", "AL")
+# Charges without mass of water with four or five sites, in GROMACS, CHARMM and AMBER.
+_MASSLESS_SITES = frozenset(
+    {"MW", "M", "MW1", "MW2", "OM", "EP", "EPW", "EP1", "EP2", "LP1", "LP2", "L1", "L2"}
+)
 _CHARMM_IONS = {
     "SOD": "Na", "POT": "K", "CLA": "Cl", "CAL": "Ca", "CES": "Cs", "RUB": "Rb", "LIT": "Li",
     "BAR": "Ba", "CAD": "Cd",
@@ -66,8 +70,8 @@ def element_of_name(name: str, residue_name: str) -> str:
             return _CHARMM_IONS[letters]
         if letters in _SYMBOLS and letters != "D":
             return _SYMBOLS[letters]
-    if letters == "OM" and residue_name.upper() in WATER:
-        return ""  # the massless charge of four-site water
+    if is_massless_site(name, residue_name):
+        return ""
     if letters.startswith(_TWO_LETTERS):
         return _SYMBOLS[letters[:2]]
     return letters[:1] if letters[:1] in _ONE_LETTER else ""
@@ -101,6 +105,11 @@ def element_of_mass(mass: float, name: str, residue_name: str) -> str:
     return element_of_name(name, residue_name) or by_mass
 
 
+def is_massless_site(name: str, residue_name: str) -> bool:
+    """Tell whether an atom is a charge without mass of a water model with four or five sites."""
+    return residue_name in WATER and name in _MASSLESS_SITES
+
+
 def elements_of_names(names: NDArray[np.str_], residue_names: NDArray[np.str_]) -> NDArray[np.str_]:
     """Apply `element_of_name` to arrays of shape (atoms,)."""
     pairs = zip(names.tolist(), residue_names.tolist(), strict=True)
@@ -115,10 +124,19 @@ def elements_of_masses(
     return _array([element_of_mass(*atom) for atom in atoms])
 
 
-def masses_of_elements(elements: NDArray[np.str_]) -> NDArray[np.float64]:
-    """Return atomic weights (u) of shape (atoms,); NaN where the element is unknown."""
-    symbols = elements.tolist()
-    return np.array([MASSES.get(symbol, np.nan) for symbol in symbols], dtype=np.float64)
+def masses_of_names(
+    elements: NDArray[np.str_], names: NDArray[np.str_], residue_names: NDArray[np.str_]
+) -> NDArray[np.float64]:
+    """Return masses (u) of shape (atoms,) for atoms whose file has none.
+
+    They are the elements' atomic weights, 0 for the massless sites of water, and NaN where the
+    element is unknown.
+    """
+    masses = np.array([MASSES.get(symbol, np.nan) for symbol in elements.tolist()], np.float64)
+    for atom in np.flatnonzero(np.isnan(masses)):
+        if is_massless_site(names[atom], residue_names[atom]):
+            masses[atom] = 0.0
+    return masses
 
 
 def element_symbol(text: str) -> str:

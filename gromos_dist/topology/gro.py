@@ -8,11 +8,13 @@ import numpy as np
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
-from gromos_dist.topology.elements import elements_of_names, masses_of_elements
+from gromos_dist.topology.elements import elements_of_names, masses_of_names
 from gromos_dist.topology.files import TextColumns, integers, read_bytes
 from gromos_dist.topology.topology import Topology
 
 _SHORTEST_ATOM_LINE = 20  # residue number and name, atom name and number: %5d%-5s%5s%5d
+
+_MOST_DIGITS = 18  # of a number of atoms
 
 
 def load_gro(path: str | Path) -> Topology:
@@ -37,7 +39,7 @@ def load_gro(path: str | Path) -> Topology:
     """
     columns = TextColumns(read_bytes(path))
     second = columns.line(1).split() if len(columns) > 1 else []
-    if not second or not second[0].isdecimal():
+    if not second or not second[0].isdecimal() or len(second[0]) > _MOST_DIGITS:
         found = columns.line(1)[:60] if len(columns) > 1 else "the end of the file"
         raise TopologyError(f"{path}, line 2: expected the number of atoms, found {found!r}")
     n_atoms = int(second[0])
@@ -71,7 +73,7 @@ def load_gro(path: str | Path) -> Topology:
             starts, residue, residue_name, np.zeros(n_atoms, dtype=bool), no_bonds
         ),
         element=element,
-        mass=masses_of_elements(element),
+        mass=masses_of_names(element, name, residue_name),
         charge=np.full(n_atoms, np.nan),
         bonds=no_bonds,
     )

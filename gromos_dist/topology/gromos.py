@@ -117,7 +117,8 @@ def read_names(block: Block) -> list[str]:
     count = tokens.integer("the number of names", low=0)
     names = [line for _, line in block.lines[1:]]
     if count != len(names):
-        raise block.error(f"expected {count} names, one a line, found {len(names)} lines")
+        hint = "; is an END missing, or the count wrong?" if len(names) > count else ""
+        raise block.error(f"expected {count} names, one a line, found {len(names)} lines{hint}")
     return names
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.files import read_lines
 
+_LARGEST = np.iinfo(np.int64).max
+
 
 @dataclass(frozen=True)
 class Block:
@@ -79,6 +81,8 @@ class Tokens:
             value = int(word)
         except ValueError:
             self.fail(f"expected {what} (an integer), found {word!r}{_missing_end(word)}")
+        if abs(value) > _LARGEST:
+            self.fail(f"expected {what} of at most 19 digits, found {word[:40]}")
         if (low is not None and value < low) or (high is not None and value > high):
             span = f"from {low} to {high}" if high is not None else f"of at least {low}"
             self.fail(f"expected {what} {span}, found {value}")
@@ -159,7 +163,10 @@ def read_blocks(path: str | Path) -> dict[str, Block]:
     name, begin = "", 0
     content: list[tuple[int, str]] = []
     for number, raw in enumerate(read_lines(path), start=1):
-        line = raw.partition("#")[0].strip() if name != "TITLE" else raw.strip()
+        line = raw.partition("#")[0].strip()
+        is_end = line == "END"
+        if name == "TITLE":
+            line = raw.strip()
         if not line:
             continue
         if not name:
@@ -169,7 +176,7 @@ def read_blocks(path: str | Path) -> dict[str, Block]:
                     f"{line[:60]!r}{_other_format(line)}"
                 )
             name, begin, content = line, number, []
-        elif line.split()[0] == "END":
+        elif is_end:
             if name in blocks:
                 raise TopologyError(
                     f"{path}, block {name}, line {begin}: the block was there before, on line "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
-from gromos_dist.topology.elements import element_symbol, elements_of_names, masses_of_elements
+from gromos_dist.topology.elements import element_symbol, elements_of_names, masses_of_names
 from gromos_dist.topology.files import TextColumns, integers, read_bytes
 from gromos_dist.topology.topology import Topology
 
@@ -70,7 +70,7 @@ def load_pdb(path: str | Path) -> Topology:
         residue=residue,
         molecule=molecules_of_residues(starts, residue, residue_name, breaks, bonds),
         element=element,
-        mass=masses_of_elements(element),
+        mass=masses_of_names(element, name, residue_name),
         charge=np.full(len(rows), np.nan),
         bonds=bonds,
     )

@@ -18,8 +18,8 @@ from gromos_dist.topology.elements import elements_of_masses
 from gromos_dist.topology.files import read_lines
 from gromos_dist.topology.topology import Topology
 
-_SECTION = re.compile(r"\s*(\d+)\s+!(\w+)")
-_RESIDUE_NUMBER = re.compile(r"([+-]?\d+)[A-Za-z]?")  # a letter is an insertion code
+_SECTION = re.compile(r"\s*(\d{1,18})\s+!(\w+)")
+_RESIDUE_NUMBER = re.compile(r"([+-]?\d{1,18})[A-Za-z]?")  # a letter is an insertion code
 _ATOM = "an atom: number, segment, residue number, residue, name, type, charge, mass"
 
 
@@ -138,7 +138,7 @@ def _read_bonds(
     where = f"{path}, section !NBOND, lines {first} to {row}"
     try:
         pairs = np.array(words, dtype=np.str_).astype(np.int64) if words else np.empty(0, np.int64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise TopologyError(f"{where}: expected {count} pairs of atom numbers; {error}") from error
     if len(pairs) != 2 * count:
         raise TopologyError(

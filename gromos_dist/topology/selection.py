@@ -99,6 +99,7 @@ def select(expression: str, atoms: Atoms) -> NDArray[np.int64]:
 
     Examples
     --------
+    >>> from gromos_dist.topology import load_topology
     >>> topology = load_topology("tests/data/spc.top").solvate(2)
     >>> select("water and not name HW*", topology)
     array([0, 3])
@@ -291,18 +292,19 @@ class _Parser:
             token.place,
         )
 
-    def _values(self, word: str, place: int | None = None) -> NDArray[Any]:
-        """Return the atoms' property behind a word, shape (atoms,)."""
+    def _values(self, word: str, asking: _Token | None = None) -> NDArray[Any]:
+        """Return the atoms' property behind a word, shape (atoms,), for the word that asks."""
         if word == "index":
             return np.arange(self._n_atoms)
         coordinate = {**STRINGS, **INTEGERS, **REALS}[word]
         if isinstance(self._atoms, Topology):
             return np.asarray(getattr(self._atoms, coordinate))
         if coordinate not in self._atoms.coords:
+            asked = asking.text if asking else word
             self._fail(
-                f"{word!r} needs the atom coordinate {coordinate!r}, which is not there; give a "
+                f"{asked!r} needs the atom coordinate {coordinate!r}, which is not there; give a "
                 "topology that has it: open_trajectory(..., topology='system.top')",
-                place,
+                asking.place if asking else None,
             )
         return np.asarray(self._atoms.coords[coordinate].values)
 
@@ -314,7 +316,7 @@ class _Parser:
         return taken
 
     def _names(self, keyword: _Token) -> Mask:
-        values = self._values(keyword.word, keyword.place)
+        values = self._values(keyword.word, keyword)
         wanted = self._take_values()
         if not wanted:
             found = self._peek()
@@ -341,7 +343,7 @@ class _Parser:
         return np.fromiter(map(names.__contains__, values.tolist()), bool, self._n_atoms)
 
     def _numbers(self, keyword: _Token) -> Mask:
-        values = self._values(keyword.word, keyword.place)
+        values = self._values(keyword.word, keyword)
         if keyword.word in REALS and np.isnan(values).any():
             atom = int(np.argmax(np.isnan(values)))
             self._fail(
@@ -390,14 +392,14 @@ class _Parser:
     def _set(self, keyword: _Token) -> Mask:
         if keyword.word == "all":
             return np.ones(self._n_atoms, dtype=bool)
-        residue_names = self._values("resname", keyword.place)
+        residue_names = self._values("resname", keyword)
         self._used.setdefault("resname", [])
         if keyword.word == "water":
             return self._among(residue_names, WATER - self._solvents_that_are_not_water())
         mask = self._among(residue_names, PROTEIN)
         if keyword.word == "backbone":
             self._used.setdefault("name", [])
-            mask = mask & self._among(self._values("name", keyword.place), _BACKBONE_ATOMS)
+            mask = mask & self._among(self._values("name", keyword), _BACKBONE_ATOMS)
         return mask
 
     def _solvents_that_are_not_water(self) -> frozenset[str]:

@@ -103,7 +103,8 @@ class Topology:
     charge : array of float64
         Partial charges (e); NaN where unknown.
     bonds : array of int64, shape (bonds, 2)
-        Pairs of bonded atoms, from 0.
+        Pairs of bonded atoms, from 0, as the file lists them: PSF and GROMOS all, GRO none, PDB
+        those of CONECT records, which are seldom all.
     charge_group : array of int64, optional
         Charge group numbers, from 1; None when the file has none.
     solvent : Solvent, optional
@@ -178,8 +179,8 @@ class Topology:
         digest = hashlib.sha256()
         for owner in (self, self.solvent):
             for field in fields(owner) if owner else ():
-                digest.update(f"{field.name}:".encode())
                 value = getattr(owner, field.name)
+                digest.update(f"{field.name} {np.shape(value)}:".encode())
                 if not isinstance(value, np.ndarray):
                     text = "solvent" if field.name == "solvent" else str(value)
                     digest.update(text.encode())
@@ -285,6 +286,7 @@ class Topology:
 
         Examples
         --------
+        >>> from gromos_dist.topology import load_topology
         >>> topology = load_topology("tests/data/spc.top")
         >>> topology.with_n_atoms(9)
         Topology: 9 atoms, 3 residues, 3 molecules; 0 solute atoms + 3 solvent molecules of 3
