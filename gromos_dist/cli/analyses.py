@@ -143,7 +143,7 @@ def rmsd_matrix(
             trajectory, atoms=atoms, mass_weighted=mass_weighted
         ),
         atoms=atoms,
-        title=f"RMSD of all pairs of frames, {atoms or 'all atoms'}, {source.names}",
+        title=f"RMSD matrix of {atoms or 'all atoms'}, {source.names}",
     )
 
 
