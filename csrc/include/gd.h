@@ -20,6 +20,7 @@ enum gd_status {
     GD_TRUNCATED = 4,    /* the data end inside a frame: where.byte, expected and found in bytes */
     GD_CORRUPT = 5,      /* the data contradict themselves: where.byte or line, expected, found */
     GD_UNSUPPORTED = 6,  /* well formed, but not something this reader handles: where.found */
+    GD_NO_VOLUME = 8,    /* a box whose vectors lie in a plane: where.frame (of the block) */
     GD_SYSTEM = 7        /* the operating system refused: where.system_error is errno */
 };
 
@@ -318,5 +319,15 @@ int gd_gromos_vectors(const char *text, int64_t size, int64_t origin, int64_t n_
 int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
                     const struct gd_gromos_block *blocks, int32_t *kinds, double *out,
                     struct gd_where *where);
+
+/* Undo the breaking of molecules at the box: move atoms, in place, by lattice vectors so that each
+ * lies next to the one that it is linked to.
+ *   boxes  (n_frames, 3, 3), the rows are the box vectors; NaN or zeros: frames without lattice,
+ *          which stay as they are
+ *   links  (n_links, 2): an atom and one bonded to it that is in place already, in this order
+ * The image is right while the two are closer than half the smallest height of the box.
+ * GD_NO_VOLUME, GD_BAD_ARGUMENT. Numbers that are not finite stay so. */
+int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, const double *boxes,
+                  const int64_t *links, int64_t n_links, struct gd_where *where);
 
 #endif
