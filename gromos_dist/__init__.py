@@ -1,6 +1,43 @@
-"""Distributed analysis of molecular dynamics trajectories."""
+"""Distributed analysis of molecular dynamics trajectories.
 
-from gromos_dist import instruction_set
+Trajectories are lazy `xarray.Dataset`s; kernels in C are mapped over their chunks by Dask.
+"""
+
+from gromos_dist import accessor, instruction_set
 from gromos_dist._version import __version__
+from gromos_dist.analysis import (
+    center_of_geometry,
+    center_of_mass,
+    radius_of_gyration,
+    rmsd,
+    rmsd_matrix,
+    superpose,
+)
+from gromos_dist.errors import FrameError, SelectionError, TopologyError, TrajectoryError
+from gromos_dist.io import open_trajectory
+from gromos_dist.kernels import calculate_rmsd
+from gromos_dist.store import open_store, store
+from gromos_dist.topology import Topology, load_topology, select
 
-__all__ = ["__version__", "instruction_set"]
+__all__ = [
+    "FrameError",
+    "SelectionError",
+    "Topology",
+    "TopologyError",
+    "TrajectoryError",
+    "__version__",
+    "accessor",
+    "calculate_rmsd",
+    "center_of_geometry",
+    "center_of_mass",
+    "instruction_set",
+    "load_topology",
+    "open_store",
+    "open_trajectory",
+    "radius_of_gyration",
+    "rmsd",
+    "rmsd_matrix",
+    "select",
+    "store",
+    "superpose",
+]

@@ -20,6 +20,34 @@ class SelectionError(ValueError):
     """A selection cannot be read, or selects nothing."""
 
 
+class FrameError(ValueError):
+    """A frame holds numbers that a kernel cannot take.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, and what to do.
+    frame : int
+        Of the block that the kernel was given; of the trajectory, once `located`.
+    path : str, optional
+        The file that `frame` counts in.
+    """
+
+    def __init__(self, problem: str, frame: int, path: str | None = None) -> None:
+        place = f"frame {frame}" if path is None else f"{path}: frame {frame}"
+        super().__init__(f"{place}: {problem}")
+        self.problem = problem
+        self.frame = frame
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[FrameError], tuple[str, int, str | None]]:
+        return FrameError, (self.problem, self.frame, self.path)
+
+    def located(self, frame: int, path: str | None = None) -> FrameError:
+        """Return the same error for a frame of the trajectory."""
+        return FrameError(self.problem, frame, path)
+
+
 def new_where() -> Any:
     """Return a fresh ``struct gd_where`` for a call of the C core."""
     where = ffi.new("struct gd_where *")
@@ -56,6 +84,9 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
     if status == lib.GD_SYSTEM:
         code = where.system_error
         raise OSError(code, os.strerror(code), path)
+    if status == lib.GD_NOT_FINITE and path is None and where is not None:
+        atom = f" (atom {where.atom})" if where.atom >= 0 else ""
+        raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
     message = _message(status, where, first_frame)
     if path is not None:
         raise TrajectoryError(f"{path}: {message}")

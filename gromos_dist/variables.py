@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ _ALL = (
     Variable("mass", ("atom",), "f", "u", "mass"),
     Variable("charge", ("atom",), "f", "e", "charge"),
     Variable("charge_group", ("atom",), "i", "", "charge group number"),
+    Variable("mean_positions", ("atom", "xyz"), "f", "nm", "mean position"),
     Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation"),
     Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation"),
     Variable("radius_of_gyration", ("frame",), "f", "nm", "radius of gyration"),
@@ -52,7 +54,30 @@ _ALL = (
     Variable("center_of_geometry", ("frame", "xyz"), "f", "nm", "centre of geometry"),
 )
 
-VARIABLES: Mapping[str, Variable] = {variable.name: variable for variable in _ALL}
+_REGISTRY = {variable.name: variable for variable in _ALL}
+VARIABLES: Mapping[str, Variable] = MappingProxyType(_REGISTRY)
+
+
+def register(variable: Variable) -> None:
+    """Add a variable, so that an analysis of your own can name its result.
+
+    Raises
+    ------
+    ValueError
+        The name stands for another variable.
+
+    Examples
+    --------
+    >>> from gromos_dist.variables import VARIABLES, Variable, register
+    >>> register(Variable("end_to_end", ("frame",), "f", "nm", "end-to-end distance"))
+    >>> VARIABLES["end_to_end"].units
+    'nm'
+    """
+    known = _REGISTRY.setdefault(variable.name, variable)
+    if known != variable:
+        raise ValueError(
+            f"{variable.name!r} is already registered, as {known}: choose another name"
+        )
 
 
 def validate(array: xr.DataArray, name: str) -> None:
@@ -75,6 +100,6 @@ def validate(array: xr.DataArray, name: str) -> None:
 
 def label(array: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:
     """Return `array` with the registry's name and attributes, and no others but `attrs`."""
-    labelled = array.rename(name)
+    labelled = array.copy(deep=False).rename(name)
     labelled.attrs = {**VARIABLES[name].attrs, **attrs}
     return labelled

@@ -48,6 +48,168 @@ int gd_isa_active(void);
  * the module loads, and by tests; not while another thread runs a kernel. */
 int gd_isa_select(int isa);
 
+/* ---- DCD: trajectories of CHARMM, NAMD and X-PLOR ---- */
+
+/* How a DCD file is laid out. Frame 0 has all atoms; with fixed atoms the later frames have only
+ * the free ones. Byte offsets count from the beginning of the file. */
+struct gd_dcd {
+    int64_t n_atoms;
+    int64_t n_free;           /* atoms stored in frames after the first; n_atoms if none is fixed */
+    int64_t n_frames;         /* whole frames, from the size of the file */
+    int64_t n_frames_header;  /* frames the header speaks of: 0 or wrong when a run was killed */
+    int64_t leftover;         /* bytes after the last whole frame */
+    int64_t free_atoms;       /* where the record of free atoms begins; -1 if none is fixed */
+    int64_t first_frame;      /* where frame 0 begins */
+    int64_t first_frame_size; /* bytes of frame 0, with its record markers */
+    int64_t frame_size;       /* bytes of every later frame */
+    int64_t first_step;       /* integration step of frame 0 */
+    int64_t step_interval;    /* steps between two frames */
+    double time_step;         /* of the integrator, in AKMA units (0.04888821 ps) */
+    int32_t version;          /* of CHARMM; 24 is also written by NAMD and others; 0: X-PLOR */
+    int32_t marker_size;      /* bytes of a Fortran record marker: 4 or 8 */
+    int32_t big_endian;
+    int32_t has_cell;
+    int32_t has_fourth_dimension;
+};
+
+/* Read a DCD header from the first `size` bytes of a file of `file_size` bytes (64 kB do for all
+ * but absurd titles). A pure function of its arguments: no size in the file is trusted.
+ * GD_OK; also when the file ends inside a frame, see dcd->leftover.
+ * GD_TRUNCATED: the header goes on after `size` bytes; where.expected is how many are needed.
+ * GD_CORRUPT: where.byte is the record or number that is wrong (0: not a DCD file at all).
+ * GD_UNSUPPORTED: velocities ("VELD") instead of coordinates. */
+int gd_dcd_open(const unsigned char *data, int64_t size, int64_t file_size, struct gd_dcd *dcd,
+                struct gd_where *where);
+
+/* From the record of free atoms (the bytes from dcd->free_atoms, 4 n_free + 2 marker_size of
+ * them): for each of the n_atoms where it stands among the free atoms, -1 if it is fixed.
+ * GD_CORRUPT: an atom outside 1..n_atoms, or twice; where.atom is its place in the record. */
+int gd_dcd_free_places(const unsigned char *record, int64_t size, const struct gd_dcd *dcd,
+                       int64_t *places, struct gd_where *where);
+
+/* Read frames first, first + step, ... (n_frames of them) of an open file with pread(2).
+ *   atoms      the n_wanted atoms wanted, from 0, in any order; NULL: all, n_wanted = n_atoms
+ *   places     from gd_dcd_free_places; NULL if no atom is fixed
+ *   f32, f64   (n_frames, n_wanted, 3) positions in nm, either or neither NULL. The file has Å in
+ *              float32: f32 is the float32 nearest to a tenth of it, f64 is 0.1 times it, rounded
+ *              once; the same on every instruction set
+ *   cells      (n_frames, 6) the cell as it stands in the file (see gd_dcd_boxes); may be NULL
+ *   scratch    scratch_size bytes, at least 4096; best 12 n_atoms + 100 when that fits the L2
+ *              cache, and as much in any case for atoms that are not one rising run
+ * Every record marker of what is read is checked. Only the bytes between the lowest and the
+ * highest wanted atom are read when that saves much.
+ * GD_TRUNCATED: the file became shorter: where.frame (of the file), byte (of the frame's
+ * beginning), expected and found (bytes of that frame).
+ * GD_CORRUPT: a record marker is wrong: where.frame, byte, expected, found.
+ * GD_SYSTEM: where.system_error. GD_BAD_ARGUMENT: frames, atoms or scratch out of range. */
+int gd_dcd_read(int fd, const struct gd_dcd *dcd, int64_t first, int64_t step, int64_t n_frames,
+                const int64_t *atoms, int64_t n_wanted, const int64_t *places, float *f32,
+                double *f64, double *cells, unsigned char *scratch, int64_t scratch_size,
+                struct gd_where *where);
+
+/* The same from a file of `size` bytes that is in memory. */
+int gd_dcd_decode(const unsigned char *data, int64_t size, const struct gd_dcd *dcd, int64_t first,
+                  int64_t step, int64_t n_frames, const int64_t *atoms, int64_t n_wanted,
+                  const int64_t *places, float *f32, double *f64, double *cells,
+                  unsigned char *scratch, int64_t scratch_size, struct gd_where *where);
+
+/* Cells as they stand in a DCD file of this version (Å) to box vectors (nm, the rows).
+ * A cell is six numbers: A, gamma, B, beta, alpha, C with angles as cosines (NAMD, OpenMM, VMD) or
+ * in degrees (old programs), or the symmetric matrix of the box vectors, xx, xy, yy, xz, yz, zz
+ * (CHARMM): that if version >= 25 or if the others are impossible, cosines if all three are
+ * within -1 and 1, degrees otherwise. With angles a lies along x and b in the xy plane. A cell of
+ * six zeros is no cell: NaN.
+ * GD_CORRUPT: none of these is a cell with a volume; where.frame. */
+int gd_dcd_boxes(const double *cells, int64_t n_frames, int32_t version, double *boxes,
+                 struct gd_where *where);
+/* ---- Kernels over blocks of frames -------------------------------------------------------
+ *
+ * positions: n_frames x n_atoms x 3 numbers of `type`, one after the other, aligned to the size of
+ * one number. Sums, products and eigenvalues are double, in an order that depends neither on the
+ * instruction set nor on how many frames a call is given: same input, same bits.
+ *
+ * Every function that reads positions can return GD_NOT_FINITE (where.frame and where.atom, counted
+ * from 0 within the block; atom is -1 when the numbers are finite but so large that their squares
+ * overflow) and GD_BAD_ARGUMENT (a negative size, or an atom set that is empty). After an error the
+ * outputs hold nothing of use. */
+enum gd_type { GD_FLOAT32 = 0, GD_FLOAT64 = 1 };
+
+/* The atoms that take part, in order: those of `index`, or, when it is NULL, the ones from `first`
+ * on. Indices are trusted: the caller has checked that each is in 0 .. n_atoms - 1. `data` is what
+ * gd_set_prepare filled; how many atoms there are stands in it. */
+struct gd_atom_set {
+    const int64_t *index;
+    int64_t first;
+    const double *data;
+};
+
+/* How many doubles gd_set_prepare writes for n atoms. */
+int64_t gd_set_size(int64_t n, int weighted, int with_reference);
+
+/* Lay out weights and reference coordinates of an atom set as the kernels want them.
+ *
+ * reference: n x 3, or NULL where the set is only for centres, gyration or pairs.
+ * weights: n, or NULL for equal ones.
+ * center: the point (3) that the reference is laid out around; NULL: its own (weighted) centre.
+ *   A set that is measured after a fit on another set takes the centre of that one.
+ * data: gd_set_size doubles, best aligned to 64 bytes.
+ * Returns GD_OK, GD_BAD_ARGUMENT (n < 1), GD_NO_WEIGHT, or GD_NOT_FINITE (where.atom, an index into
+ * the reference as given here; where.frame stays -1). */
+int gd_set_prepare(const double *reference, int64_t n, const double *weights, const double *center,
+                   double *data, struct gd_where *where);
+
+/* The centre around which a set's reference was laid out. */
+void gd_set_center(const double *data, double *center);
+
+/* Root-mean-square deviation of every frame from the reference, best fit or as it stands.
+ *
+ * fit: superpose on these atoms first; NULL: no superposition.
+ * measure: the atoms of the deviation; NULL: those of fit, with its weights. With fit, its
+ *   reference was laid out around fit's centre.
+ * rmsd: n_frames, or NULL if not wanted.
+ * rotations, translations: n_frames x 3 x 3 and n_frames x 3, or NULL if not wanted; need fit.
+ *   x' = R x + t puts a frame onto the reference; R is proper (determinant +1).
+ * A frame whose atoms equal the reference's gives exactly 0 (and R = 1, t = 0).
+ *
+ * The largest eigenvalue of the quaternion matrix is found by Newton's method on its characteristic
+ * polynomial (Theobald, Acta Cryst. A61 (2005) 478; Liu, Agrafiotis and Theobald, J. Comput. Chem.
+ * 31 (2010) 1561) where that is well conditioned, by Jacobi rotations otherwise. A deviation small
+ * against the size of the structure is summed over the superposed atoms, so that nothing cancels.
+ */
+int gd_rmsd(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+            const struct gd_atom_set *fit, const struct gd_atom_set *measure, double *rmsd,
+            double *rotations, double *translations, struct gd_where *where);
+
+/* out = R x + t for every atom, computed in double; out has the type and shape of positions and
+ * does not overlap them. Numbers that are not finite are passed on. */
+int gd_transform(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                 const double *rotations, const double *translations, void *out);
+
+/* Weighted centre (n_frames x 3), radius of gyration (n_frames) and gyration tensor
+ * (n_frames x 3 x 3, sum of w (x - c)(x - c)^T over the sum of weights); each NULL if not wanted.
+ */
+int gd_gyration(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                const struct gd_atom_set *set, double *centers, double *radii, double *tensors,
+                struct gd_where *where);
+
+/* How many doubles gd_center_frames writes for one frame of n atoms. */
+int64_t gd_centered_size(int64_t n);
+
+/* Move every frame's (weighted) centre to the origin and lay it out for gd_rmsd_pairs.
+ * centered: n_frames x gd_centered_size, best aligned to 64 bytes; spreads: n_frames. */
+int gd_center_frames(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                     const struct gd_atom_set *set, double *centered, double *spreads,
+                     struct gd_where *where);
+
+/* How many doubles of working space gd_rmsd_pairs needs. */
+int64_t gd_rmsd_pairs_size(void);
+
+/* Best-fit deviation of every frame of a from every frame of b: rmsd is n_a x n_b. Both were
+ * centred with the same atom set. Pass b = a (same pointer, n_b = n_a) for one trajectory with
+ * itself: half the work, same bits. The value of a pair has the same bits either way round. */
+int gd_rmsd_pairs(const double *a, const double *spreads_a, int64_t n_a, const double *b,
+                  const double *spreads_b, int64_t n_b, const struct gd_atom_set *set, double *work,
+                  double *rmsd);
 /* ---- GROMOS text (formats/gromos_text.c) ---- */
 
 /* What a block of a frame holds; bits, so that a frame's blocks are a set. The bit of blocks[i] is

@@ -8,6 +8,36 @@
 struct gd_table {
     /* A placeholder-free table starts with the level itself, so that a mix-up shows. */
     int isa;
+
+    /* Three planes of n float32 (any alignment), times scale in double, to (n, 3). */
+    void (*interleave_f32)(const unsigned char *const planes[3], int64_t n, double scale,
+                           float *out);
+    void (*interleave_f64)(const unsigned char *const planes[3], int64_t n, double scale,
+                           double *out);
+    /* Turn the byte order of n words of 4 bytes, in place. */
+    void (*swap_bytes)(unsigned char *words, int64_t n);
+    /* frame_sums.c, one for each gd_type */
+    void (*fit_sums[2])(const void *x, int64_t groups, const double *pivot, const double *permuted,
+                        const double *weights, double *sums);
+    void (*residual_sums[2])(const void *x, int64_t groups, const double *center,
+                             const double *coefficients, const double *permuted,
+                             const double *weights, double *sums);
+    void (*difference_sums[2])(const void *x, int64_t groups, const double *reference,
+                               const double *weights, double *sums);
+    void (*spread_sums[2])(const void *x, int64_t groups, const double *pivot,
+                           const double *weights, double *sums);
+    void (*tensor_sums[2])(const void *x, int64_t groups, const double *pivot,
+                           const double *weights, double *sums);
+    void (*transform[2])(const void *x, int64_t n_atoms, const double *rotation,
+                         const double *translation, void *out);
+
+    /* pair_sums.c */
+    void (*pair_sums)(const double *a, const double *b, int64_t groups, double *sums);
+    void (*pair_totals)(const double *sums, double *moments);
+
+    /* largest_roots.c */
+    void (*largest_roots)(const double *moments, const double *bounds, double *roots,
+                          int64_t *good);
 };
 
 extern const struct gd_table gd_table_scalar;

@@ -1,1 +1,13 @@
 """Analyses: xarray in, xarray out, lazy."""
+
+from gromos_dist.analysis.rmsd import rmsd, rmsd_matrix, superpose
+from gromos_dist.analysis.shape import center_of_geometry, center_of_mass, radius_of_gyration
+
+__all__ = [
+    "center_of_geometry",
+    "center_of_mass",
+    "radius_of_gyration",
+    "rmsd",
+    "rmsd_matrix",
+    "superpose",
+]

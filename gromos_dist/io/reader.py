@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -104,6 +107,8 @@ def open_reader(path: str | Path) -> Reader:
         raise ValueError(
             f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}"
         )
+    if stat.S_ISDIR(Path(path).stat().st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     module, function = OPENERS[suffix].split(":")
     opener: Callable[[str], Reader] = getattr(import_module(module), function)
     return opener(str(path))

@@ -1,1 +1,24 @@
 """Kernels of the C core: NumPy in, NumPy out."""
+
+from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
+from gromos_dist.kernels.rmsd import (
+    calculate_rmsd,
+    fit_transform,
+    prepare_reference,
+    rmsd,
+    rmsd_matrix,
+)
+from gromos_dist.kernels.superpose import superpose, transform
+
+__all__ = [
+    "calculate_rmsd",
+    "center",
+    "fit_transform",
+    "gyration_tensor",
+    "prepare_reference",
+    "radius_of_gyration",
+    "rmsd",
+    "rmsd_matrix",
+    "superpose",
+    "transform",
+]

@@ -1,0 +1,32 @@
+/* Sums over the atoms of one frame, of every kind that RMSD and gyration need. See frame_sums.h for
+ * the layout, and frame_sums_of_type.h for the loops, which are the same for both types. */
+#include "frame_sums.h"
+
+#include <stdint.h>
+
+#include "levels.h"
+#include "simd.h"
+
+/* How many vectors a pass over the data carries: as many as leave no accumulator outside the
+ * registers (32 in AVX-512, 16 before). */
+#if GD_LANES == 8
+#define TOGETHER 3
+#else
+#define TOGETHER 2
+#endif
+#define PASS (TOGETHER * GD_LANES)
+#define EACH(j) _Pragma("GCC unroll 3") for (int j = 0; j < TOGETHER; j++)
+#define INLINE static inline __attribute__((always_inline))
+
+#define NUMBER float
+#define LOAD vd_load_f32
+#define OF_TYPE(name) GD_NAME(name##_float32)
+#include "frame_sums_of_type.h"
+#undef NUMBER
+#undef LOAD
+#undef OF_TYPE
+
+#define NUMBER double
+#define LOAD vd_load
+#define OF_TYPE(name) GD_NAME(name##_float64)
+#include "frame_sums_of_type.h"

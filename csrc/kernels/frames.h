@@ -1,0 +1,61 @@
+/* A block of frames, and the walk over the atoms of a set in a few of them at a time. */
+#ifndef GD_FRAMES_H
+#define GD_FRAMES_H
+
+#include <stdint.h>
+
+#include "atom_set.h"
+#include "frame_sums.h"
+
+/* Frames that are walked together, so that a tile of the reference is used several times while it
+ * is in the fastest cache. */
+enum { GD_FRAMES_TOGETHER = 8 };
+
+struct gd_frames {
+    const char *positions;
+    int type;       /* enum gd_type */
+    int64_t number; /* bytes of one number */
+    int64_t n_frames;
+    int64_t n_atoms;
+};
+
+/* GD_BAD_ARGUMENT (and where) when the sizes or the type make no sense. */
+int gd_frames_open(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                   struct gd_frames *frames, struct gd_where *where);
+
+/* One atom's coordinates as doubles. */
+void gd_frame_atom(const struct gd_frames *frames, int64_t frame, int64_t atom, double *xyz);
+
+/* Called for each piece: whole groups of atoms of frame `number` (0 .. n - 1 of those walked),
+ * beginning with group `group` of the set. Two numbers after the piece are readable. `weights`
+ * belong to this piece: NULL means all 1; zero marks padding. */
+typedef void gd_piece(void *context, int number, const void *x, int64_t group, int64_t groups,
+                      const double *weights);
+
+/* Walk the atoms of a set in n frames from `frame` on. Each frame sees its groups in rising order.
+ */
+void gd_walk(const struct gd_frames *frames, int64_t frame, int n, const struct gd_set *set,
+             gd_piece *piece, void *context);
+
+/* Fill `where` with the first atom of the set that is not finite in this frame. */
+int gd_not_finite(const struct gd_frames *frames, int64_t frame, const struct gd_set *set,
+                  struct gd_where *where);
+
+/* Whether the frame's atoms of the set equal the reference to the bit. */
+int gd_frame_is_reference(const struct gd_frames *frames, int64_t frame, const struct gd_set *set);
+
+/* Repeat xyz over `lanes` places. */
+static inline void gd_pattern(const double *xyz, int lanes, double *pattern) {
+    for (int lane = 0; lane < lanes; lane++)
+        pattern[lane] = xyz[lane % 3];
+}
+
+/* Add up the 24 lanes of a row: x, y and z apart, in a fixed tree. */
+static inline void gd_add_lanes(const double *row, double *xyz) {
+    for (int c = 0; c < 3; c++) {
+        const double *r = row + c;
+        xyz[c] = ((r[0] + r[12]) + (r[6] + r[18])) + ((r[3] + r[15]) + (r[9] + r[21]));
+    }
+}
+
+#endif

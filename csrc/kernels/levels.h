@@ -1,0 +1,30 @@
+/* The inner loops of the instruction set being compiled, for table.c to collect. */
+#ifndef GD_LEVELS_H
+#define GD_LEVELS_H
+
+#include <stdint.h>
+
+#include "simd.h"
+
+#define GD_DECLARE(type)                                                                           \
+    void GD_NAME(fit_sums_##type)(const void *, int64_t, const double *, const double *,           \
+                                  const double *, double *);                                       \
+    void GD_NAME(residual_sums_##type)(const void *, int64_t, const double *, const double *,      \
+                                       const double *, const double *, double *);                  \
+    void GD_NAME(difference_sums_##type)(const void *, int64_t, const double *, const double *,    \
+                                         double *);                                                \
+    void GD_NAME(spread_sums_##type)(const void *, int64_t, const double *, const double *,        \
+                                     double *);                                                    \
+    void GD_NAME(tensor_sums_##type)(const void *, int64_t, const double *, const double *,        \
+                                     double *);                                                    \
+    void GD_NAME(transform_##type)(const void *, int64_t, const double *, const double *, void *);
+GD_DECLARE(float32)
+GD_DECLARE(float64)
+#undef GD_DECLARE
+
+void GD_NAME(pair_sums)(const double *a, const double *b, int64_t groups, double *sums);
+void GD_NAME(pair_totals)(const double *sums, double *moments);
+void GD_NAME(largest_roots)(const double *moments, const double *bounds, double *roots,
+                            int64_t *good);
+
+#endif

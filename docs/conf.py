@@ -1,0 +1,152 @@
+"""Sphinx configuration. Tables, the API's list of names and help pages come from the package."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import gromos_dist
+from gromos_dist.variables import VARIABLES
+
+project = "gromos_dist"
+author = "the gromos_dist developers"
+copyright = author
+version = release = gromos_dist.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_templates", "generated/*_included.md"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# Examples are executed, in docs/_build/example; one that fails, fails the build.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"gromos_dist {version}"
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_sidebars = {"index": []}
+
+_DOCS = Path(__file__).parent
+_GENERATED = _DOCS / "generated"
+
+# Examples that need a part of the package which this checkout does not have yet are not executed.
+suppress_warnings = []
+nb_execution_excludepatterns = []
+if not hasattr(gromos_dist, "open_trajectory"):
+    nb_execution_excludepatterns = ["tutorial.md", "extending.md"]
+    suppress_warnings.append("myst-nb.lexer")
+
+
+def _variables_table() -> str:
+    lines = ["| name | dims | kind | unit | meaning |", "|---|---|---|---|---|"]
+    kinds = {"f": "float", "i": "integer", "U": "text", "b": "boolean"}
+    for variable in VARIABLES.values():
+        kind = " or ".join(kinds.get(letter, letter) for letter in variable.kind)
+        unit = f"`{variable.units}`" if variable.units else ""
+        dims = ", ".join(variable.dims)
+        lines.append(f"| `{variable.name}` | {dims} | {kind} | {unit} | {variable.long_name} |")
+    return "\n".join(lines) + "\n"
+
+
+_API = """\
+# API
+
+Everything public is a name of `gromos_dist`; by convention, `import gromos_dist as gd`. Functions
+take the data first and the rest by keyword, and never change what they are given.
+"""
+
+
+def _api_page() -> str:
+    """List the public names, those of a kind together."""
+    kinds: dict[str, list[str]] = {"Functions": [], "Classes": [], "Exceptions": [], "Modules": []}
+    for name in gromos_dist.__all__:
+        thing = getattr(gromos_dist, name)
+        if inspect.ismodule(thing):
+            kinds["Modules"].append(name)
+        elif inspect.isclass(thing):
+            kinds["Exceptions" if issubclass(thing, Exception) else "Classes"].append(name)
+        elif callable(thing):
+            kinds["Functions"].append(name)
+    kinds["Modules"] += ["io.reader", "mapping", "variables"]
+    sections = [
+        f"## {kind}\n\n```{{eval-rst}}\n.. currentmodule:: gromos_dist\n\n"
+        ".. autosummary::\n   :toctree: .\n   :nosignatures:\n\n"
+        + "".join(f"   {name}\n" for name in sorted(names))
+        + "```\n"
+        for kind, names in kinds.items()
+        if names
+    ]
+    return "\n".join([_API, *sections])
+
+
+def _benchmark_pages() -> str:
+    pages = sorted(page.stem for page in (_DOCS / "benchmarks").glob("*.md"))
+    pages.remove("index")
+    listed = "".join(f"{page}\n" for page in pages)
+    return f"```{{toctree}}\n:maxdepth: 1\n\n{listed}```\n" if pages else "\n"
+
+
+def _help(*command: str) -> str:
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    program = Path(sys.executable).with_name("gromos-dist")
+    shown = subprocess.run(
+        [program, *command, "--help"], env=environment, check=True, capture_output=True, text=True
+    )
+    return "\n".join(line.rstrip() for line in shown.stdout.strip("\n").splitlines()) + "\n"
+
+
+def _commands() -> str:
+    """Show the help page of every command, of none when this checkout has no command line."""
+    if importlib.util.find_spec("gromos_dist.cli") is None:
+        return ""
+    names = ("info", "rmsd", "rmsd-matrix", "rgyr")
+    pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
+    return "\n".join(pages)
+
+
+def _copy_example_files() -> None:
+    """Put a real trajectory where the pages' examples run, under a short name."""
+    spec = importlib.util.find_spec("MDAnalysisTests")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("the examples need MDAnalysisTests: run `make docs`")
+    data = Path(spec.submodule_search_locations[0]) / "data"
+    folder = _DOCS / "_build" / "example"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("adk.psf", "adk_dims.dcd"):
+        shutil.copyfile(data / name, folder / name)
+    os.environ["GROMOS_DIST_EXAMPLE"] = str(folder)
+
+
+_GENERATED.mkdir(exist_ok=True)
+(_GENERATED / "variables_included.md").write_text(_variables_table())
+(_GENERATED / "commands_included.md").write_text(_commands())
+(_GENERATED / "benchmarks_included.md").write_text(_benchmark_pages())
+(_GENERATED / "api.md").write_text(_api_page())
+_copy_example_files()

@@ -1,0 +1,158 @@
+"""What analyses take from a Dataset: positions, atoms, masses, a reference, provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from gromos_dist import provenance
+from gromos_dist.io.lazy import TrajectoryArray
+from gromos_dist.io.trajectory import open_trajectory
+from gromos_dist.topology import Selection, resolve
+from gromos_dist.variables import validate
+
+Indices = NDArray[np.int64] | None
+Reference = int | str | os.PathLike[str] | xr.Dataset | xr.DataArray | NDArray[Any]
+
+
+def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
+    """Return the positions of a Dataset, or the array itself, validated.
+
+    Raises
+    ------
+    ValueError
+        There are none, or their dims or dtype are not those of positions.
+    """
+    if isinstance(data, xr.Dataset):
+        if "positions" not in data:
+            raise ValueError(f"the Dataset has no positions, only {list(data)}")
+        attrs = data.attrs
+        data = data["positions"]
+        data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
+    validate(data, "positions")
+    return data
+
+
+def selected(positions: xr.DataArray, selection: Selection) -> Indices:
+    """Resolve a selection to indices from 0; None stands for all atoms."""
+    return None if selection is None else resolve(selection, positions)
+
+
+def narrow(
+    positions: xr.DataArray, *sets: Indices
+) -> tuple[xr.DataArray, NDArray[np.int64] | slice, list[Indices]]:
+    """Have no other atoms read than those of the sets.
+
+    Returns
+    -------
+    positions : DataArray
+        Of the atoms needed where that can be passed down to the files; as they were otherwise.
+    kept : indices or slice
+        Which of the former atoms these are.
+    sets : list of indices
+        The sets as indices into the atoms kept.
+    """
+    given = [indices for indices in sets if indices is not None]
+    if not isinstance(positions.data, TrajectoryArray) or len(given) < len(sets):
+        return positions, slice(None), list(sets)
+    kept = np.unique(np.concatenate(given))
+    within = [np.searchsorted(kept, indices) for indices in given]
+    everything = np.arange(len(kept))
+    return (
+        positions.isel(atom=kept),
+        kept,
+        [None if np.array_equal(indices, everything) else indices for indices in within],
+    )
+
+
+def masses_of(positions: xr.DataArray, indices: Indices) -> NDArray[np.float64]:
+    """Return the masses (u) of all atoms, once those of the chosen ones are known.
+
+    Raises
+    ------
+    ValueError
+        There are none, or some of the chosen ones are not known.
+    """
+    if "mass" not in positions.coords:
+        raise ValueError(
+            "mass-weighting needs masses: open the trajectory with a topology, "
+            "or assign the coordinate 'mass' (atom,) in u"
+        )
+    masses = np.asarray(positions["mass"].data, np.float64)
+    chosen = np.arange(len(masses)) if indices is None else indices
+    unknown = chosen[~np.isfinite(masses[chosen])]
+    if unknown.size:
+        first = int(unknown[0])
+        name = f" ({positions['atom_name'].data[first]})" if "atom_name" in positions.coords else ""
+        raise ValueError(
+            f"the mass of {unknown.size} of {chosen.size} atoms is not known, the first is atom "
+            f"{first}{name}: give a topology that has masses, or assign the coordinate 'mass'"
+        )
+    return masses
+
+
+def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArray[np.float64]:
+    """Return the reference, shape (atom, xyz), in nm.
+
+    Parameters
+    ----------
+    positions : DataArray
+        Of the trajectory.
+    reference : int, path, Dataset, DataArray or array
+        A frame number of the trajectory (negative ones count from its end); a file, of which the
+        first frame is taken; or the positions themselves.
+
+    Raises
+    ------
+    ValueError
+        There is no such frame, or the numbers of atoms differ.
+    """
+    n_atoms = positions.sizes["atom"]
+    if isinstance(reference, int | np.integer):
+        n_frames = positions.sizes["frame"]
+        if not -n_frames <= reference < n_frames:
+            raise ValueError(f"reference: there is no frame {reference}, there are {n_frames}")
+        frame = int(reference) % n_frames
+        values = positions.isel(frame=slice(frame, frame + 1)).data
+        what = f"frame {frame}"
+    elif isinstance(reference, str | os.PathLike):
+        values = open_trajectory(reference, stop=1, dtype=np.float64).positions.data
+        what = os.fspath(reference)
+        data = positions.data
+        if isinstance(data, TrajectoryArray) and data.source.atoms is not None:
+            whole = data.source.readers[0].n_atoms
+            if values.shape[-2] == whole != n_atoms:
+                values = values[:, data.source.atoms]
+    else:
+        array = reference["positions"] if isinstance(reference, xr.Dataset) else reference
+        values = array.data if isinstance(array, xr.DataArray) else np.asarray(array)
+        what = "the reference"
+    if values.ndim == 3 and values.shape[0] >= 1:
+        values = values[0]
+    if values.shape != (n_atoms, 3):
+        raise ValueError(
+            f"reference: {what} has shape {tuple(values.shape)}, the trajectory needs "
+            f"({n_atoms}, 3): give a reference of the same {n_atoms} atoms"
+        )
+    return np.ascontiguousarray(values, np.float64)
+
+
+def derived_history(data: xr.DataArray, call: str, parameters: Mapping[str, Any]) -> str:
+    """Return the provenance of a result computed from `data`."""
+    given = data.attrs.get("history") or provenance.history("in memory", {}, [])
+    source = provenance.parse(given)
+    inputs = [provenance.InputFile(**file) for file in source["inputs"]]
+    values = data.data
+    identity = (
+        hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+        if isinstance(values, np.ndarray)
+        else values.name
+    )
+    of = {"call": source["call"], "parameters": source["parameters"], "array": identity}
+    return provenance.history(call, {**parameters, "of": of}, inputs)

@@ -1,0 +1,215 @@
+"""What every analysis command does: open, compute where asked, write, draw, sum up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+RESULT_SUFFIXES = (".zarr", ".nc", ".csv")
+REPORT_SUFFIXES = (".html",)
+
+
+@dataclass(frozen=True)
+class Input:
+    """The frames that a command reads."""
+
+    files: Sequence[str]
+    topology: Path | None
+    start: int | None
+    stop: int | None
+    stride: int
+
+    def open(self) -> xr.Dataset:
+        """Return the trajectory, lazily.
+
+        Raises
+        ------
+        ValueError
+            There are no frames.
+        """
+        from gromos_dist.io.trajectory import open_trajectory
+
+        trajectory = open_trajectory(
+            list(self.files),
+            self.topology,
+            start=self.start,
+            stop=self.stop,
+            stride=self.stride,
+        )
+        if not trajectory.sizes["frame"]:
+            raise ValueError(
+                f"{self.names}: no frames are left by --start and --stop; "
+                "'gromos-dist info' tells how many there are"
+            )
+        return trajectory
+
+    @property
+    def names(self) -> str:
+        """The files' names, short enough for a title."""
+        first = Path(self.files[0]).name
+        return first if len(self.files) == 1 else f"{first} and {len(self.files) - 1} more"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a command computes, and where its results go."""
+
+    scheduler: str
+    workers: int | None
+    progress: bool | None
+    report: Path | None
+    output: Path | None
+    plot: Path | None
+    overwrite: bool
+    quiet: bool
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the result is written block by block, to be gone on with."""
+        return self.output is not None and self.output.suffix.lower() == ".zarr"
+
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier run, finished or not, has left its blocks."""
+        return self.resumable and not self.overwrite and bool(self.output and self.output.exists())
+
+    def check(self) -> None:
+        """Refuse what could not be written, before anything is computed.
+
+        Raises
+        ------
+        ValueError
+            A suffix that stands for no format.
+        FileNotFoundError, FileExistsError
+            The folder is missing; the file is there and may not be replaced.
+        """
+        _check_target("--output", self.output, RESULT_SUFFIXES)
+        _check_target("--report", self.report, REPORT_SUFFIXES)
+        if self.plot is not None:
+            from gromos_dist.plot import SUFFIXES
+
+            _check_target("--plot", self.plot, SUFFIXES)
+        # The store knows whether an existing .zarr is of this very run; what an earlier end of the
+        # same command has drawn beside it is kept.
+        if self.overwrite or self.resumes:
+            return
+        for path in (self.output, self.plot, self.report):
+            if path is not None and path.exists():
+                raise FileExistsError(
+                    f"{path} is there already: choose another name, or replace it with --overwrite"
+                )
+
+    def missing(self, path: Path | None) -> Path | None:
+        """Return `path` if it is wanted and has to be written."""
+        return None if path is None or (path.exists() and not self.overwrite) else path
+
+
+def _check_target(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        found = f"the suffix {path.suffix!r}" if path.suffix else "a name without a suffix"
+        raise ValueError(f"{option} {path}: {found} is no known format, use {', '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{option} {path}: there is no folder {path.parent}, make it first")
+
+
+def run(
+    source: Input,
+    job: Job,
+    measure: Callable[[xr.Dataset], xr.DataArray],
+    *,
+    atoms: str | None,
+    title: str,
+) -> None:
+    """Carry out one analysis.
+
+    Parameters
+    ----------
+    source : Input
+        What to read.
+    job : Job
+        Where to compute, what to write.
+    measure : callable
+        From the trajectory to the lazy result.
+    atoms : str, optional
+        The selection that is measured; for the summary.
+    title : str
+        Above the picture.
+    """
+    job.check()
+    try:
+        trajectory = source.open()
+        result = measure(trajectory)
+        resumed = job.resumes
+        report = job.missing(job.report)
+        loaded, seconds = _compute(result, job, report)
+        plot = job.missing(job.plot)
+        if plot is not None:
+            _draw(loaded, plot, title)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(job)) from None
+    if not job.quiet:
+        from gromos_dist.cli.summary import show
+
+        written = [path for path in (job.output, plot, report) if path is not None]
+        kept = [path for path in (job.plot, job.report) if path is not None and path not in written]
+        show(
+            loaded,
+            atoms=_count_atoms(trajectory, atoms),
+            seconds=seconds,
+            resumed=resumed,
+            written=written,
+            kept=kept,
+        )
+
+
+def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.DataArray, float]:
+    """Return the result, written where asked, and the seconds that computing it took."""
+    from gromos_dist.distributed import compute, scheduler
+    from gromos_dist.store import open_store, store
+
+    progress = False if job.quiet else job.progress
+    with scheduler(job.scheduler, job.workers, report=report):
+        # The time that a cluster needs to start is not the analysis'.
+        began = time.perf_counter()
+        if job.output is not None and job.resumable:
+            store(result, job.output, overwrite=job.overwrite, progress=progress)
+            loaded = open_store(job.output)[result.name].load()
+        else:
+            loaded = compute(result, progress=progress)
+        seconds = time.perf_counter() - began
+    if job.output is not None and not job.resumable:
+        store(loaded, job.output, overwrite=job.overwrite, progress=False)
+    return loaded, seconds
+
+
+def _draw(result: xr.DataArray, path: Path, title: str) -> None:
+    from gromos_dist.plot import plot_matrix, plot_time_series
+
+    draw: Any = plot_time_series if result.ndim == 1 else plot_matrix
+    # A dollar sign in the name of a file begins no formula.
+    draw(result, path, title=title.replace("$", r"\$"))
+
+
+def _count_atoms(trajectory: xr.Dataset, atoms: str | None) -> int:
+    from gromos_dist.topology import resolve
+
+    if atoms is None:
+        return trajectory.sizes["atom"]
+    return len(resolve(atoms, trajectory["positions"]))
+
+
+def _how_to_go_on(job: Job) -> str:
+    if job.resumable:
+        return (
+            f"interrupted; what is done is kept in {job.output}, give the same command again "
+            "(without --overwrite) to go on from there"
+        )
+    return "interrupted, nothing was written; a run with -o NAME.zarr could be gone on with"

@@ -1,0 +1,357 @@
+"""Where the work runs: Dask's threads, processes of this machine, or the nodes of a cluster."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dask
+import dask.local
+import numpy as np
+import xarray as xr
+from dask.base import compute as compute_now
+from dask.base import get_scheduler, optimize
+from dask.callbacks import Callback
+from dask.delayed import Delayed, delayed
+from dask.system import CPU_COUNT
+from dask.threaded import ContextAwareThreadPoolExecutor
+
+from gromos_dist.progress import progress_bar
+
+_CLUSTER_SCHEMES = ("tcp://", "tls://")
+
+# Stands for the values of a DataArray among its coordinates.
+_RESULT = object()
+
+XarrayObject = TypeVar("XarrayObject", xr.DataArray, xr.Dataset)
+Take = Callable[[int, Any], None]
+
+
+@contextmanager
+def scheduler(
+    name: str = "threads",
+    workers: int | None = None,
+    report: str | Path | None = None,
+) -> Iterator[None]:
+    """Choose where the work inside the ``with`` block runs.
+
+    Parameters
+    ----------
+    name : str
+        ``"threads"``: threads of this process; nothing is started. When a `distributed.Client` is
+        active, it is used as it is. ``"processes"``: a cluster of processes on this machine, closed
+        at the end (a script needs ``if __name__ == "__main__":`` around the call).
+        ``"tcp://host:8786"`` or ``"tls://..."``: a Dask scheduler that is running.
+    workers : int, optional
+        How many threads or processes; all cores when None.
+    report : path, optional
+        Write Dask's performance report to this ``.html`` file.
+
+    Raises
+    ------
+    ValueError
+        Unknown `name`, `workers` that cannot be had, a `report` that is not ``.html``.
+    FileNotFoundError
+        The folder of `report` does not exist.
+    ConnectionError
+        No scheduler answers at the address.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> with scheduler("threads", workers=2):
+    ...     int(da.arange(10, chunks=3).sum().compute())
+    45
+    """
+    _check_arguments(name, workers, report)
+    with ExitStack() as stack:
+        if name == "threads" and _active_client() is None:
+            if report is None:
+                stack.enter_context(dask.config.set(scheduler="threads", num_workers=workers))
+            else:
+                _start_cluster(stack, n_workers=1, threads=workers or CPU_COUNT, processes=False)
+        elif name == "threads" and workers is not None:
+            raise ValueError(
+                f"workers={workers}: a dask.distributed Client is active and is used as it is; "
+                "leave workers out, or close the Client first"
+            )
+        elif name == "processes":
+            _start_cluster(stack, n_workers=workers or CPU_COUNT, threads=1, processes=True)
+        elif name.startswith(_CLUSTER_SCHEMES):
+            _connect(stack, name)
+        if report is not None:
+            from distributed import performance_report  # noqa: PLC0415
+
+            stack.enter_context(performance_report(filename=str(report)))
+        yield
+
+
+def _check_arguments(name: str, workers: int | None, report: str | Path | None) -> None:
+    if name not in ("threads", "processes") and not name.startswith(_CLUSTER_SCHEMES):
+        raise ValueError(
+            f"unknown scheduler {name!r}: expected 'threads', 'processes', or the address of a "
+            "Dask scheduler such as 'tcp://host:8786'"
+        )
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    if workers is not None and name.startswith(_CLUSTER_SCHEMES):
+        raise ValueError(f"workers={workers}: the cluster at {name} has its own; leave workers out")
+    if report is not None:
+        if Path(report).suffix != ".html":
+            raise ValueError(f"report: expected a file named .html, got {str(report)!r}")
+        if not Path(report).absolute().parent.is_dir():
+            raise FileNotFoundError(f"report: there is no folder {Path(report).absolute().parent}")
+
+
+def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes: bool) -> None:
+    from distributed import Client, LocalCluster  # noqa: PLC0415
+
+    # Loopback only, and no dashboard: nothing of the run is offered to other machines. The server
+    # for it is started all the same, and would complain where its usual port is taken.
+    cluster = LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=threads,
+        processes=processes,
+        host="127.0.0.1" if processes else None,
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+    )
+    stack.enter_context(cluster)
+    stack.enter_context(Client(cluster))
+
+
+def _connect(stack: ExitStack, address: str) -> None:
+    from distributed import Client  # noqa: PLC0415
+
+    try:
+        client = Client(address)
+    except (OSError, TimeoutError) as error:
+        raise ConnectionError(
+            f"no Dask scheduler answers at {address}; is 'dask scheduler' running there, "
+            "and is the address the one that it printed?"
+        ) from error
+    stack.enter_context(client)
+
+
+def _active_client() -> Any:
+    """Return the `distributed.Client` that Dask would use here, or None."""
+    # Importing distributed takes a second, and whoever made a Client has imported it.
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import Client  # noqa: PLC0415
+
+    client = getattr(get_scheduler(), "__self__", None)
+    return client if isinstance(client, Client) else None
+
+
+def run_blocks(
+    blocks: Sequence[Delayed], frames: Sequence[float], on_done: Callable[[float], None]
+) -> None:
+    """Run tasks whose results nobody needs, and report each as it is finished.
+
+    Parameters
+    ----------
+    blocks : sequence of Delayed
+        The tasks.
+    frames : sequence of float
+        How many frames each stands for.
+    on_done : callable
+        Called in this thread with the frames of each finished block.
+
+    Raises
+    ------
+    Exception
+        The first error of a block, when the blocks that were running have ended; the others are
+        not begun.
+    """
+    client = _active_client()
+    if client is None:
+        _run_in_threads(blocks, lambda index: on_done(frames[index]))
+    else:
+        _run_on_client(client, blocks, None, lambda index: on_done(frames[index]))
+
+
+def take_blocks(
+    blocks: Sequence[Delayed],
+    frames: Sequence[float],
+    take: Take,
+    on_done: Callable[[float], None],
+) -> None:
+    """Run tasks and hand each result over as it comes, in whatever order; keep none.
+
+    Parameters
+    ----------
+    blocks, frames, on_done
+        As in `run_blocks`.
+    take : callable
+        ``take(index, value)`` runs in this process, never twice at once.
+
+    Raises
+    ------
+    Exception
+        The first error of a block or of `take`.
+    """
+    client = _active_client()
+    if client is not None:
+        _run_on_client(client, blocks, take, lambda index: on_done(frames[index]))
+        return
+    lock = threading.Lock()
+
+    def take_one(index: int, value: Any) -> None:
+        with lock:
+            take(index, value)
+
+    task = delayed(take_one, pure=False)
+    taken = [task(index, block) for index, block in enumerate(blocks)]
+    _run_in_threads(taken, lambda index: on_done(frames[index]))
+
+
+def _run_in_threads(blocks: Sequence[Delayed], on_done: Callable[[int], None]) -> None:
+    if not blocks:
+        return
+    index = {block.key: i for i, block in enumerate(blocks)}
+
+    def finished(key: Any, *_: Any) -> None:
+        if key in index:
+            on_done(index[key])
+
+    with Callback(posttask=finished):
+        if get_scheduler() is dask.local.get_sync:
+            compute_now(*blocks)
+            return
+        # A pool of our own: after an error or Ctrl-C no block of it is running any more.
+        workers = dask.config.get("num_workers", None) or CPU_COUNT
+        with ContextAwareThreadPoolExecutor(workers) as pool:
+            compute_now(*blocks, scheduler="threads", pool=pool)
+
+
+def _run_on_client(
+    client: Any, blocks: Sequence[Delayed], take: Take | None, on_done: Callable[[int], None]
+) -> None:
+    from distributed import as_completed  # noqa: PLC0415
+
+    futures = client.compute(list(blocks))
+    index = {future.key: i for i, future in enumerate(futures)}
+    pending = {future.key: future for future in futures}
+    completed = as_completed(futures)
+    del futures
+    try:
+        for future in completed:
+            if take is not None:
+                take(index[future.key], future.result())
+            elif future.status != "finished":
+                future.result()
+            # The last reference: the workers forget the result.
+            del pending[future.key]
+            on_done(index[future.key])
+    except CancelledError as error:
+        raise ConnectionError(f"the Dask scheduler gave the work up: {error}") from error
+    finally:
+        if pending:
+            client.cancel(list(pending.values()))
+
+
+def to_blocks(arrays: Sequence[Any]) -> list[list[Delayed]]:
+    """Return the blocks of several Dask arrays, each array's in C order.
+
+    The arrays are optimized together, so that what they share is computed once.
+    """
+    optimized = optimize(*arrays)
+    return [array.to_delayed(optimize_graph=False).ravel().tolist() for array in optimized]
+
+
+def block_frames(
+    dims: Sequence[Sequence[Hashable]], chunks: Sequence[Sequence[Sequence[int]]]
+) -> list[list[float]]:
+    """Return how many frames each block of several arrays stands for, in C order.
+
+    Arrays share their frames, and so do the blocks of one array that lie in the same frames: all
+    together are the frames that there are. Arrays without ``frame`` count nothing, unless none has
+    it: then every block counts 1.
+    """
+    with_frames = [list(names).index("frame") for names in dims if "frame" in names]
+    counts = []
+    for names, sizes in zip(dims, chunks, strict=True):
+        weights = np.full([len(along) for along in sizes], 0.0 if with_frames else 1.0)
+        if "frame" in names:
+            axis = list(names).index("frame")
+            sharing = weights.size / max(len(sizes[axis]), 1) * len(with_frames)
+            shape = [-1 if i == axis else 1 for i in range(len(sizes))]
+            weights = weights + np.reshape(sizes[axis], shape) / max(sharing, 1)
+        counts.append(weights.ravel().tolist())
+    return counts
+
+
+def block_slices(chunks: Sequence[Sequence[int]]) -> list[tuple[slice, ...]]:
+    """Return the region of each block of an array, in C order."""
+    edges = [np.concatenate([[0], np.cumsum(sizes, dtype=int)]).tolist() for sizes in chunks]
+    return [
+        tuple(slice(edges[axis][i], edges[axis][i + 1]) for axis, i in enumerate(place))
+        for place in np.ndindex(*(len(sizes) for sizes in chunks))
+    ]
+
+
+def compute(obj: XarrayObject, *, progress: bool | None = None) -> XarrayObject:
+    """Compute a lazy result into memory, with a progress bar over its frames.
+
+    Parameters
+    ----------
+    obj : DataArray or Dataset
+        The result; what is in memory already stays as it is.
+    progress : bool, optional
+        None: a bar if standard error is a terminal or a notebook. True, False: always, never.
+
+    Returns
+    -------
+    DataArray or Dataset
+        The same, in memory. `obj` itself is not changed.
+
+    Examples
+    --------
+    >>> import dask.array as da, xarray as xr
+    >>> lazy = xr.DataArray(da.ones(4, chunks=2), dims="frame", name="rmsd")
+    >>> float(compute(lazy, progress=False).sum())
+    4.0
+    """
+    variables: dict[Hashable, xr.Variable]
+    if isinstance(obj, xr.Dataset):
+        variables = dict(obj.variables)
+    else:
+        variables = {name: coordinate.variable for name, coordinate in obj.coords.items()}
+        variables[_RESULT] = obj.variable
+    lazy = {name: variable for name, variable in variables.items() if variable.chunks is not None}
+    arrays = [variable.data for variable in lazy.values()]
+    values = [np.empty(array.shape, array.dtype) for array in arrays]
+    blocks = [block for of_array in to_blocks(arrays) for block in of_array]
+    places = [
+        (target, region)
+        for target, array in zip(values, arrays, strict=True)
+        for region in block_slices(array.chunks)
+    ]
+    dims = [variable.dims for variable in lazy.values()]
+    counts = block_frames(dims, [array.chunks for array in arrays])
+    frames = [count for of_array in counts for count in of_array]
+
+    def take(index: int, value: Any) -> None:
+        target, region = places[index]
+        target[region] = value
+
+    title = str(obj.name) if isinstance(obj, xr.DataArray) and obj.name else "computing"
+    unit = "frames" if any("frame" in names for names in dims) else "blocks"
+    with progress_bar(title, sum(frames), show=progress, unit=unit) as advance:
+        take_blocks(blocks, frames, take, advance)
+    loaded: Any = obj.copy()
+    for (name, variable), array in zip(lazy.items(), values, strict=True):
+        if name is _RESULT:
+            loaded = loaded.copy(data=array)
+        elif name in loaded.coords:
+            loaded = loaded.assign_coords({name: variable.copy(data=array)})
+        else:
+            loaded = loaded.assign({name: variable.copy(data=array)})
+    result: XarrayObject = loaded.load()
+    return result

@@ -1,0 +1,346 @@
+"""DCD trajectories of CHARMM, NAMD, X-PLOR and the programs that write like them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gromos_dist._core import ffi, lib
+from gromos_dist.errors import TrajectoryError, check, new_where
+from gromos_dist.io.reader import FRAME_FIELDS, Atoms
+
+AKMA_TIME = 0.04888821
+"""CHARMM's unit of time in ps."""
+
+_HEADER_BYTES = 1 << 16
+_SCRATCH_BYTES = 1 << 20
+_DTYPES: dict[str, tuple[type[np.generic], ...]] = {
+    "positions": (np.float32, np.float64),
+    "box": (np.float32, np.float64),
+    "time": (np.float64,),
+    "step": (np.int64,),
+}
+
+
+class DCDLayout(NamedTuple):
+    """How a DCD file is laid out: the members of ``struct gd_dcd`` in csrc/include/gd.h."""
+
+    n_atoms: int
+    n_free: int
+    n_frames: int
+    n_frames_header: int
+    leftover: int
+    free_atoms: int
+    first_frame: int
+    first_frame_size: int
+    frame_size: int
+    first_step: int
+    step_interval: int
+    time_step: float
+    version: int
+    marker_size: int
+    big_endian: int
+    has_cell: int
+    has_fourth_dimension: int
+
+
+def open_dcd(path: str | Path, *, on_truncated: Literal["raise", "drop"] = "raise") -> DCDReader:
+    """Read the header of a DCD file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A DCD file of CHARMM, NAMD, X-PLOR, LAMMPS, OpenMM, VMD, ...: either byte order, record
+        markers of 4 or 8 bytes, with or without unit cell, fourth dimension and fixed atoms.
+    on_truncated : {"raise", "drop"}
+        What to do with a file that ends inside a frame: refuse it, or leave that frame out.
+
+    Returns
+    -------
+    DCDReader
+        Frames are counted from the size of the file: the header's number is 0 or wrong when
+        the run that wrote the file was killed.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no such file.
+    TrajectoryError
+        The file is damaged, ends inside a frame, or is no DCD file.
+
+    Examples
+    --------
+    >>> from MDAnalysisTests.datafiles import DCD
+    >>> reader = open_dcd(DCD)
+    >>> reader.n_frames, reader.n_atoms
+    (98, 3341)
+    >>> positions = np.empty((2, reader.n_atoms, 3), np.float32)
+    >>> reader.read(range(0, 20, 10), {"positions": positions})
+    >>> positions[0, 0]
+    array([1.1736044, 0.8306002, -0.8973484], dtype=float32)
+    """
+    if on_truncated not in ("raise", "drop"):
+        raise ValueError(f"on_truncated: expected 'raise' or 'drop', got {on_truncated!r}")
+    path = str(path)
+    with _opened(path) as file:
+        layout = _layout(file, path)
+    if layout.leftover and on_truncated == "raise":
+        where = new_where()
+        where.frame = layout.n_frames
+        where.byte = layout.first_frame
+        where.expected = layout.first_frame_size
+        where.found = layout.leftover
+        if layout.n_frames:
+            where.byte += layout.first_frame_size + (layout.n_frames - 1) * layout.frame_size
+            where.expected = layout.frame_size
+        check(lib.GD_TRUNCATED, where, path=path)
+    return DCDReader(path, layout)
+
+
+@dataclass(frozen=True, slots=True)
+class DCDReader:
+    """A DCD file: `gromos_dist.io.reader.Reader`, made by `open_dcd`.
+
+    Notes
+    -----
+    Å become nm by one rounding: a float32 position is the float32 nearest to a tenth of the
+    file's number, a float64 one is 0.1 times it; on every instruction set the same.
+
+    Frame ``i`` is step ``first_step + i * step_interval``, its time that step times the
+    integrator's time step (AKMA, 0.04888821 ps). Where the header has no such time step or
+    interval (0, negative or not finite), frames are 1 ps apart and the first is at 0; an interval
+    of 0 or less counts as 1 step.
+    """
+
+    path: str
+    layout: DCDLayout
+
+    @property
+    def n_frames(self) -> int:
+        """How many whole frames the file has."""
+        return self.layout.n_frames
+
+    @property
+    def n_atoms(self) -> int:
+        """How many atoms every frame has."""
+        return self.layout.n_atoms
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What the file has: positions, time, step, and box if there is a unit cell."""
+        box = ("box",) if self.layout.has_cell else ()
+        return ("positions", *box, "time", "step")
+
+    @property
+    def preferred_step(self) -> int:
+        """1: chunks may begin anywhere."""
+        return 1
+
+    def read(self, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms = None) -> None:
+        """Read frames into the caller's buffers: see `gromos_dist.io.reader.Reader.read`.
+
+        Raises
+        ------
+        ValueError
+            Frames or atoms that the file does not have, or a buffer of another shape or dtype.
+        TrajectoryError
+            The file is damaged, or has become shorter since it was opened.
+        OSError
+            The operating system refused.
+        """
+        _check_frames(frames, self)
+        _check_atoms(atoms, self)
+        n_wanted = self.n_atoms if atoms is None else len(atoms)
+        for name, array in out.items():
+            _check_buffer(name, array, len(frames), n_wanted)
+        if not frames:
+            return
+        self._fill_time(frames, out)
+
+        positions, box = out.get("positions"), out.get("box")
+        if box is not None and not self.layout.has_cell:
+            box[...] = np.nan
+            box = None
+        cells = None if box is None else np.empty((len(frames), 6))
+        if positions is not None or cells is not None:
+            self._read_records(frames, positions, cells, atoms)
+        if box is not None and cells is not None:
+            box[...] = self._boxes(frames, cells)
+
+    def _fill_time(self, frames: range, out: Mapping[str, NDArray[Any]]) -> None:
+        layout = self.layout
+        index = np.arange(frames.start, frames.stop, frames.step, dtype=np.int64)
+        step = layout.first_step + index * max(layout.step_interval, 1)
+        if "step" in out:
+            out["step"][...] = step
+        if "time" in out:
+            known = layout.step_interval > 0 and 0 < layout.time_step < np.inf
+            out["time"][...] = step * (layout.time_step * AKMA_TIME) if known else index
+
+    def _read_records(
+        self,
+        frames: range,
+        positions: NDArray[Any] | None,
+        cells: NDArray[np.float64] | None,
+        atoms: Atoms,
+    ) -> None:
+        # Atoms that are no run are picked from whole planes, best in one piece.
+        picked = 0 if atoms is None else 12 * self.n_atoms + 256
+        scratch = np.empty(max(_SCRATCH_BYTES, picked), np.uint8)
+        is_float32 = positions is not None and positions.dtype == np.float32
+        where = new_where()
+        with _opened(self.path) as file:
+            places = self._free_places(file) if self.layout.free_atoms >= 0 else None
+            status = lib.gd_dcd_read(
+                file,
+                self._struct(),
+                frames.start,
+                frames.step if len(frames) > 1 else 1,
+                len(frames),
+                _pointer("const int64_t *", atoms),
+                self.n_atoms if atoms is None else len(atoms),
+                _pointer("const int64_t *", places),
+                _pointer("float *", positions if is_float32 else None),
+                _pointer("double *", None if is_float32 else positions),
+                _pointer("double *", cells),
+                _pointer("unsigned char *", scratch),
+                scratch.size,
+                where,
+            )
+        check(status, where, path=self.path)
+
+    def _free_places(self, file: int) -> NDArray[np.int64]:
+        layout, where = self.layout, new_where()
+        record = os.pread(file, 4 * layout.n_free + 2 * layout.marker_size, layout.free_atoms)
+        places = np.empty(layout.n_atoms, np.int64)
+        status = lib.gd_dcd_free_places(
+            ffi.from_buffer(record),
+            len(record),
+            self._struct(),
+            _pointer("int64_t *", places),
+            where,
+        )
+        if status == lib.GD_BAD_ARGUMENT:
+            raise TrajectoryError(
+                f"{self.path}: the list of free atoms at byte {layout.free_atoms} ends early: "
+                f"expected {where.expected} bytes, found {where.found}; did the file change?"
+            )
+        check(status, where, path=self.path)
+        return places
+
+    def _boxes(self, frames: range, cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        boxes, where = np.empty((len(cells), 3, 3)), new_where()
+        status = lib.gd_dcd_boxes(
+            _pointer("const double *", cells),
+            len(cells),
+            self.layout.version,
+            _pointer("double *", boxes),
+            where,
+        )
+        if status == lib.GD_CORRUPT:
+            raise TrajectoryError(
+                f"{self.path}: frame {frames[where.frame]}: {cells[where.frame].tolist()} is no "
+                "unit cell: expected A, gamma, B, beta, alpha, C (Å; cosines or degrees) or a "
+                "symmetric matrix, with a volume; leave 'box' out to read the positions alone"
+            )
+        check(status, where, path=self.path)
+        return boxes
+
+    def _struct(self) -> Any:
+        return ffi.new("struct gd_dcd *", self.layout._asdict())
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _layout(file: int, path: str) -> DCDLayout:
+    file_size = os.fstat(file).st_size
+    data = os.pread(file, _HEADER_BYTES, 0)
+    status, layout, where = _parse(data, file_size)
+    while status == lib.GD_TRUNCATED and len(data) < where.expected <= file_size:
+        data = os.pread(file, where.expected, 0)
+        status, layout, where = _parse(data, file_size)
+    if status == lib.GD_TRUNCATED:
+        raise TrajectoryError(
+            f"{path}: the file ends inside its DCD header: expected at least {where.expected} "
+            f"bytes, found {where.found}"
+        )
+    if status == lib.GD_CORRUPT and where.byte == 0:
+        raise TrajectoryError(
+            f"{path}: not a DCD file: it should begin with a record of 84 bytes and b'CORD', "
+            f"but begins with {data[:12]!r}"
+        )
+    if status == lib.GD_UNSUPPORTED:
+        raise TrajectoryError(
+            f"{path}: a DCD file of velocities (b'VELD'): only coordinates (b'CORD') can be read"
+        )
+    check(status, where, path=path)
+    return layout
+
+
+def _parse(data: bytes, file_size: int) -> tuple[int, DCDLayout, Any]:
+    struct, where = ffi.new("struct gd_dcd *"), new_where()
+    # A file that grows while it is being opened has more bytes than it had.
+    size = min(len(data), file_size)
+    status = lib.gd_dcd_open(ffi.from_buffer(data), size, file_size, struct, where)
+    return status, DCDLayout(*(getattr(struct, name) for name in DCDLayout._fields)), where
+
+
+def _pointer(kind: str, array: NDArray[Any] | None) -> Any:
+    return ffi.NULL if array is None else ffi.cast(kind, array.ctypes.data)
+
+
+def _check_frames(frames: range, reader: DCDReader) -> None:
+    if not frames:
+        return
+    if frames.step < 1 and len(frames) > 1:
+        raise ValueError(f"frames: expected a rising range, got {frames}")
+    if min(frames) < 0 or max(frames) >= reader.n_frames:
+        raise ValueError(
+            f"frames: {frames} is not within the {reader.n_frames} frames of {reader.path}"
+        )
+
+
+def _check_atoms(atoms: Atoms, reader: DCDReader) -> None:
+    if atoms is None:
+        return
+    if atoms.dtype != np.int64 or atoms.ndim != 1 or not atoms.flags.c_contiguous:
+        raise ValueError(
+            f"atoms: expected a contiguous int64 array of one dimension, "
+            f"got {atoms.dtype} of shape {atoms.shape}"
+        )
+    if len(atoms) == 0:
+        raise ValueError("atoms: expected at least one atom, got none")
+    if atoms.min() < 0 or atoms.max() >= reader.n_atoms:
+        raise ValueError(
+            f"atoms: {atoms.min()} to {atoms.max()} is not within the {reader.n_atoms} atoms "
+            f"(from 0) of {reader.path}"
+        )
+
+
+def _check_buffer(name: str, array: NDArray[Any], n_frames: int, n_atoms: int) -> None:
+    if name not in _DTYPES:
+        known = ", ".join(_DTYPES)
+        raise ValueError(f"a DCD file has no {name!r}; it has {known}")
+    shape = (n_frames, *(n_atoms if size is None else size for size in FRAME_FIELDS[name]))
+    if array.shape != shape or array.dtype not in _DTYPES[name]:
+        dtypes = " or ".join(np.dtype(dtype).name for dtype in _DTYPES[name])
+        raise ValueError(
+            f"out[{name!r}]: expected {dtypes} of shape {shape}, "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    if not (array.flags.c_contiguous and array.flags.writeable):
+        raise ValueError(f"out[{name!r}]: expected a C-contiguous array that can be written to")

@@ -1,0 +1,175 @@
+"""Frames of one or several files as one time axis, to be sliced without reading."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gromos_dist.io.reader import FRAME_FIELDS, Reader
+
+_DTYPES = {"time": np.dtype(np.float64), "step": np.dtype(np.int64)}
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Chosen frames and atoms of a sequence of trajectory files.
+
+    Slicing gives another Source; only `read` touches the files. A Source is immutable, small and
+    picklable: it is what a task of a graph carries instead of data.
+
+    Parameters
+    ----------
+    readers : tuple of Reader
+        The files, in the order of their frames.
+    frames : tuple of range
+        For each file its frames that are part of the axis.
+    tokens : tuple of str
+        For each file what identifies its content (not its path).
+    atoms : (n,) int64 array, optional
+        Atoms, in the order wanted; all when None.
+    dtype : dtype
+        float32 or float64, for all fields but time and step.
+    """
+
+    readers: tuple[Reader, ...]
+    frames: tuple[range, ...]
+    tokens: tuple[str, ...]
+    atoms: NDArray[np.int64] | None = None
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(len(frames) for frames in self.frames))
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames the axis has."""
+        return self._ends[-1] if self._ends else 0
+
+    @property
+    def n_atoms(self) -> int:
+        """How many atoms are read of every frame."""
+        return self.readers[0].n_atoms if self.atoms is None else len(self.atoms)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that every one of the files has."""
+        first, *others = (reader.fields for reader in self.readers)
+        return tuple(name for name in first if all(name in other for other in others))
+
+    @property
+    def identity(self) -> str:
+        """A hash of everything that decides what `read` gives."""
+        content = hashlib.sha256(repr((self.tokens, self.frames, self.dtype.str)).encode())
+        if self.atoms is not None:
+            content.update(self.atoms.tobytes())
+        return content.hexdigest()
+
+    def __dask_tokenize__(self) -> str:
+        return self.identity
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a field over all frames."""
+        within = (self.n_atoms if size is None else size for size in FRAME_FIELDS[name])
+        return (self.n_frames, *within)
+
+    def field_dtype(self, name: str) -> np.dtype[Any]:
+        """Return the dtype in which a field is read."""
+        return _DTYPES.get(name, self.dtype)
+
+    def frame_bytes(self, name: str) -> int:
+        """Return the size of a field of one frame in memory."""
+        return int(np.prod(self.shape(name)[1:], dtype=np.int64)) * self.field_dtype(name).itemsize
+
+    def select_frames(self, frames: range) -> Source:
+        """Return the Source of some of the frames (a rising range)."""
+        frames = frames or range(0)
+        chosen = []
+        start = 0
+        for own, end in zip(self.frames, self._ends, strict=True):
+            first = _first_at_least(frames, start)
+            past = _first_at_least(frames, end)
+            chosen.append(own[first - start : past - start : frames.step])
+            start = end
+        # An empty axis keeps one file: it still has to tell atoms and fields.
+        kept = [i for i, own in enumerate(chosen) if own] or [0]
+        return replace(
+            self,
+            readers=tuple(self.readers[i] for i in kept),
+            frames=tuple(chosen[i] for i in kept),
+            tokens=tuple(self.tokens[i] for i in kept),
+        )
+
+    def select_atoms(self, atoms: NDArray[np.int64]) -> Source:
+        """Return the Source of some of the atoms, given as indices into the present ones."""
+        chosen = atoms if self.atoms is None else self.atoms[atoms]
+        chosen = np.ascontiguousarray(chosen, dtype=np.int64)
+        chosen.flags.writeable = False
+        return replace(self, atoms=chosen)
+
+    def read(
+        self,
+        names: Sequence[str],
+        start: int = 0,
+        stop: int | None = None,
+        buffers: dict[str, NDArray[Any]] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Read fields of the frames ``start`` to ``stop`` of the axis.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The fields.
+        start, stop : int
+            Frames of this axis; to the end when `stop` is None.
+        buffers : dict of arrays, optional
+            Where to put them: arrays of at least ``stop - start`` frames, of which views are
+            returned; new ones when None.
+
+        Returns
+        -------
+        dict of arrays
+            For each field an array of shape ``(stop - start, ...)``.
+        """
+        stop = self.n_frames if stop is None else stop
+        if buffers is None:
+            buffers = self.allocate(names, stop - start)
+        begin = 0
+        for reader, own, end in zip(self.readers, self.frames, self._ends, strict=True):
+            low, high = max(start, begin), min(stop, end)
+            if low < high:
+                out = {name: buffers[name][low - start : high - start] for name in names}
+                reader.read(own[low - begin : high - begin], out, self.atoms)
+            begin = end
+        return {name: buffers[name][: stop - start] for name in names}
+
+    def allocate(self, names: Sequence[str], n_frames: int) -> dict[str, NDArray[Any]]:
+        """Return uninitialised buffers for `n_frames` frames of some fields."""
+        return {
+            name: np.empty((n_frames, *self.shape(name)[1:]), self.field_dtype(name))
+            for name in names
+        }
+
+    def locate(self, frame: int) -> tuple[str, int]:
+        """Return the file of a frame of the axis and the frame's number in that file."""
+        begin = 0
+        for reader, own, end in zip(self.readers, self.frames, self._ends, strict=True):
+            if frame < end:
+                return reader.path, own[frame - begin]
+            begin = end
+        raise IndexError(f"frame {frame} of {self.n_frames}")
+
+
+def _first_at_least(frames: range, value: int) -> int:
+    """Return the first of the (unbounded) progression that is not below `value`, or its stop."""
+    if value <= frames.start:
+        return min(frames.start, frames.stop)
+    steps = -((frames.start - value) // frames.step)
+    return min(frames.start + steps * frames.step, max(frames.stop, frames.start))

@@ -1,0 +1,259 @@
+"""Open trajectories as a lazy Dataset: `open_trajectory`, and the xarray engine "gromos"."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import DTypeLike
+from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.core import indexing
+
+from gromos_dist.errors import TopologyError
+from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, open_reader
+from gromos_dist.io.source import Source
+from gromos_dist.provenance import describe_file, history
+from gromos_dist.topology import Selection, Topology, load_topology, resolve
+from gromos_dist.variables import VARIABLES
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+TopologyLike = Topology | str | os.PathLike[str] | None
+
+
+def open_trajectory(
+    paths: Paths,
+    topology: TopologyLike = None,
+    *,
+    atoms: Selection = None,
+    start: int | None = None,
+    stop: int | None = None,
+    stride: int = 1,
+    chunks: int | str = "auto",
+    dtype: DTypeLike = np.float32,
+) -> xr.Dataset:
+    """Open trajectory files as one lazy Dataset.
+
+    Headers and frame indices are read, frames are not.
+
+    Parameters
+    ----------
+    paths : path, glob pattern, or sequence of these
+        Files of the same atoms; they follow each other in time in the order given, the files of
+        a pattern in the order of their names, numbers counted as numbers.
+    topology : Topology or path, optional
+        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF).
+    atoms : str or sequence of int, optional
+        Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
+    start, stop, stride : int, optional
+        Frames to read, as those of a slice, counted over all files.
+    chunks : int or "auto"
+        Frames in a chunk. "auto" gives about 128 MiB of coordinates, less for a small file.
+    dtype : dtype
+        Of the positions: float32, or float64 where the file's digits are to be kept.
+
+    Returns
+    -------
+    Dataset
+        ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
+        ``time`` (ps), ``step`` and the properties of the atoms.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is missing, or a pattern matches nothing.
+    TrajectoryError, TopologyError
+        A file is damaged, or topology and trajectory have different numbers of atoms.
+    ValueError
+        No reader is known for a file, or `chunks`, `stride` or `dtype` make no sense.
+    SelectionError
+        `atoms` cannot be read, or selects nothing.
+
+    Examples
+    --------
+    >>> import gromos_dist as gd
+    >>> from MDAnalysisTests.datafiles import DCD, PSF
+    >>> ds = gd.open_trajectory(DCD, PSF, atoms="name CA")
+    >>> ds.positions.shape
+    (98, 214, 3)
+    """
+    source, coords, attrs = _open(paths, topology, atoms, start, stop, stride, dtype)
+    if chunks == "auto":
+        frame_chunks = default_frame_chunks(source)
+    elif isinstance(chunks, int) and chunks > 0:
+        full, rest = divmod(source.n_frames, chunks)
+        frame_chunks = (chunks,) * full + ((rest,) if rest else ()) or (0,)
+    else:
+        raise ValueError(f"chunks: expected 'auto' or a number of frames, got {chunks!r}")
+    variables = {
+        name: (VARIABLES[name].dims, trajectory_array(source, name, frame_chunks), attributes(name))
+        for name in source.fields
+        if name not in coords
+    }
+    return xr.Dataset(variables, coords, attrs)
+
+
+class GromosBackend(BackendEntrypoint):
+    """The engine "gromos" of `xarray.open_dataset`."""
+
+    description = "Trajectories of molecular dynamics: " + " ".join(sorted(OPENERS))
+    open_dataset_parameters = (
+        "filename_or_obj",
+        "drop_variables",
+        *("topology", "atoms", "start", "stop", "stride", "dtype"),
+    )
+
+    def open_dataset(  # type: ignore[override]
+        self,
+        filename_or_obj: Paths,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        topology: TopologyLike = None,
+        atoms: Selection = None,
+        start: int | None = None,
+        stop: int | None = None,
+        stride: int = 1,
+        dtype: DTypeLike = np.float32,
+    ) -> xr.Dataset:
+        """Open trajectory files; parameters as those of `open_trajectory`."""
+        source, coords, attrs = _open(filename_or_obj, topology, atoms, start, stop, stride, dtype)
+        chunks = max(default_frame_chunks(source))
+        variables = {
+            name: xr.Variable(
+                VARIABLES[name].dims,
+                indexing.LazilyIndexedArray(_FieldOfSource(source, name)),
+                attributes(name),
+                {"preferred_chunks": {"frame": chunks}},
+            )
+            for name in source.fields
+            if name not in coords
+        }
+        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables
+        dataset = xr.Dataset(variables, coords, attrs)
+        return dataset.drop_vars(dropped or [], errors="ignore")
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Say whether a file's suffix is one of ours."""
+        if not isinstance(filename_or_obj, str | os.PathLike):
+            return False
+        return any(suffix in OPENERS for suffix in Path(filename_or_obj).suffixes)
+
+
+class _FieldOfSource(BackendArray):
+    """What xarray indexes lazily: slices of frames and any choice of atoms reach the files."""
+
+    def __init__(self, source: Source, field: str) -> None:
+        self.source = source
+        self.field = field
+        self.shape = source.shape(field)
+        self.dtype = source.field_dtype(field)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+
+    def _read(self, key: tuple[Any, ...]) -> Any:
+        indices = list(key)
+        source = self.source
+        if isinstance(key[0], slice) and (key[0].step or 1) > 0:
+            source = source.select_frames(range(*key[0].indices(self.shape[0])))
+            indices[0] = slice(None)
+        else:
+            # The span that holds all of them is read, and then the choice made.
+            wanted = np.arange(self.shape[0])[key[0]]
+            low, high = np.min(wanted, initial=self.shape[0]), np.max(wanted, initial=-1)
+            source = source.select_frames(range(int(low), int(high) + 1))
+            indices[0] = wanted - low
+        if FRAME_FIELDS[self.field][:1] == (None,):
+            atoms = np.arange(self.shape[1])[key[1]]
+            source = source.select_atoms(np.atleast_1d(atoms))
+            indices[1] = slice(None) if atoms.ndim else 0
+        values = source.read([self.field])[self.field]
+        for axis in reversed(range(values.ndim)):
+            values = values[(slice(None),) * axis + (indices[axis],)]
+        return values
+
+
+def attributes(name: str) -> dict[str, str]:
+    """Return a fresh copy of a variable's attributes."""
+    return dict(VARIABLES[name].attrs)
+
+
+def _open(
+    paths: Paths,
+    topology: TopologyLike,
+    atoms: Selection,
+    start: int | None,
+    stop: int | None,
+    stride: int,
+    dtype: DTypeLike,
+) -> tuple[Source, dict[str, Any], dict[str, str]]:
+    """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
+    files = _expand(paths)
+    readers = tuple(open_reader(path) for path in files)
+    for reader in readers[1:]:
+        if reader.n_atoms != readers[0].n_atoms:
+            raise ValueError(
+                f"{reader.path} has {reader.n_atoms} atoms, {readers[0].path} has "
+                f"{readers[0].n_atoms}: files on one time axis need the same atoms"
+            )
+    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"dtype: expected float32 or float64, got {np.dtype(dtype)}")
+    if not isinstance(stride, int) or stride < 1:
+        raise ValueError(f"stride: expected a whole number above 0, got {stride!r}")
+    inputs = [describe_file(path) for path in files]
+    frames = tuple(range(reader.n_frames) for reader in readers)
+    tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
+    source = Source(readers, frames, tokens, dtype=np.dtype(dtype))
+    source = source.select_frames(range(source.n_frames)[start:stop:stride])
+
+    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
+    if topology is not None:
+        if not isinstance(topology, Topology):
+            inputs.append(describe_file(topology))
+            topology = load_topology(Path(topology))
+        try:
+            topology = topology.with_n_atoms(source.n_atoms)
+        except TopologyError as error:
+            raise TopologyError(f"{error} (trajectory {readers[0].path})") from None
+        coords |= topology.coordinates()
+    if atoms is not None:
+        described = xr.Dataset(coords=coords)
+        indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
+        source = source.select_atoms(indices)
+        chosen = described.isel(atom=indices) if "atom" in described.dims else described
+        coords = {str(name): chosen.variables[name] for name in chosen.coords}
+    for name, values in source.read(["time", "step"]).items():
+        coords[name] = ("frame", values, attributes(name))
+    parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
+    parameters["dtype"] = np.dtype(dtype).name
+    return source, coords, {"history": history("open_trajectory", parameters, inputs)}
+
+
+def _expand(paths: Paths) -> list[str]:
+    """Resolve patterns; each has to match something."""
+    files: list[str] = []
+    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+        name = os.fspath(path)
+        if glob.has_magic(name) and not Path(name).exists():
+            matches = sorted(glob.glob(name), key=_natural)
+            if not matches:
+                raise FileNotFoundError(f"{name}: no file matches this pattern")
+            files += matches
+        else:
+            files.append(name)
+    if not files:
+        raise ValueError("open_trajectory needs at least one file")
+    return files
+
+
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    """Sort md_2 before md_10."""
+    parts = "".join(c if c.isdigit() else f"\0{c}\0" for c in name).split("\0")
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts if part]

@@ -1,0 +1,400 @@
+"""Pictures of results: time series with their distribution, and matrices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+STYLE: Any = {
+    "figure.dpi": 110,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "font.size": 12,
+    "axes.titlesize": 14,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.labelsize": 13,
+    "axes.edgecolor": "0.35",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "0.90",
+    "grid.linewidth": 0.8,
+    "xtick.color": "0.35",
+    "ytick.color": "0.35",
+    "xtick.labelcolor": "0.15",
+    "ytick.labelcolor": "0.15",
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.1,
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+}
+"""What every picture is drawn with; ``fonttype`` 42 keeps the letters of a PDF as text."""
+
+# Blue and vermilion of Okabe and Ito (2008), told apart with every kind of colour vision.
+FAINT, BLUE, VERMILION = "#9CC7E3", "#0072B2", "#D55E00"
+
+SUFFIXES = (".png", ".pdf", ".svg")
+SHORT_NAMES = {"rmsd": "RMSD", "rmsd_matrix": "RMSD", "radius_of_gyration": "Radius of gyration"}
+
+# More points than a wide screen has columns are drawn as an envelope, fewer as a line.
+MAX_POINTS = 4000
+ENVELOPE_BINS = 1200
+AVERAGE_FROM = 200
+MAX_MATRIX = 1500
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where the frames of a result lie on an axis."""
+
+    values: NDArray[np.float64]
+    label: str
+    unit: str
+    """``"ps"``, ``"ns"``, ``"µs"``, or empty for frame numbers."""
+
+    @property
+    def spacing(self) -> float | None:
+        """The distance of two frames, None where it varies."""
+        if self.values.size < 2:
+            return None
+        steps = np.diff(self.values)
+        return float(steps.mean()) if np.allclose(steps, steps.mean(), rtol=1e-3) else None
+
+
+def plot_time_series(
+    array: xr.DataArray,
+    path: str | Path | None = None,
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw one value a frame against time, with its running average and its distribution.
+
+    Up to 4000 frames are drawn as a line, more as the band between the smallest and the largest
+    value of each of 1200 stretches of frames, so a million frames take no longer than ten
+    thousand. From 200 frames on a centred running average lies on top; the legend tells its
+    length. Time is in ps, ns or µs as its range asks for; frames are counted where the array has
+    no rising ``time``.
+
+    Parameters
+    ----------
+    array : (frame,) DataArray
+        One number a frame; ``units``, ``long_name`` and the coordinate ``time`` (ps) label the
+        axes. A lazy array is computed.
+    path : str or Path, optional
+        Where to write the picture: ``.png`` (300 dpi), ``.pdf`` or ``.svg``. No display is needed.
+    ax : matplotlib Axes, optional
+        Draw here, without the distribution; a new figure when None.
+    title : str, optional
+        Above the picture; the quantity's name when None.
+
+    Returns
+    -------
+    Axes
+        The axes with the series; ``.figure`` is the whole picture.
+
+    Raises
+    ------
+    ValueError
+        The array is not one number a frame or is empty, or the suffix of `path` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> time = xr.DataArray(np.arange(50.0), dims="frame")
+    >>> radius = xr.DataArray(
+    ...     1.7 + 0.01 * np.sin(time),
+    ...     coords={"time": time},
+    ...     name="radius_of_gyration",
+    ...     attrs={"units": "nm", "long_name": "radius of gyration"},
+    ... )
+    >>> axes = plot_time_series(radius, "/tmp/radius.png")
+    >>> axes.get_ylabel(), axes.get_xlabel()
+    ('Radius of gyration (nm)', 'Time (ps)')
+    """
+    _require_suffix(path)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(
+            f"a time series has one dimension and at least one frame, got {dict(array.sizes)}; "
+            "select one series, for example with .isel(...), or use plot_matrix"
+        )
+    values = np.asarray(array.values, dtype=np.float64)
+    axis = _frame_axis(array, str(array.dims[0]))
+    with mpl.rc_context(STYLE):
+        distribution = None
+        if ax is None:
+            figure = _new_figure(path, (9.0, 4.5))
+            grid = figure.add_gridspec(1, 2, width_ratios=(4.4, 1))
+            ax = figure.add_subplot(grid[0])
+            distribution = figure.add_subplot(grid[1], sharey=ax)
+        _draw_series(ax, axis, values)
+        ax.set_xlabel(_with_unit(axis.label, axis.unit))
+        ax.set_ylabel(_with_unit(_name(array), _unit(array)))
+        # A legend lies between the title and the axes, where it hides nothing.
+        pad = 32 if ax.get_legend() else None
+        ax.set_title(fill(_name(array) if title is None else title, 60), pad=pad)
+        if distribution is not None:
+            _draw_distribution(distribution, values, _unit(array))
+        _save(ax, path)
+    return ax
+
+
+def plot_matrix(
+    array: xr.DataArray,
+    path: str | Path | None = None,
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw a matrix of frames against frames, such as `rmsd_matrix`, as a heat map.
+
+    Both axes are time (ps, ns or µs), or frame numbers where there is no rising time. Blocks of
+    a matrix with more than 1500 rows or columns are averaged.
+
+    Parameters
+    ----------
+    array : (frame, other_frame) DataArray
+        Rows go up, columns to the right. A lazy array is computed.
+    path, ax, title
+        As in `plot_time_series`.
+
+    Returns
+    -------
+    Axes
+        The axes with the heat map; the colour bar is beside it.
+
+    Raises
+    ------
+    ValueError
+        The array has not two dimensions or is empty, or the suffix of `path` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> frames = np.arange(20)
+    >>> distance = xr.DataArray(
+    ...     0.01 * abs(frames[:, None] - frames),
+    ...     dims=("frame", "other_frame"),
+    ...     name="rmsd_matrix",
+    ...     attrs={"units": "nm"},
+    ... )
+    >>> plot_matrix(distance, "/tmp/matrix.png").get_xlabel()
+    'Frame'
+    """
+    _require_suffix(path)
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(
+            f"a matrix has two dimensions and at least one frame in each, got {dict(array.sizes)}; "
+            "one number a frame is drawn by plot_time_series"
+        )
+    rows, columns = (_frame_axis(array, str(dim)) for dim in array.dims)
+    values = _shrink(np.asarray(array.values, dtype=np.float64), MAX_MATRIX)
+    with mpl.rc_context({**STYLE, "axes.spines.top": True, "axes.spines.right": True}):
+        if ax is None:
+            ax = _new_figure(path, (6.6, 5.4)).add_subplot()
+        image = ax.imshow(
+            values,
+            origin="lower",
+            extent=(*_edges(columns.values), *_edges(rows.values)),
+            aspect="equal" if array.shape[0] == array.shape[1] else "auto",
+            cmap="viridis",
+            interpolation="nearest",
+        )
+        bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04)
+        bar.set_label(_with_unit(_name(array), _unit(array)))
+        bar.outline.set_visible(False)
+        ax.set_xlabel(_with_unit(columns.label, columns.unit))
+        ax.set_ylabel(_with_unit(rows.label, rows.unit))
+        ax.set_title(fill(f"{_name(array)} of all pairs of frames" if title is None else title, 42))
+        _save(ax, path)
+    return ax
+
+
+def _draw_series(ax: Axes, axis: Axis, values: NDArray[np.float64]) -> None:
+    n = values.size
+    averaged = n >= AVERAGE_FROM
+    colour = FAINT if averaged else BLUE
+    if n > MAX_POINTS:
+        middle, low, high = _envelope(axis.values, values, ENVELOPE_BINS)
+        label = f"range within {n // ENVELOPE_BINS} frames"
+        ax.fill_between(middle, low, high, color=colour, linewidth=0, label=label)
+    else:
+        marker = "o" if n <= 60 else None
+        (line,) = ax.plot(axis.values, values, color=colour, linewidth=1.3, marker=marker)
+        line.set(markersize=4, clip_on=False, label="every frame")
+    if averaged:
+        window = _window(n)
+        average = _running_average(values, window)
+        centres = axis.values[window // 2 : window // 2 + average.size]
+        thin = max(1, average.size // MAX_POINTS)
+        label = f"running average, {window} frames{_duration(window, axis)}"
+        ax.plot(centres[::thin], average[::thin], color=VERMILION, linewidth=1.8, label=label)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, borderaxespad=0.6)
+    ax.grid(True)
+    if n > 1:
+        ax.set_xlim(axis.values[0], axis.values[-1])
+
+
+def _draw_distribution(ax: Axes, values: NDArray[np.float64], unit: str) -> None:
+    finite = values[np.isfinite(values)]
+    if finite.size:
+        bins = int(np.clip(np.sqrt(finite.size), 8, 60))
+        weights = np.full(finite.size, 100.0 / finite.size)
+        ax.hist(finite, bins, weights=weights, orientation="horizontal", color=FAINT)
+        mean, deviation = float(finite.mean()), float(finite.std())
+        ax.axhline(mean, color=BLUE, linewidth=1.5)
+        ax.set_title(
+            f"{_with_error(mean, deviation)} {unit}".rstrip(),
+            fontsize=10.5,
+            fontweight="normal",
+            loc="center",
+            pad=8,
+            color=BLUE,
+        )
+    ax.set_xlabel("Frames (%)")
+    ax.xaxis.set_major_locator(MaxNLocator(2))
+    ax.tick_params(labelleft=False, left=False)
+    ax.grid(True)
+
+
+def _with_error(mean: float, deviation: float) -> str:
+    """Return ``mean ± deviation`` with two digits of the deviation."""
+    if not deviation > 0.0:
+        return f"{mean:.4g}"
+    decimals = int(np.clip(1 - np.floor(np.log10(deviation)), 0, 6))
+    return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}"
+
+
+def _frame_axis(array: xr.DataArray, dim: str) -> Axis:
+    """Return the axis of `dim`: its time in a fitting unit when it rises, else frame numbers."""
+    for name, coordinate in array.coords.items():
+        if coordinate.dims != (dim,) or "time" not in str(name):
+            continue
+        time = np.asarray(coordinate.values, dtype=np.float64)
+        if not (np.isfinite(time).all() and (np.diff(time) > 0.0).all()):
+            continue
+        unit = str(coordinate.attrs.get("units", "ps"))
+        if unit == "ps":
+            scale, unit = _time_unit(float(np.abs(time).max()))
+            time = time * scale
+        return Axis(time, "Time", unit)
+    numbers = array.coords[dim].values if dim in array.coords else np.arange(array.sizes[dim])
+    return Axis(np.asarray(numbers, dtype=np.float64), "Frame", "")
+
+
+def _time_unit(longest: float) -> tuple[float, str]:
+    """Return what to multiply ps with, and the unit this gives."""
+    if longest >= 2e6:
+        return 1e-6, "µs"
+    return (1e-3, "ns") if longest >= 2e3 else (1.0, "ps")
+
+
+def _window(n: int) -> int:
+    """Return an odd number of frames: about a fiftieth of all."""
+    return max(5, n // 50) | 1
+
+
+def _running_average(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """Return the mean over `window` neighbouring frames, where there are that many."""
+    sums = np.cumsum(np.concatenate(([0.0], values)))
+    average: NDArray[np.float64] = (sums[window:] - sums[:-window]) / window
+    return average
+
+
+def _duration(window: int, axis: Axis) -> str:
+    spacing = axis.spacing
+    return f" ({window * spacing:.3g} {axis.unit})" if spacing and axis.unit else ""
+
+
+def _envelope(
+    positions: NDArray[np.float64], values: NDArray[np.float64], bins: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the middle, the smallest and the largest value of each of `bins` stretches."""
+    starts = np.linspace(0, values.size, bins, endpoint=False).astype(np.int64)
+    last = np.append(starts[1:], values.size) - 1
+    middle = 0.5 * (positions[starts] + positions[last])
+    return middle, np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+
+
+def _shrink(matrix: NDArray[np.float64], largest: int) -> NDArray[np.float64]:
+    """Return the means of blocks, so that no side is longer than `largest`."""
+    for dim, size in enumerate(matrix.shape):
+        if size > largest:
+            starts = np.linspace(0, size, largest, endpoint=False).astype(np.int64)
+            counts = np.diff(np.append(starts, size))
+            sums = np.add.reduceat(matrix, starts, axis=dim)
+            matrix = sums / (counts[:, None] if dim == 0 else counts)
+    return matrix
+
+
+def _edges(centres: NDArray[np.float64]) -> tuple[float, float]:
+    """Return where the first cell begins and the last one ends."""
+    half = 0.5 * (centres[-1] - centres[0]) / (centres.size - 1) if centres.size > 1 else 0.5
+    return float(centres[0] - half), float(centres[-1] + half)
+
+
+def _name(array: xr.DataArray) -> str:
+    text = SHORT_NAMES.get(str(array.name)) or str(array.attrs.get("long_name") or array.name or "")
+    return text[:1].upper() + text[1:]
+
+
+def _unit(array: xr.DataArray) -> str:
+    return str(array.attrs.get("units", ""))
+
+
+def _with_unit(label: str, unit: str) -> str:
+    return f"{label} ({unit})" if unit else label
+
+
+def _new_figure(path: str | Path | None, size: tuple[float, float]) -> Figure:
+    # A file needs neither a display nor pyplot's list of open figures, which would keep it alive.
+    if path is not None:
+        return Figure(figsize=size, layout="constrained")
+    from matplotlib import pyplot  # noqa: PLC0415
+
+    return pyplot.figure(figsize=size, layout="constrained")
+
+
+def _require_suffix(path: str | Path | None) -> None:
+    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"{path}: a picture is written as one of {', '.join(SUFFIXES)}; choose such a suffix"
+        )
+
+
+def _save(ax: Axes, path: str | Path | None) -> None:
+    if path is None:
+        return
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("these axes belong to no figure: they cannot be written to a file")
+    with _beside(Path(path)) as temporary:
+        figure.savefig(temporary, format=Path(path).suffix[1:].lower())
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Give a file beside `path` to write to, renamed to `path` only when it is whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

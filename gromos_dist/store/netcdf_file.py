@@ -1,0 +1,82 @@
+"""Results in netCDF 4: one file, written by this process as the blocks come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5netcdf
+import numpy as np
+import xarray as xr
+
+from gromos_dist.distributed import block_frames, block_slices, take_blocks, to_blocks
+from gromos_dist.progress import progress_bar
+from gromos_dist.store.beside import file_beside
+
+
+def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
+    """Write a result to the file `target`."""
+    lazy = {str(name): v for name, v in dataset.variables.items() if v.chunks is not None}
+    in_memory = dataset.drop_vars(list(lazy))
+    in_memory.attrs = _attributes(dataset.attrs)
+    for variable in in_memory.variables.values():
+        variable.attrs = _attributes(variable.attrs)
+    with file_beside(target, overwrite) as path:
+        in_memory.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
+        with h5netcdf.File(path, "a") as file:
+            for name in lazy:
+                _create(file, dataset[name])
+            _fill(file, lazy, target.name, progress)
+
+
+def _create(file: Any, array: xr.DataArray) -> None:
+    for dim, size in array.sizes.items():
+        if dim not in file.dimensions:
+            file.dimensions[str(dim)] = size
+    # netCDF has no booleans; xarray's own convention is used.
+    is_bool = array.dtype.kind == "b"
+    dtype = np.dtype(np.int8) if is_bool else array.dtype
+    created = file.create_variable(str(array.name), tuple(map(str, array.dims)), dtype)
+    coordinates = [str(name) for name in array.coords if name not in (*array.dims, array.name)]
+    attributes = _attributes(array.attrs)
+    if is_bool:
+        attributes["dtype"] = "bool"
+    if coordinates:
+        attributes["coordinates"] = " ".join(coordinates)
+    for name, value in attributes.items():
+        created.attrs[name] = value
+
+
+def _fill(file: Any, lazy: Mapping[str, xr.Variable], title: str, progress: bool | None) -> None:
+    arrays = [variable.data for variable in lazy.values()]
+    blocks = [block for of_array in to_blocks(arrays) for block in of_array]
+    places = [
+        (file[name], region)
+        for name, array in zip(lazy, arrays, strict=True)
+        for region in block_slices(array.chunks)
+    ]
+    counts = block_frames([v.dims for v in lazy.values()], [array.chunks for array in arrays])
+    frames = [count for of_array in counts for count in of_array]
+
+    def take(index: int, value: Any) -> None:
+        variable, region = places[index]
+        if value.size:
+            variable[region] = value
+
+    with progress_bar(title, sum(frames), show=progress) as advance:
+        take_blocks(blocks, frames, take, advance)
+
+
+def _attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return attributes as netCDF knows them: no booleans, None or mappings."""
+    found: dict[str, Any] = {}
+    for name, value in attrs.items():
+        if isinstance(value, bool | np.bool_):
+            found[str(name)] = np.int8(value)
+        elif value is None or isinstance(value, Mapping):
+            found[str(name)] = json.dumps(value)
+        else:
+            found[str(name)] = value
+    return found

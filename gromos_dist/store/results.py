@@ -1,0 +1,147 @@
+"""The two doors: `store` writes a result by the suffix of its path, `open_store` opens one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gromos_dist.store import csv_file, netcdf_file, zarr_folder
+
+_FORMATS = {".zarr": zarr_folder.write, ".nc": netcdf_file.write, ".csv": csv_file.write}
+_NUMBERS = "biufc"
+
+
+def store(
+    result: xr.DataArray | xr.Dataset,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> Path:
+    """Compute a result and write it, block by block, where the scheduler says.
+
+    Memory holds only the blocks that are being computed. The values are stored to the bit.
+
+    Parameters
+    ----------
+    result : DataArray or Dataset
+        With a dim ``frame``; lazy (Dask) or in memory.
+    path : path
+        The suffix says the format:
+
+        - ``.zarr`` (a folder, Zarr 3): each block is written by the worker that computed it, as
+          one file. A run that was killed, at any moment, goes on when the same call is made
+          again, computes only the blocks that are missing and ends in the same bytes. All workers
+          must see the folder under this path.
+        - ``.nc`` (netCDF 4) and ``.csv`` (a row a frame): written by this process under another
+          name, then renamed. A killed run leaves nothing and begins anew.
+    overwrite : bool
+        Replace what `path` holds, and begin an unfinished store anew. A folder is only replaced
+        if it is a store that this function made.
+    progress : bool, optional
+        None: a bar if standard error is a terminal or a notebook. True, False: always, never.
+
+    Returns
+    -------
+    Path
+        Where the result is.
+
+    Raises
+    ------
+    ValueError
+        Another suffix; a result that cannot be stored; an unfinished store of another run, with
+        what differs.
+    FileExistsError
+        There is something at `path` already, and it is not this result.
+    FileNotFoundError
+        The folder of `path` does not exist.
+    BlockingIOError
+        Another run is writing to `path`.
+
+    Examples
+    --------
+    >>> import dask.array as da, tempfile, xarray as xr
+    >>> lazy = xr.DataArray(da.arange(4.0, chunks=2), dims="frame", name="rmsd")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = store(lazy, f"{folder}/rmsd.zarr")
+    ...     float(open_store(path).rmsd.max())
+    3.0
+    """
+    target = _target(path)
+    _FORMATS[target.suffix](_dataset(result), target, overwrite, progress)
+    return Path(path)
+
+
+def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Dataset:
+    """Open a ``.zarr`` that `store` wrote, lazily.
+
+    Parameters
+    ----------
+    path : path
+        The folder.
+    allow_unfinished : bool
+        Open a store that is not complete too: what is missing reads as NaN, or 0 in integers.
+
+    Returns
+    -------
+    Dataset
+        Chunked as it was computed.
+
+    Raises
+    ------
+    ValueError
+        The store is unfinished, and how much of it is done; or it is not a store.
+    FileNotFoundError
+        There is nothing at `path`.
+    """
+    return zarr_folder.open_folder(Path(path), allow_unfinished)
+
+
+def _target(path: str | Path) -> Path:
+    name = os.fspath(path)
+    if "://" in name:
+        raise ValueError(f"{name}: results are stored in local paths only, not at addresses")
+    target = Path(os.path.realpath(name))
+    if target.suffix not in _FORMATS:
+        known = ", ".join(_FORMATS)
+        raise ValueError(f"{name}: no format for the suffix {target.suffix!r}; known: {known}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(target.parent))
+    return target
+
+
+def _dataset(result: Any) -> xr.Dataset:
+    """Return the result as a Dataset that can be stored."""
+    if isinstance(result, xr.DataArray):
+        if result.name is None:
+            raise ValueError("the result has no name; give it one, for example .rename('rmsd')")
+        result = result.to_dataset()
+    if not isinstance(result, xr.Dataset):
+        raise TypeError(f"expected a DataArray or a Dataset, got {type(result).__name__}")
+    if not any("frame" in variable.dims for variable in result.data_vars.values()):
+        raise ValueError(
+            f"expected a result with a dim 'frame', got dims {tuple(map(str, result.sizes))}"
+        )
+    for name, variable in result.variables.items():
+        _check(name, variable, name in result.data_vars)
+    return result.drop_encoding()
+
+
+def _check(name: Any, variable: xr.Variable, is_data: bool) -> None:
+    if not isinstance(name, str) or not name or "/" in name or name.startswith("."):
+        raise ValueError(f"{name!r} cannot be the name of a stored variable; rename it")
+    if variable.chunks is not None and any(np.isnan(size) for size in sum(variable.chunks, ())):
+        raise ValueError(
+            f"{name}: the sizes of its chunks are not known; "
+            "call .compute_chunk_sizes() of its Dask array first"
+        )
+    is_number = variable.dtype.kind in _NUMBERS
+    if (is_data or variable.chunks is not None) and not is_number:
+        raise ValueError(f"{name}: expected numbers, got dtype {variable.dtype}")
+    if variable.dtype.hasobject and not all(isinstance(v, str) for v in variable.values.ravel()):
+        raise ValueError(f"{name}: Python objects cannot be stored; convert them to numbers or str")

@@ -1,0 +1,79 @@
+"""GROMACS structures (`.gro`): atom names and residues of the first frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gromos_dist.errors import TopologyError
+from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
+from gromos_dist.topology.elements import elements_of_names, masses_of_names
+from gromos_dist.topology.files import TextColumns, integers, read_bytes
+from gromos_dist.topology.topology import Topology
+
+_SHORTEST_ATOM_LINE = 20  # residue number and name, atom name and number: %5d%-5s%5s%5d
+
+_MOST_DIGITS = 18  # of a number of atoms
+
+
+def load_gro(path: str | Path) -> Topology:
+    """Read the atoms of the first frame of a `.gro` file.
+
+    The file has neither elements, masses, charges nor bonds: elements are guessed from names
+    (`elements.element_of_name`), masses are theirs, molecules follow from residues
+    (`connectivity.molecules_of_residues`). Residue numbers that wrap from 99999 to 0 go on
+    rising.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; gzip is unpacked.
+
+    Raises
+    ------
+    OSError
+        The operating system refused.
+    TopologyError
+        The file is damaged: file, line, what was expected, what came.
+    """
+    columns = TextColumns(read_bytes(path))
+    second = columns.line(1).split() if len(columns) > 1 else []
+    if not second or not second[0].isdecimal() or len(second[0]) > _MOST_DIGITS:
+        found = columns.line(1)[:60] if len(columns) > 1 else "the end of the file"
+        raise TopologyError(f"{path}, line 2: expected the number of atoms, found {found!r}")
+    n_atoms = int(second[0])
+    if n_atoms > len(columns) - 2:
+        raise TopologyError(
+            f"{path}, line {len(columns)}: expected {n_atoms} atoms (line 2), but the file ends "
+            f"after {len(columns) - 2}; it is cut off"
+        )
+    rows = slice(2, 2 + n_atoms)
+    lengths = columns.lengths(rows)
+    residue, bad = integers(columns.text(rows, 0, 5))
+    residue_name = columns.text(rows, 5, 10)
+    name = columns.text(rows, 10, 15)
+    bad |= (lengths < _SHORTEST_ATOM_LINE) | (name == "") | (residue_name == "")
+    if bad.any():
+        row = 2 + int(np.argmax(bad))
+        raise TopologyError(
+            f"{path}, line {row + 1}: expected an atom (residue number, residue name, atom name, "
+            f"atom number in columns of 5, then a position), found {columns.line(row)[:60]!r}"
+        )
+    wraps = (residue[1:] <= 1) & (residue[:-1] == 99999)
+    residue[1:] += 100000 * np.cumsum(wraps)
+    starts = starts_of_runs(residue, residue_name)
+    no_bonds = np.empty((0, 2), dtype=np.int64)
+    element = elements_of_names(name, residue_name)
+    return Topology(
+        atom_name=name,
+        residue_name=residue_name,
+        residue=residue,
+        molecule=molecules_of_residues(
+            starts, residue, residue_name, np.zeros(n_atoms, dtype=bool), no_bonds
+        ),
+        element=element,
+        mass=masses_of_names(element, name, residue_name),
+        charge=np.full(n_atoms, np.nan),
+        bonds=no_bonds,
+    )

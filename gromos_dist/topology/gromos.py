@@ -1,0 +1,265 @@
+"""GROMOS topologies (`.top`, `.topo`): atoms, bonds, molecules and the solvent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gromos_dist.errors import TopologyError
+from gromos_dist.topology.connectivity import molecules_of_bonds
+from gromos_dist.topology.elements import elements_of_masses
+from gromos_dist.topology.gromos_blocks import Block, read_blocks
+from gromos_dist.topology.topology import SOLVENT_RESIDUE_NAME, Solvent, Topology
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SoluteAtoms:
+    """The block SOLUTEATOM; arrays have shape (atoms,)."""
+
+    name: NDArray[np.str_]
+    residue: Integers
+    """Residue numbers, from 1, into RESNAME."""
+    type_code: Integers
+    """Van der Waals types, from 1, into ATOMTYPENAME."""
+    mass: Floats
+    charge: Floats
+    charge_group: Integers
+    """Charge group numbers, from 1."""
+    exclusions: Integers
+    """Excluded pairs (i < j), from 0, shape (pairs, 2)."""
+    one_four: Integers
+    """1-4 pairs (i < j), from 0, shape (pairs, 2)."""
+
+
+def load_gromos(path: str | Path) -> Topology:
+    """Read a GROMOS topology, with its solvent molecule as a template.
+
+    Atoms get their elements from masses and names (`elements.element_of_mass`): united atoms
+    (CH1 to CH4) are carbon. Without a block SOLUTEMOLECULES the bonds tell molecules apart.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; gzip is unpacked.
+
+    Raises
+    ------
+    OSError
+        The operating system refused.
+    TopologyError
+        The file is damaged: file, block, line, what was expected, what came.
+    """
+    blocks = read_blocks(path)
+    n_types = len(read_names(blocks["ATOMTYPENAME"])) if "ATOMTYPENAME" in blocks else None
+    residue_names = read_names(_needed(blocks, "RESNAME", path))
+    solute_block = _needed(blocks, "SOLUTEATOM", path)
+    solute = read_solute_atoms(solute_block, len(residue_names), n_types)
+    n_atoms = len(solute.name)
+    bonds = [read_bond_pairs(blocks[name], n_atoms) for name in ("BONDH", "BOND") if name in blocks]
+    pairs = np.concatenate([*bonds, np.empty((0, 2), dtype=np.int64)])
+    if "SOLUTEMOLECULES" in blocks:
+        last = read_last_atoms(blocks["SOLUTEMOLECULES"], n_atoms)
+        molecule = np.searchsorted(last, np.arange(1, n_atoms + 1)) + 1
+    else:
+        molecule = molecules_of_bonds(pairs, n_atoms)
+    residue_name = np.array(residue_names, dtype=np.str_)[solute.residue - 1]
+    return Topology(
+        atom_name=solute.name,
+        residue_name=residue_name,
+        residue=solute.residue,
+        molecule=molecule,
+        element=elements_of_masses(solute.mass, solute.name, residue_name),
+        mass=solute.mass,
+        charge=solute.charge,
+        bonds=pairs,
+        charge_group=solute.charge_group,
+        solvent=_read_solvent(blocks, n_types),
+    )
+
+
+def _needed(blocks: Mapping[str, Block], name: str, path: str | Path) -> Block:
+    if name not in blocks:
+        found = ", ".join(blocks) or "none"
+        raise TopologyError(
+            f"{path}: no block {name}, which a GROMOS topology has; blocks found: {found}"
+        )
+    return blocks[name]
+
+
+def read_physical_constants(block: Block) -> tuple[float, float, float, float]:
+    """Read PHYSICALCONSTANTS.
+
+    Returns
+    -------
+    tuple of float
+        1/(4 pi eps0) (kJ nm mol-1 e-2), hbar (kJ ps mol-1), speed of light (nm ps-1) and
+        Boltzmann's constant (kJ mol-1 K-1).
+    """
+    tokens = block.tokens()
+    coulomb = tokens.real("1/(4 pi eps0)")
+    hbar = tokens.real("hbar")
+    light = tokens.real("the speed of light")
+    boltzmann = tokens.real("Boltzmann's constant")
+    tokens.end()
+    return coulomb, hbar, light, boltzmann
+
+
+def read_names(block: Block) -> list[str]:
+    """Read a block that is a count and as many names, one a line (ATOMTYPENAME, RESNAME)."""
+    tokens = block.tokens()
+    count = tokens.integer("the number of names", low=0)
+    names = [line for _, line in block.lines[1:]]
+    if count != len(names):
+        hint = "; is an END missing, or the count wrong?" if len(names) > count else ""
+        raise block.error(f"expected {count} names, one a line, found {len(names)} lines{hint}")
+    return names
+
+
+def read_solute_atoms(block: Block, n_residues: int, n_types: int | None = None) -> SoluteAtoms:
+    """Read SOLUTEATOM.
+
+    Parameters
+    ----------
+    block : Block
+        The block.
+    n_residues : int
+        Number of names in RESNAME.
+    n_types : int, optional
+        Number of names in ATOMTYPENAME.
+
+    Raises
+    ------
+    TopologyError
+        A count is wrong, a number is out of range, or the last charge group is not closed.
+    """
+    tokens = block.tokens()
+    n_atoms = tokens.integer("the number of solute atoms", low=0)
+    names: list[str] = []
+    numbers: list[tuple[int, int, int]] = []
+    reals: list[tuple[float, float]] = []
+    exclusions: list[Integers] = []
+    one_four: list[Integers] = []
+    for atom in range(n_atoms):
+        tokens.integer("the atom number", low=atom + 1, high=atom + 1)
+        residue = tokens.integer("the residue number", low=1, high=n_residues)
+        names.append(tokens.word("the atom name"))
+        type_code = tokens.integer("the atom type", low=1, high=n_types)
+        mass = tokens.real("the mass")
+        if mass < 0:
+            tokens.fail(f"expected a mass of at least 0, found {mass}")
+        charge = tokens.real("the charge")
+        closes = tokens.integer("the charge group code", low=0, high=1)
+        for pairs, what in ((exclusions, "excluded atoms"), (one_four, "1-4 neighbours")):
+            count = tokens.integer(f"the number of {what}", low=0)
+            others = tokens.integers(count, f"one of the {what}", low=atom + 2, high=n_atoms)
+            pairs.append(np.stack([np.full(len(others), atom), others - 1], axis=1))
+        numbers.append((residue, type_code, closes))
+        reals.append((mass, charge))
+    tokens.end()
+    if numbers and not numbers[-1][2]:
+        tokens.fail(
+            "the last charge group is not closed: the charge group code of the last atom must be 1"
+        )
+    table = np.array(numbers, dtype=np.int64).reshape(-1, 3)
+    mass_charge = np.array(reals, dtype=np.float64).reshape(-1, 2)
+    none = np.empty((0, 2), dtype=np.int64)
+    return SoluteAtoms(
+        name=np.array(names, dtype=np.str_),
+        residue=table[:, 0],
+        type_code=table[:, 1],
+        mass=mass_charge[:, 0],
+        charge=mass_charge[:, 1],
+        charge_group=np.cumsum(table[:, 2]) - table[:, 2] + 1,
+        exclusions=np.concatenate([none, *exclusions]),
+        one_four=np.concatenate([none, *one_four]),
+    )
+
+
+def read_bond_pairs(block: Block, n_atoms: int) -> Integers:
+    """Read the pairs of atoms of BOND or BONDH, from 0, shape (bonds, 2)."""
+    tokens = block.tokens()
+    count = tokens.integer("the number of bonds", low=0)
+    pairs = np.empty((min(count, tokens.left), 2), dtype=np.int64)
+    for bond in range(count):
+        first = tokens.integer("an atom of a bond", low=1, high=n_atoms)
+        second = tokens.integer("an atom of a bond", low=1, high=n_atoms)
+        if first == second:
+            tokens.fail(f"atom {first} is bonded to itself")
+        tokens.integer("the bond type", low=1)
+        pairs[bond] = first - 1, second - 1
+    tokens.end()
+    return pairs
+
+
+def read_last_atoms(block: Block, n_atoms: int) -> Integers:
+    """Read a block of last atoms (SOLUTEMOLECULES and its kin), from 1, rising up to `n_atoms`."""
+    tokens = block.tokens()
+    count = tokens.integer("the number of molecules", low=0)
+    last = tokens.integers(count, "the last atom of a molecule", low=0, high=n_atoms)
+    tokens.end()
+    # A file without solute atoms has no molecule, or one that ends with atom 0.
+    if n_atoms == 0:
+        return last[:0]
+    if not count or last[-1] != n_atoms or (np.diff(last, prepend=0) <= 0).any():
+        raise block.error(
+            f"expected last atoms that rise and end with the last solute atom, {n_atoms}; found "
+            f"{', '.join(map(str, last[-3:])) or 'none'} at the end"
+        )
+    return last
+
+
+def _read_solvent(blocks: Mapping[str, Block], n_types: int | None) -> Solvent | None:
+    if "SOLVENTATOM" not in blocks:
+        return None
+    tokens = blocks["SOLVENTATOM"].tokens()
+    n_atoms = tokens.integer("the number of atoms of a solvent molecule", low=0)
+    names: list[str] = []
+    reals: list[tuple[float, float]] = []
+    for atom in range(n_atoms):
+        tokens.integer("the atom number", low=atom + 1, high=atom + 1)
+        names.append(tokens.word("the atom name"))
+        tokens.integer("the atom type", low=1, high=n_types)
+        reals.append((tokens.real("the mass"), tokens.real("the charge")))
+        if reals[-1][0] < 0:
+            tokens.fail(f"expected a mass of at least 0, found {reals[-1][0]}")
+    tokens.end()
+    if not n_atoms:
+        return None
+    mass, charge = np.array(reals, dtype=np.float64).T
+    name = np.array(names, dtype=np.str_)
+    bonds = np.empty((0, 2), dtype=np.int64)
+    if "SOLVENTCONSTR" in blocks:
+        bonds = _solvent_bonds(blocks["SOLVENTCONSTR"], n_atoms)
+    element = elements_of_masses(mass, name, np.full(n_atoms, SOLVENT_RESIDUE_NAME))
+    return Solvent(atom_name=name, element=element, mass=mass, charge=charge, bonds=bonds)
+
+
+def _solvent_bonds(block: Block, n_atoms: int) -> Integers:
+    """Take as bonds the shortest constraints that connect the molecule.
+
+    Constraints hold bonds and, being longer, angles (the H-H distance of water): a spanning tree
+    of least length keeps the bonds. A ring would lose one of its bonds.
+    """
+    tokens = block.tokens()
+    count = tokens.integer("the number of constraints", low=0)
+    constraints: list[tuple[float, int, int]] = []
+    for _ in range(count):
+        first = tokens.integer("an atom of a constraint", low=1, high=n_atoms)
+        second = tokens.integer("an atom of a constraint", low=1, high=n_atoms)
+        constraints.append((tokens.real("the constraint length"), first - 1, second - 1))
+    tokens.end()
+    part = list(range(n_atoms))
+    bonds: list[tuple[int, int]] = []
+    for _, first, second in sorted(constraints):
+        one, other = part[first], part[second]
+        if one != other:
+            part = [one if label == other else label for label in part]
+            bonds.append((first, second))
+    return np.array(sorted(bonds), dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,50 @@
+"""A Reader of frames that are in memory, which notes what was read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gromos_dist.io.source import Source
+
+READ: list[tuple[str, range, int]] = []
+
+
+@dataclass(frozen=True)
+class MemoryReader:
+    path: str
+    seed: int
+    n_frames: int
+    n_atoms: int
+    fields: tuple[str, ...] = ("positions", "box", "time", "step")
+    preferred_step: int = 1
+
+    def frames(self) -> dict[str, NDArray[Any]]:
+        random = np.random.default_rng(self.seed)
+        return {
+            "positions": random.normal(size=(self.n_frames, self.n_atoms, 3)),
+            "box": np.broadcast_to(np.eye(3) * self.seed, (self.n_frames, 3, 3)),
+            "time": np.arange(self.n_frames) * 2.0,
+            "step": np.arange(self.n_frames) * 10,
+        }
+
+    def read(
+        self, frames: range, out: Mapping[str, NDArray[Any]], atoms: NDArray[np.int64] | None = None
+    ) -> None:
+        whole = self.frames()
+        for name, buffer in out.items():
+            values = whole[name][frames.start : frames.stop : frames.step]
+            if name == "positions" and atoms is not None:
+                values = values[:, atoms]
+            buffer[...] = values
+            READ.append((self.path, frames, buffer[0].size if len(buffer) else 0))
+
+
+def memory_source(*n_frames: int, n_atoms: int = 5) -> Source:
+    readers = tuple(MemoryReader(f"file {i}", i, n, n_atoms) for i, n in enumerate(n_frames))
+    tokens = tuple(reader.path for reader in readers)
+    return Source(readers, tuple(range(n) for n in n_frames), tokens)

@@ -1,0 +1,253 @@
+"""The pictures: what is drawn, what the axes say, what the files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from gromos_dist import plot
+
+
+def series(n: int, spacing: float = 1.0, **attrs: Any) -> xr.DataArray:
+    """A drift with noise, one value a frame, `spacing` ps apart."""
+    rng = np.random.default_rng(7)
+    values = 0.2 + 0.1 * np.linspace(0, 1, n) + 0.01 * rng.standard_normal(n)
+    return xr.DataArray(
+        values,
+        dims="frame",
+        coords={"time": ("frame", spacing * np.arange(n), {"units": "ps"})},
+        name="rmsd",
+        attrs={"units": "nm", "long_name": "root-mean-square deviation", **attrs},
+    )
+
+
+def matrix(n: int, m: int) -> xr.DataArray:
+    """The distance of two straight walks."""
+    values = 0.01 * np.abs(np.arange(n)[:, None] - np.arange(m))
+    return xr.DataArray(
+        values, dims=("frame", "other_frame"), name="rmsd_matrix", attrs={"units": "nm"}
+    )
+
+
+def texts(axes: Axes) -> list[str]:
+    """What the legend says."""
+    legend = axes.get_legend()
+    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "magic"),
+    [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml"), (".PNG", b"\x89PNG")],
+)
+def test_writes_the_format_of_the_suffix(tmp_path: Path, suffix: str, magic: bytes) -> None:
+    path = tmp_path / f"rmsd{suffix}"
+    plot.plot_time_series(series(20), path)
+    assert path.read_bytes().startswith(magic)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_png_has_300_dots_an_inch(tmp_path: Path) -> None:
+    path = tmp_path / "rmsd.png"
+    axes = plot.plot_time_series(series(20), path)
+    height, width = pyplot.imread(path).shape[:2]
+    np.testing.assert_allclose([width, height], 300 * axes.figure.get_size_inches(), atol=1)
+
+
+def test_pdf_embeds_its_letters_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "rmsd.pdf"
+    plot.plot_time_series(series(20), path)
+    assert b"/Type0" in path.read_bytes()
+    assert b"/Type3" not in path.read_bytes()
+
+
+def test_unknown_suffix_is_refused_before_drawing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"rmsd\.doc.*\.png, \.pdf, \.svg"):
+        plot.plot_time_series(series(20), tmp_path / "rmsd.doc")
+    with pytest.raises(ValueError, match=r"\.png, \.pdf, \.svg"):
+        plot.plot_matrix(matrix(3, 3), tmp_path / "matrix")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown symbol|notatexcommand"):
+        plot.plot_time_series(series(20), tmp_path / "rmsd.png", title=r"$\notatexcommand$")
+    assert not list(tmp_path.iterdir())
+
+
+def test_axes_tell_quantity_and_units() -> None:
+    axes = plot.plot_time_series(series(20), ax=Figure().add_subplot(), title="Adenylate kinase")
+    assert axes.get_ylabel() == "RMSD (nm)"
+    assert axes.get_xlabel() == "Time (ps)"
+    assert axes.get_title(loc="left") == "Adenylate kinase"
+
+
+@pytest.mark.parametrize(
+    ("spacing", "label", "last"),
+    [(1.0, "Time (ps)", 99.0), (100.0, "Time (ns)", 9.9), (1e5, "Time (µs)", 9.9)],
+)
+def test_unit_of_time_follows_its_range(spacing: float, label: str, last: float) -> None:
+    axes = plot.plot_time_series(series(100, spacing), ax=Figure().add_subplot())
+    assert axes.get_xlabel() == label
+    np.testing.assert_allclose(axes.lines[0].get_xdata()[-1], last)
+
+
+@pytest.mark.parametrize("time", [np.zeros(9), np.full(9, np.nan), np.arange(9)[::-1]])
+def test_frames_are_counted_where_time_does_not_rise(time: np.ndarray) -> None:
+    array = series(9).assign_coords(time=("frame", time))
+    axes = plot.plot_time_series(array, ax=Figure().add_subplot())
+    assert axes.get_xlabel() == "Frame"
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), np.arange(9))
+
+
+def test_a_line_shows_every_value() -> None:
+    array = series(50)
+    axes = plot.plot_time_series(array, ax=Figure().add_subplot())
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), array)
+    assert len(axes.lines) == 1
+    assert texts(axes) == []
+
+
+def test_running_average_is_that_of_its_window() -> None:
+    array = series(1000, 10.0)
+    axes = plot.plot_time_series(array, ax=Figure().add_subplot())
+    expected = array.rolling(frame=21, center=True).mean().dropna("frame")
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), expected, rtol=1e-12)
+    np.testing.assert_allclose(axes.lines[1].get_xdata(), 1e-3 * expected["time"], rtol=1e-12)
+    assert texts(axes) == ["every frame", "running average, 21 frames (0.21 ns)"]
+
+
+def test_window_has_no_duration_where_frames_are_unevenly_spaced() -> None:
+    array = series(300)
+    array = array.assign_coords(time=array["time"] ** 2)
+    axes = plot.plot_time_series(array, ax=Figure().add_subplot())
+    assert texts(axes)[-1] == "running average, 7 frames"
+
+
+def test_distribution_sums_to_all_frames(tmp_path: Path) -> None:
+    array = series(500)
+    axes = plot.plot_time_series(array, tmp_path / "rmsd.png")
+    _, distribution = axes.figure.axes
+    assert distribution.get_xlabel() == "Frames (%)"
+    np.testing.assert_allclose(sum(bar.get_width() for bar in distribution.patches), 100.0)
+    (mean,) = distribution.lines
+    np.testing.assert_allclose(mean.get_ydata(), float(array.mean()))
+    assert distribution.get_title() == f"{float(array.mean()):.3f} ± {float(array.std()):.3f} nm"
+
+
+def test_long_series_become_an_envelope_with_the_extremes(tmp_path: Path) -> None:
+    array = series(1_000_000, 10.0)
+    array[123_456] = 1.5
+    array[654_321] = -0.5
+    axes = plot.plot_time_series(array, tmp_path / "rmsd.png")
+    (band,) = axes.collections
+    outline = band.get_paths()[0].vertices
+    assert len(outline) < 5000
+    assert len(axes.lines[0].get_xdata()) < 10_000
+    assert outline[:, 1].max() == 1.5
+    assert outline[:, 1].min() == -0.5
+    assert texts(axes)[0] == "range within 833 frames"
+
+
+@given(
+    values=npst.arrays(np.float64, st.integers(5, 300), elements=st.floats(-1e3, 1e3)),
+    bins=st.integers(1, 5),
+)
+def test_envelope_encloses_every_value(values: np.ndarray, bins: int) -> None:
+    positions = np.arange(values.size, dtype=np.float64)
+    middle, low, high = plot._envelope(positions, values, bins)
+    assert low.min() == values.min()
+    assert high.max() == values.max()
+    assert (np.diff(middle) > 0).all()
+    stretches = np.array_split(values, bins)
+    if values.size % bins == 0:
+        np.testing.assert_array_equal(low, [stretch.min() for stretch in stretches])
+        np.testing.assert_array_equal(high, [stretch.max() for stretch in stretches])
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 199, 200, 4001])
+def test_any_length_can_be_drawn(tmp_path: Path, n: int) -> None:
+    plot.plot_time_series(series(n), tmp_path / "rmsd.png")
+    assert (tmp_path / "rmsd.png").stat().st_size > 1000
+
+
+def test_constant_and_partly_missing_series_can_be_drawn(tmp_path: Path) -> None:
+    constant = xr.zeros_like(series(30))
+    plot.plot_time_series(constant, tmp_path / "constant.png")
+    missing = series(30).where(series(30)["time"] > 10)
+    axes = plot.plot_time_series(missing, tmp_path / "missing.png")
+    np.testing.assert_allclose(sum(bar.get_width() for bar in axes.figure.axes[1].patches), 100.0)
+
+
+def test_lazy_arrays_are_computed() -> None:
+    array = series(40)
+    axes = plot.plot_time_series(array.chunk(frame=7), ax=Figure().add_subplot())
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), array)
+
+
+def test_without_a_path_pyplot_knows_the_figure() -> None:
+    pyplot.switch_backend("Agg")
+    axes = plot.plot_time_series(series(10))
+    assert pyplot.gcf() is axes.figure
+    pyplot.close(axes.figure)
+
+
+def test_with_a_path_no_figure_stays_open(tmp_path: Path) -> None:
+    before = pyplot.get_fignums()
+    plot.plot_time_series(series(10), tmp_path / "rmsd.png")
+    plot.plot_matrix(matrix(3, 3), tmp_path / "matrix.png")
+    assert pyplot.get_fignums() == before
+
+
+def test_drawing_leaves_the_users_style_alone(tmp_path: Path) -> None:
+    before = dict(pyplot.rcParams)
+    plot.plot_time_series(series(10), tmp_path / "rmsd.png")
+    assert dict(pyplot.rcParams) == before
+
+
+def test_matrix_shows_its_values_between_its_frames() -> None:
+    array = matrix(8, 5)
+    axes = plot.plot_matrix(array, ax=Figure().add_subplot())
+    (image,) = axes.images
+    np.testing.assert_array_equal(image.get_array(), array)
+    assert image.get_extent() == [-0.5, 4.5, -0.5, 7.5]
+    assert image.origin == "lower"
+    assert axes.get_xlabel() == axes.get_ylabel() == "Frame"
+    assert axes.figure.axes[1].get_ylabel() == "RMSD (nm)"
+    assert axes.get_title(loc="left") == "RMSD of all pairs of frames"
+
+
+def test_matrix_takes_each_axis_own_time() -> None:
+    array = matrix(8, 5).assign_coords(
+        time=("frame", 1000.0 * np.arange(8)), other_time=("other_frame", 10.0 * np.arange(5))
+    )
+    axes = plot.plot_matrix(array, ax=Figure().add_subplot())
+    assert axes.get_ylabel() == "Time (ns)"
+    assert axes.get_xlabel() == "Time (ps)"
+    np.testing.assert_allclose(axes.images[0].get_extent(), [-5, 45, -0.5, 7.5])
+
+
+def test_large_matrix_is_averaged_in_blocks() -> None:
+    array = matrix(3000, 1500)
+    axes = plot.plot_matrix(array, ax=Figure().add_subplot())
+    shown = np.asarray(axes.images[0].get_array())
+    np.testing.assert_allclose(shown, array.values.reshape(1500, 2, 1500).mean(axis=1))
+    assert axes.images[0].get_extent() == [-0.5, 1499.5, -0.5, 2999.5]
+
+
+def test_wrong_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"one dimension.*'frame': 3.*plot_matrix"):
+        plot.plot_time_series(matrix(3, 3))
+    with pytest.raises(ValueError, match="at least one frame"):
+        plot.plot_time_series(series(0))
+    with pytest.raises(ValueError, match=r"two dimensions.*plot_time_series"):
+        plot.plot_matrix(series(3))
