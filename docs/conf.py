@@ -55,13 +55,6 @@ html_sidebars = {"index": []}
 _DOCS = Path(__file__).parent
 _GENERATED = _DOCS / "generated"
 
-# Examples that need a part of the package which this checkout does not have yet are not executed.
-suppress_warnings = []
-nb_execution_excludepatterns = []
-if not hasattr(gromos_dist, "open_trajectory"):
-    nb_execution_excludepatterns = ["tutorial.md", "extending.md"]
-    suppress_warnings.append("myst-nb.lexer")
-
 
 def _variables_table() -> str:
     lines = ["| name | dims | kind | unit | meaning |", "|---|---|---|---|---|"]

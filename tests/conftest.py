@@ -72,8 +72,7 @@ def cluster() -> Iterator[LocalCluster]:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False},
+        dashboard_address=None,
     ) as cluster:
         yield cluster
 
@@ -83,3 +82,11 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
     """A client of the cluster, the active one for the length of the test."""
     with Client(cluster) as client:
         yield client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def index_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep the frame indices of files that tests open out of the folders of these files."""
+    folder = tmp_path_factory.mktemp("indices")
+    os.environ["GROMOS_DIST_INDEX_FOLDER"] = str(folder)
+    return folder

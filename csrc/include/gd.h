@@ -245,7 +245,8 @@ struct gd_gromos_block {
     int32_t first;        /* bytes from the name to the first atom's line */
     int32_t line_size;    /* of an atom's line, with its line feed */
     int32_t comment_size; /* of the comment after every tenth atom; 0 when there is none */
-    int32_t labelled;     /* 1 if each atom's line begins with 24 characters of labels */
+    int32_t labelled;     /* 1 if each atom's line begins with 24 characters of labels, or, for a
+                             box, if it is a BOX, of three lengths */
 };
 
 struct gd_gromos_frame {
