@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,7 +178,9 @@ def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.Da
     from gromos_dist.store import open_store, store
 
     progress = False if job.quiet else job.progress
-    with scheduler(job.scheduler, job.workers, report=report):
+    with ExitStack() as stack:
+        with _no_interrupts_for_children() if job.scheduler == "processes" else nullcontext():
+            stack.enter_context(scheduler(job.scheduler, job.workers, report=report))
         # The time that a cluster needs to start is not the analysis'.
         began = time.perf_counter()
         if job.output is not None and job.resumable:
@@ -188,6 +192,20 @@ def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.Da
     if job.output is not None and not job.resumable:
         store(loaded, job.output, overwrite=job.overwrite, progress=False)
     return loaded, seconds
+
+
+@contextmanager
+def _no_interrupts_for_children() -> Iterator[None]:
+    """Have Ctrl-C end this process only, which then ends the workers, each quietly.
+
+    A terminal sends the signal to all of them. Threads and processes that are started meanwhile
+    inherit that it is blocked; here it is delivered at the end.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _draw(result: xr.DataArray, path: Path, title: str) -> None:
@@ -207,9 +225,10 @@ def _count_atoms(trajectory: xr.Dataset, atoms: str | None) -> int:
 
 
 def _how_to_go_on(job: Job) -> str:
-    if job.resumable:
+    if job.resumable and job.output is not None and job.output.exists():
         return (
             f"interrupted; what is done is kept in {job.output}, give the same command again "
             "(without --overwrite) to go on from there"
         )
-    return "interrupted, nothing was written; a run with -o NAME.zarr could be gone on with"
+    advice = "" if job.resumable else "; with -o NAME.zarr, the same command would go on from there"
+    return f"interrupted before anything was written{advice}"
