@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,8 +181,9 @@ def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.Da
 
     progress = False if job.quiet else job.progress
     with ExitStack() as stack:
-        with _no_interrupts_for_children() if job.scheduler == "processes" else nullcontext():
+        with _interrupts_held_back() if job.scheduler == "processes" else nullcontext():
             stack.enter_context(scheduler(job.scheduler, job.workers, report=report))
+        _let_interrupts_through()
         # The time that a cluster needs to start is not the analysis'.
         began = time.perf_counter()
         if job.output is not None and job.resumable:
@@ -195,17 +198,29 @@ def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.Da
 
 
 @contextmanager
-def _no_interrupts_for_children() -> Iterator[None]:
-    """Have Ctrl-C end this process only, which then ends the workers, each quietly.
+def _interrupts_held_back() -> Iterator[None]:
+    """Have processes that are started meanwhile never see Ctrl-C, which terminals send to all.
 
-    A terminal sends the signal to all of them. Threads and processes that are started meanwhile
-    inherit that it is blocked; here it is delivered at the end.
+    They inherit that the signal is blocked. This process gets it afterwards, and ends them.
     """
+    # Python starts this helper with the first process, and unblocks the signal as it does.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _let_interrupts_through() -> None:
+    """Keep Ctrl-C from getting lost in a cluster of this process.
+
+    Its diagnosis of garbage collections is called back by the interpreter, which drops whatever
+    exception is raised there, KeyboardInterrupt included.
+    """
+    diagnosis = sys.modules.get("distributed.gc")
+    if diagnosis is not None:
+        diagnosis.disable_gc_diagnosis(force=True)
 
 
 def _draw(result: xr.DataArray, path: Path, title: str) -> None:
