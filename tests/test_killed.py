@@ -39,7 +39,9 @@ def test_killed_five_times_and_run_again(adk: AdK, tmp_path: Path) -> None:
     options = ("--atoms", "backbone", "--workers", "2")
     undisturbed = tmp_path / "undisturbed.zarr"
     began = time.monotonic()
-    subprocess.run(command(trajectories, adk, undisturbed, *options), check=True, capture_output=True)
+    subprocess.run(
+        command(trajectories, adk, undisturbed, *options), check=True, capture_output=True
+    )
     length = time.monotonic() - began
 
     killed = tmp_path / "killed.zarr"
