@@ -344,6 +344,19 @@ class TestSummary:
         assert "98/98 frames" in result.stderr
 
 
+def test_molecules_made_whole(reference: Path, tmp_path: Path) -> None:
+    folder = reference / "analysis" / "pla2"
+    output = tmp_path / "rmsd.csv"
+    options = ("--whole", "--fit", "molecule 1 and name CA", "-a", "molecule 1")
+    target = ("-r", folder / "pla2_solute_ref.cnf")
+    files = (folder / "pla2_solute.trc.gz", "-t", folder / "pla2.top")
+    succeed("rmsd", *files, *options, *target, "-o", output)
+    table = read_csv(output)
+    expected = np.loadtxt(folder / "rmsd_ca_all_prop_cog.out")[:, 1]
+    np.testing.assert_allclose(table[:, -1], expected, atol=1e-6)
+    assert "--whole needs the bonds" in refuse("rmsd", files[0], "--whole")
+
+
 class TestAgain:
     """The same command given twice."""
 

@@ -25,6 +25,7 @@ class Input:
 
     files: Sequence[str]
     topology: Path | None
+    whole: bool
     start: int | None
     stop: int | None
     stride: int
@@ -35,10 +36,13 @@ class Input:
         Raises
         ------
         ValueError
-            There are no frames.
+            There are no frames, or no bonds to make molecules whole.
         """
+        from gromos_dist.analysis import make_whole
         from gromos_dist.io.trajectory import open_trajectory
 
+        if self.whole and self.topology is None:
+            raise ValueError("--whole needs the bonds of a topology: give it with --top")
         trajectory = open_trajectory(
             list(self.files),
             self.topology,
@@ -51,6 +55,8 @@ class Input:
                 f"{self.names}: no frames are left by --start and --stop; "
                 "'gromos-dist info' tells how many there are"
             )
+        if self.whole and self.topology is not None:
+            trajectory = make_whole(trajectory, self.topology)
         return trajectory
 
     @property
