@@ -34,27 +34,34 @@ struct walk {
     double sums[TOGETHER][GD_FIT_ROWS * GD_GROUP];
 };
 
-static void fit_piece(void *context, int i, const void *x, int64_t group, int64_t groups,
-                      const double *weights) {
+static void fit_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->fit_sums[walk->type](x, groups, walk->pivots[i],
-                                      walk->set->permuted + GD_PERMUTED * group, weights,
-                                      walk->sums[i]);
+    walk->table->fit_sums[walk->type](piece->x, piece->groups, walk->pivots[i],
+                                      walk->set->permuted + GD_PERMUTED * piece->group,
+                                      piece->weights, piece->near, piece->far, walk->sums[i]);
 }
 
-static void residual_piece(void *context, int i, const void *x, int64_t group, int64_t groups,
-                           const double *weights) {
+static void residual_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->residual_sums[walk->type](x, groups, walk->pivots[i], walk->coefficients[i],
-                                           walk->set->permuted + GD_PERMUTED * group, weights,
-                                           walk->sums[i]);
+    walk->table->residual_sums[walk->type](piece->x, piece->groups, walk->pivots[i],
+                                           walk->coefficients[i],
+                                           walk->set->permuted + GD_PERMUTED * piece->group,
+                                           piece->weights, piece->near, piece->far, walk->sums[i]);
 }
 
-static void difference_piece(void *context, int i, const void *x, int64_t group, int64_t groups,
-                             const double *weights) {
+static void difference_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->difference_sums[walk->type](x, groups, walk->set->reference + GD_GROUP * group,
-                                             weights, walk->sums[i]);
+    walk->table->difference_sums[walk->type](
+        piece->x, piece->groups, walk->set->reference + GD_GROUP * piece->group, piece->weights,
+        piece->near, piece->far, walk->sums[i]);
+}
+
+static void begin(struct walk *walk, const struct gd_table *table, const struct gd_frames *frames,
+                  const struct gd_set *set, int n) {
+    walk->table = table;
+    walk->set = set;
+    walk->type = frames->type;
+    memset(walk->sums, 0, sizeof walk->sums[0] * (size_t)n);
 }
 
 static double mean_of(const double *sums, const struct gd_set *set) {
@@ -66,7 +73,8 @@ static double mean_of(const double *sums, const struct gd_set *set) {
 /* Mean square deviations of frames as they stand. */
 static void differences(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
                         int n, const struct gd_set *set, double *mean_squares) {
-    struct walk walk = {.table = table, .set = set, .type = frames->type};
+    struct walk walk;
+    begin(&walk, table, frames, set, n);
     gd_walk(frames, frame, n, set, difference_piece, &walk);
     for (int i = 0; i < n; i++)
         mean_squares[i] = mean_of(walk.sums[i], set);
@@ -77,7 +85,8 @@ static void differences(const struct gd_table *table, const struct gd_frames *fr
 static void residuals(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
                       int n, const struct gd_set *set, const struct superposition *fits,
                       double *mean_squares) {
-    struct walk walk = {.table = table, .set = set, .type = frames->type};
+    struct walk walk;
+    begin(&walk, table, frames, set, n);
     for (int i = 0; i < n; i++) {
         gd_pattern(fits[i].center, GD_GROUP, walk.pivots[i]);
         for (int k = 0; k < 3; k++)
@@ -94,10 +103,11 @@ static void residuals(const struct gd_table *table, const struct gd_frames *fram
 static int superpose(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
                      int n, const struct gd_set *set, int with_rotation, struct superposition *fits,
                      struct gd_where *where) {
-    struct walk walk = {.table = table, .set = set, .type = frames->type};
+    struct walk walk;
     double pivots[TOGETHER][3], moments[9 * GD_BATCH] = {0}, spreads[TOGETHER];
     double bounds[GD_BATCH] = {0}, roots[GD_BATCH];
     int64_t good[GD_BATCH];
+    begin(&walk, table, frames, set, n);
     for (int i = 0; i < n; i++) {
         gd_frame_atom(frames, frame + i, gd_set_atom(set, set->pivot), pivots[i]);
         gd_pattern(pivots[i], GD_GROUP, walk.pivots[i]);
