@@ -248,7 +248,7 @@ def markdown(tables: list[tuple[str, list[list[str]]]], rounds: int) -> str:
         f"`python benchmarks/read_dcd.py`: {versions}, NumPy {np.__version__}.",
         f"One core unless two threads are named, files in the page cache, best of {rounds} rounds",
         "in turns. GB/s of the file; time relative to ours, all atoms to float32 nm.",
-        f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} (without us it should be 0:",
+        f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} (it should be 0 without us:",
         "other work on the machine costs more wall than CPU time, and two threads most).",
     ]
     for title, rows in tables:
