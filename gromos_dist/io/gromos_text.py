@@ -24,15 +24,16 @@ from gromos_dist.errors import TrajectoryError, check, new_where
 from gromos_dist.io import gzip_access
 from gromos_dist.io.frame_index import FileKey, StoredArrays, cached_index, open_index
 from gromos_dist.io.gzip_access import Fill
-from gromos_dist.io.reader import FRAME_FIELDS, Atoms
+from gromos_dist.io.read_arguments import check_read
+from gromos_dist.io.reader import Atoms
 
-_VECTORS = ("positions", "velocities", "forces")
-_STORED = (*_VECTORS, "box")
+_STORED = ("positions", "velocities", "forces", "box", "constraint_forces")
 _BLOCK_NAMES = {
     lib.GD_GROMOS_POSITIONS: "POSITION",
     lib.GD_GROMOS_VELOCITIES: "VELOCITY",
     lib.GD_GROMOS_FORCES: "FREEFORCE",
     lib.GD_GROMOS_BOX: "GENBOX",
+    lib.GD_GROMOS_CONSTRAINT_FORCES: "CONSFORCE",
     lib.GD_GROMOS_TIMESTEP: "TIMESTEP",
 }
 _BOX_SHAPES = {0: "vacuum", 1: "rectangular", 2: "triclinic", -1: "truncated octahedron"}
@@ -106,7 +107,7 @@ class GromosTextReader:
         `box_shape`. A triclinic box has a along x and b in the x-y plane before it is turned by
         its Euler angles: psi about x, theta about y, phi about z.
         """
-        _check_arguments(self, frames, out, atoms)
+        check_read(self, frames, out, atoms)
         if len(frames) == 0:
             return
         index = cached_index(
@@ -332,39 +333,6 @@ def _first_box_shape(path: str, index: StoredArrays) -> int:
 
 
 # ---- reading ----
-
-
-def _check_arguments(
-    reader: GromosTextReader, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms
-) -> None:
-    if len(frames) and (frames.step < 1 or frames[0] < 0 or frames[-1] >= reader.n_frames):
-        raise ValueError(
-            f"{reader.path}: expected rising frames within 0 to {reader.n_frames - 1}, got {frames}"
-        )
-    n_atoms = reader.n_atoms
-    if atoms is not None:
-        if atoms.ndim != 1 or atoms.dtype != np.int64 or len(atoms) == 0:
-            raise ValueError(
-                "atoms: expected a one-dimensional int64 array with at least one atom, got "
-                f"{atoms.dtype} of shape {atoms.shape}"
-            )
-        if atoms.min() < 0 or atoms.max() >= reader.n_atoms:
-            raise ValueError(
-                f"atoms: expected atoms from 0 to {reader.n_atoms - 1} of {reader.path}, got "
-                f"{atoms.min()} to {atoms.max()}"
-            )
-        n_atoms = len(atoms)
-    kinds = {"time": (np.float64,), "step": (np.int64,)}
-    for name, array in out.items():
-        if name not in FRAME_FIELDS or (name not in reader.fields and name != "box"):
-            raise ValueError(f"{reader.path} has no {name}: it has {', '.join(reader.fields)}")
-        shape = (len(frames), *(n_atoms if n is None else n for n in FRAME_FIELDS[name]))
-        if array.shape != shape or array.dtype not in kinds.get(name, (np.float32, np.float64)):
-            raise ValueError(
-                f"out[{name!r}]: expected shape {shape}, got {array.dtype} of shape {array.shape}"
-            )
-        if not (array.flags.c_contiguous and array.flags.writeable):
-            raise ValueError(f"out[{name!r}]: expected a writable, C-contiguous array")
 
 
 @contextmanager
