@@ -42,6 +42,7 @@ _ALL = (
         "force of the constraints",
     ),
     Variable("box", ("frame", "box_vector", "xyz"), "f", "nm", "box vectors"),
+    Variable("lambda", ("frame",), "f", "", "coupling parameter"),
     Variable("time", ("frame",), "f", "ps", "time"),
     Variable("step", ("frame",), "i", "", "step"),
     Variable("atom_name", ("atom",), "U", "", "atom name"),
