@@ -283,8 +283,9 @@ struct gd_gromos_scan {
  * `capacity`, and their number to `found`; when there is no room left it returns before the end.
  * Numbers of atoms are counted, not read.
  *
- * To go on behind a known frame, set byte, line, n_frames, n_atoms and fields to what they were where
- * it begins. After GD_TRUNCATED `found` frames are whole, and state->frame is the one that is cut.
+ * To go on behind a known frame, set byte, line, n_frames, n_atoms and fields to what they were
+ * where it begins. After GD_TRUNCATED `found` frames are whole, and state->frame is the one that is
+ * cut.
  *
  * GD_CORRUPT, GD_TRUNCATED: state->fault says why; where.line, where.byte (of the stream, the
  * beginning of that line) and where.frame (from 0) say where. */

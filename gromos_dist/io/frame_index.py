@@ -30,7 +30,8 @@ INDEX_FOLDER_VARIABLE = "GROMOS_DIST_INDEX_FOLDER"
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_MAGIC = b"gdindex\x02"
+_MAGIC = b"gdindex\x01"
+_VERSION = 2
 _HEADER = struct.Struct("<8sII")  # magic, size and CRC-32 of the JSON table that follows
 _ALIGNMENT = 64
 _KINDS = frozenset({"<i8", "<i4", "<u4", "<f8", "|u1"})
@@ -85,9 +86,7 @@ def index_paths(path: str, folder: str | Path | None = None) -> tuple[str, ...]:
     return (str(full.parent / name), str(Path(cache) / "gromos_dist" / elsewhere))
 
 
-def write_index(
-    path: str, key: FileKey, arrays: Arrays, former: tuple[FileKey, ...] = ()
-) -> None:
+def write_index(path: str, key: FileKey, arrays: Arrays, former: tuple[FileKey, ...] = ()) -> None:
     """Write an index under a temporary name, then rename it.
 
     `former` are the states of the file whose frames are the first ones of this index.
@@ -106,10 +105,9 @@ def write_index(
         entry = {"name": name, "dtype": array.dtype.str, "shape": shape, "at": offset, "crc": crc}
         table.append(entry)
         offset += array.nbytes
-    grown_from = [[state.size, state.digest] for state in former]
-    text = json.dumps(
-        {"size": key.size, "digest": key.digest, "grown_from": grown_from, "arrays": table}
-    ).encode()
+    grown_from = [[old.size, old.digest] for old in former]
+    state = {"size": key.size, "digest": key.digest, "grown_from": grown_from}
+    text = json.dumps({"version": _VERSION, **state, "arrays": table}).encode()
     text += b" " * (-(len(text) + _HEADER.size) % _ALIGNMENT)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".gdindex-", dir=Path(path).parent)
@@ -144,14 +142,14 @@ def read_index(path: str, leave: frozenset[str] = frozenset()) -> tuple[FileKey,
         try:
             size = os.fstat(file.fileno()).st_size
             magic, length, crc = _HEADER.unpack(file.read(_HEADER.size))
-            if magic[:-1] == _MAGIC[:-1] and magic != _MAGIC:
-                raise FileNotFoundError(f"{path}: an index of another version of gromos_dist")
             if magic != _MAGIC or length > size:
                 raise DamagedIndexError(f"{path}: not an index")
             text = file.read(length)
             if zlib.crc32(text) != crc:
                 raise DamagedIndexError(f"{path}: damaged table")
             table = json.loads(text)
+            if table.get("version") != _VERSION:
+                raise FileNotFoundError(f"{path}: an index of another version of gromos_dist")
             begin = file.tell()
             arrays: dict[str, NDArray[Any]] = {}
             places: dict[str, tuple[int, np.dtype[Any], tuple[int, ...]]] = {}
@@ -230,7 +228,8 @@ def open_index(
     """
     key = file_key(path)
     places = index_paths(path, folder)
-    made, former = None, ()
+    made: Arrays | None = None
+    former: tuple[FileKey, ...] = ()
     for place in places:
         try:
             found, arrays = read_index(place, leave)

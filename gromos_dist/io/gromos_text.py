@@ -346,7 +346,8 @@ def _scan_stream(
         n_bytes = read_into(buffer[rest:])
         final = n_bytes == 0
         held = rest + n_bytes
-    whole, cut = np.concatenate(pieces), ()
+    whole = np.concatenate(pieces)
+    cut: _Cut | tuple[()] = ()
     if status == lib.GD_TRUNCATED:
         begin = state.frame.byte if state.frame.fields else where.byte
         place = (where.frame, where.line, begin, state.inside)
@@ -393,11 +394,11 @@ def _scan_message(state: Any, where: Any, line: str) -> str:
 
 
 def _cut_message(cut: _Cut) -> str:
-    line = "" if cut.line < 0 else f", line {cut.line}"
-    place = f"the file ends inside frame {cut.frame}{line}, which begins at byte {cut.byte}"
+    line = "" if cut.line < 0 else f" in line {cut.line},"
+    place = f"the file ends{line} inside frame {cut.frame}, which begins at byte {cut.byte}"
     if cut.fault == lib.GD_GROMOS_CUT_BLOCK:
-        inside = _BLOCK_NAMES.get(cut.inside, "another block")
-        return f"{place}: expected more of block {inside} or its END"
+        inside = f"block {_BLOCK_NAMES[cut.inside]}" if cut.inside in _BLOCK_NAMES else "a block"
+        return f"{place}: expected more of {inside}, or its END"
     return f"{place}: expected the blocks {_blocks(cut.expected)}, found {_blocks(cut.found)}"
 
 

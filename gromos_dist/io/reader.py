@@ -86,8 +86,8 @@ class Reader(Protocol):
 
 Atoms = NDArray[np.int64] | None
 
-# Suffix -> "module:function"; the function takes a path and, by keyword, `on_truncated`, and returns
-# a Reader.
+# Suffix -> "module:function"; the function takes a path, by keyword `on_truncated`, and returns a
+# Reader.
 OPENERS: dict[str, str] = {
     ".dcd": "gromos_dist.io.dcd:open_dcd",
     ".trc": "gromos_dist.io.gromos_text:open_gromos_text",
