@@ -527,10 +527,7 @@ def test_a_file_cut_anywhere_is_an_error_or_its_whole_frames(tmp_path: Path, nam
             got, n = read(some), some.n_frames
             assert all(got[x].tobytes() == whole[x][:n].tobytes() for x in got if x in some.fields)
         if text[:cut].count("POSITIONRED") > 1 and name != "small.cnf":
-            n_ended = text[:cut].count("END", text.index("TIMESTEP")) // text.count(
-                "END", text.index("TIMESTEP")
-            )
-            assert dropped.n_frames >= n_ended
+            assert dropped.n_frames >= text[:cut].count("POSITIONRED") - 1
         opened += not isinstance(reader, TrajectoryError)
     # Only a cut between two frames leaves a file that is right in itself.
     assert opened <= len(whole["step"]) * (3 if name == "small.cnf" else 1)
@@ -540,8 +537,8 @@ def test_a_killed_run_s_last_frame_is_named(tmp_path: Path) -> None:
     text = trc("1 2 3\n", "1 2 3\n", "1 2 3\n")
     path = write(tmp_path, text[: text.rindex("2 3")])
     message = (
-        rf"the file ends in line 20, inside frame 2, which begins at byte {text.rindex('TIMESTEP')}: "
-        "expected more of block POSITION, or its END"
+        "the file ends in line 20, inside frame 2, which begins at byte "
+        f"{text.rindex('TIMESTEP')}: expected more of block POSITION, or its END"
     )
     with pytest.raises(TrajectoryError, match=f"{message}.*'drop' or 'warn' reads the 2 before it"):
         open_gromos_text(path)
