@@ -224,7 +224,7 @@ def _open(
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
     _check_options(stride, dtype, on_truncated, overlap)
-    opened = _open_files(_expand(paths), on_truncated)
+    opened = _open_files(expand(paths), on_truncated)
     readers = tuple(file.reader for file in opened)
     for reader in readers[1:]:
         if reader.n_atoms != readers[0].n_atoms:
@@ -322,7 +322,7 @@ def _open_files(files: list[str], on_truncated: OnTruncated) -> list[_Opened]:
         pool.shutdown(cancel_futures=True)
 
 
-def _expand(paths: Paths) -> list[str]:
+def expand(paths: Paths) -> list[str]:
     """Resolve patterns; each has to match something."""
     files: list[str] = []
     for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
