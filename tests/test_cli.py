@@ -195,7 +195,9 @@ class TestInfo:
 
     def test_velocities_and_forces(self) -> None:
         for name in ("small.trv", "small.trf.gz"):
-            report = json.loads(succeed("info", DATA / "gromos" / name, "--json").stdout)
+            report = json.loads(
+                succeed("info", Path(__file__).parent / "data" / "gromos" / name, "--json").stdout
+            )
             assert (report["frames"], report["atoms"]) == (5, 23)
 
     def test_box_of_gromos_text(self, reference: Path) -> None:
