@@ -1,7 +1,7 @@
 """RMSD of a trajectory on disk, from the file to the numbers: ours, mdtraj, MDAnalysis.
 
-All run in turns in this process, files in the page cache, best of several rounds. The peak of memory
-is that of a process of its own, for a short and a long file.
+All run in turns in this process, files in the page cache, best of several rounds. The peak of
+memory is that of a process of its own, for short and long files.
 
     python benchmarks/end_to_end.py [--rounds 7] [--output docs/benchmarks/end_to_end.md]
 """
