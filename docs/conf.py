@@ -55,13 +55,6 @@ html_sidebars = {"index": []}
 _DOCS = Path(__file__).parent
 _GENERATED = _DOCS / "generated"
 
-# Examples that need a part of the package which this checkout does not have yet are not executed.
-suppress_warnings = []
-nb_execution_excludepatterns = []
-if not hasattr(gromos_dist, "open_trajectory"):
-    nb_execution_excludepatterns = ["tutorial.md", "extending.md"]
-    suppress_warnings.append("myst-nb.lexer")
-
 
 def _variables_table() -> str:
     lines = ["| name | dims | kind | unit | meaning |", "|---|---|---|---|---|"]
@@ -122,9 +115,7 @@ def _help(*command: str) -> str:
 
 
 def _commands() -> str:
-    """Show the help page of every command, of none when this checkout has no command line."""
-    if importlib.util.find_spec("gromos_dist.cli") is None:
-        return ""
+    """Show the help page of every command."""
     names = ("info", "rmsd", "rmsd-matrix", "rgyr")
     pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
     return "\n".join(pages)

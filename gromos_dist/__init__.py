@@ -8,6 +8,7 @@ from gromos_dist._version import __version__
 from gromos_dist.analysis import (
     center_of_geometry,
     center_of_mass,
+    make_whole,
     radius_of_gyration,
     rmsd,
     rmsd_matrix,
@@ -32,6 +33,7 @@ __all__ = [
     "center_of_mass",
     "instruction_set",
     "load_topology",
+    "make_whole",
     "open_store",
     "open_trajectory",
     "radius_of_gyration",

@@ -73,6 +73,8 @@ def cluster() -> Iterator[LocalCluster]:
         processes=True,
         host="127.0.0.1",
         dashboard_address=None,
+        # Without a dashboard there still is a server: on a free port, not on one that is in use.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
     ) as cluster:
         yield cluster
 
@@ -82,3 +84,11 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
     """A client of the cluster, the active one for the length of the test."""
     with Client(cluster) as client:
         yield client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def index_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep the frame indices of files that tests open out of the folders of these files."""
+    folder = tmp_path_factory.mktemp("indices")
+    os.environ["GROMOS_DIST_INDEX_FOLDER"] = str(folder)
+    return folder

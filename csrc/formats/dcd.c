@@ -491,6 +491,8 @@ static int read_whole(const struct reading *reading, int64_t first, int64_t n, f
 }
 
 static struct span span_of(const struct reading *reading, int partial) {
+    if (!reading->atoms && !partial)
+        return (struct span){.lowest = 0, .n = reading->n_wanted, .is_run = 1};
     struct span span = {.lowest = INT64_MAX, .n = 0, .is_run = 1};
     int64_t highest = -1, first = -1;
     for (int64_t j = 0; j < reading->n_wanted; j++) {

@@ -213,6 +213,23 @@ static enum kind line_kind(const char *p, const char *end) {
     return is_name(p, end) ? NAME : DATA;
 }
 
+/* Three numbers in columns of 15 or 18 characters, which need not be separated by blanks. */
+static int three_columns(const char *p, const char *end, double v[3]) {
+    const int width = end - p == 45 ? 15 : 18;
+    if (end - p != 3 * width)
+        return GD_CORRUPT;
+    for (int i = 0; i < 3; i++) {
+        const char *column_end = p + width;
+        if (p[width - 10] != '.')
+            return GD_CORRUPT;
+        p = skip_blanks(p, column_end);
+        int status = number(&p, column_end, v + i);
+        if (status != GD_OK || p != column_end)
+            return GD_CORRUPT;
+    }
+    return GD_OK;
+}
+
 /* Three numbers, freely spaced, behind the labels if there are any. */
 static int three_numbers(const char *p, const char *end, int labelled, double v[3]) {
     if (labelled) {
@@ -220,6 +237,8 @@ static int three_numbers(const char *p, const char *end, int labelled, double v[
             return GD_CORRUPT;
         p += LABEL_SIZE;
     }
+    if (three_columns(p, end, v) == GD_OK)
+        return GD_OK;
     const char *comment = memchr(p, '#', (size_t)(end - p));
     if (comment)
         end = comment;
@@ -246,7 +265,7 @@ static int field_of(const char *p, const char *end, int32_t *labelled) {
         {"FREEFORCERED", GD_GROMOS_FORCES, 0},
         {"FREEFORCE", GD_GROMOS_FORCES, 1},
         {"GENBOX", GD_GROMOS_BOX, 0},
-        {"BOX", GD_GROMOS_BOX, 0},
+        {"BOX", GD_GROMOS_BOX, 1},
         {"TIMESTEP", GD_GROMOS_TIMESTEP, 0},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -492,7 +511,13 @@ static int fail_at(const struct text *text, const struct gd_gromos_block *block,
 /* One atom's line at `p`; moves *next behind it. GD_TRUNCATED if the line does not end. */
 static inline int atom_line(const char *p, const char *end, int labelled, const char **next,
                             double v[3]) {
-    const char *numbers = labelled ? p + LABEL_SIZE : p;
+    const char *numbers = p;
+    if (labelled) {
+        const char *label = skip_blanks(p, end);
+        if (label < end && *label == '#')
+            return GD_CORRUPT; /* a comment, and what stands behind it no numbers */
+        numbers += LABEL_SIZE;
+    }
     if (FIXED_COLUMNS && end - p > LABEL_SIZE + 45) {
         if (numbers[45] == '\n' && three_of_15(numbers, v)) {
             *next = numbers + 46;
@@ -680,15 +705,14 @@ static int triclinic(const double length[3], const double angle[3], const double
     return GD_OK;
 }
 
-/* `v`: type, lengths, angles, Euler angles, origin, the last of these or all but the type optional;
- * or three lengths only, all 0 in vacuum. */
-static int box_vectors(const double *v, int n, int32_t *kind, double out[9],
+/* `v`: type, lengths, angles, Euler angles, origin, of which the last, and in vacuum all but the
+ * type, may be missing; or, without a type, three lengths, all 0 in vacuum. */
+static int box_vectors(const double *v, int n, int with_type, int32_t *kind, double out[9],
                        struct gd_where *where) {
-    const int with_type = n != 3;
     const double *length = with_type ? v + 1 : v;
     const double type = with_type ? v[0] : length[0] != 0 || length[1] != 0 || length[2] != 0;
     memset(out, 0, 9 * sizeof *out);
-    if (n != 3 && n != 10 && n != 13 && (n != 1 || type != 0))
+    if (with_type ? n != 10 && n != 13 && (n != 1 || type != 0) : n != 3)
         return GD_CORRUPT;
     if (type != 0 && type != 1 && type != 2 && type != -1) {
         where->found = fabs(type) < 1e9 ? (int64_t)type : INT64_MAX;
@@ -750,7 +774,7 @@ int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_bl
             if (status != GD_OK)
                 return fail_at(&all, block, p, i, -1, status, where);
         }
-        status = box_vectors(v, n, kinds + i, out + 9 * i, where);
+        status = box_vectors(v, n, !block->labelled, kinds + i, out + 9 * i, where);
         if (status != GD_OK)
             return fail_at(&all, block, text + from, i, -1, status, where);
     }

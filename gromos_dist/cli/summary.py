@@ -23,13 +23,14 @@ def show(
 ) -> None:
     """Print what was measured, its spread, how long it took and where it is."""
     table = two_columns(str(result.attrs.get("long_name") or result.name))
-    frames = result.sizes["frame"]
-    add(table, "frames", f"{frames}")
+    add(table, "frames", f"{result.sizes['frame']}")
     add(table, "atoms", f"{atoms}")
     rows = _matrix_rows(result) if result.ndim == 2 else _series_rows(result)
     for name, value in rows:
         add(table, name, value)
-    add(table, "time taken", f"{seconds:.3g} s" + ("" if resumed else _speed(frames, seconds)))
+    unit = "pairs of frames" if result.ndim == 2 else "frames"
+    speed = "" if resumed or not seconds else f", {result.size / seconds:.3g} {unit}/s"
+    add(table, "time taken", f"{seconds:.3g} s{speed}")
     if resumed:
         add(table, "", "(an earlier run was gone on with)")
     for path in written:
@@ -93,7 +94,3 @@ def _when(result: xr.DataArray, frame: int) -> str:
         return f"frame {frame}"
     time = result["time"]
     return f"{float(time[frame]):g} {time.attrs.get('units', 'ps')} (frame {frame})"
-
-
-def _speed(frames: int, seconds: float) -> str:
-    return f", {frames / seconds:.3g} frames/s" if seconds > 0.0 else ""

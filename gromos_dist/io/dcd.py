@@ -84,7 +84,7 @@ def open_dcd(path: str | Path, *, on_truncated: Literal["raise", "drop"] = "rais
     >>> positions = np.empty((2, reader.n_atoms, 3), np.float32)
     >>> reader.read(range(0, 20, 10), {"positions": positions})
     >>> positions[0, 0]
-    array([1.1736044, 0.8306002, -0.8973484], dtype=float32)
+    array([ 1.1736044,  0.8500797, -1.0445281], dtype=float32)
     """
     if on_truncated not in ("raise", "drop"):
         raise ValueError(f"on_truncated: expected 'raise' or 'drop', got {on_truncated!r}")

@@ -188,7 +188,7 @@ class StoredArrays(Mapping[str, NDArray[Any]]):
         with Path(self.path).open("rb", buffering=0) as file:
             data = os.pread(file.fileno(), (end - begin) * row, offset + begin * row)
         if len(data) != (end - begin) * row:
-            raise DamagedIndexError(f"{self.path}: cut off after it was opened; delete it")
+            raise DamagedIndexError(f"{self.path}: shorter than its table says")
         return np.frombuffer(data, dtype).reshape(end - begin, *shape[1:])
 
 

@@ -23,7 +23,7 @@ import rapidgzip
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.io.frame_index import StoredArrays
+from gromos_dist.io.frame_index import DamagedIndexError, StoredArrays
 
 WINDOWS = "gzip_windows"
 
@@ -49,6 +49,9 @@ def inflate(path: str) -> Iterator[tuple[Callable[[NDArray[np.uint8]], int], dic
     """
     arrays: dict[str, NDArray[Any]] = {}
     size = Path(path).stat().st_size
+    with Path(path).open("rb") as raw:
+        if raw.read(2) != b"\x1f\x8b":
+            raise TrajectoryError(f"{path}: not a gzip file, which its name says it is")
     with _opened(path) as file:
 
         def read_into(buffer: NDArray[np.uint8]) -> int:
@@ -105,7 +108,7 @@ def _opened(path: str) -> Iterator[Any]:
     try:
         file = rapidgzip.open(path, parallelization=1)
     except (ValueError, RuntimeError) as error:
-        raise TrajectoryError(f"{path}: not a gzip file, as its name says: {error}") from error
+        raise _damaged(path, 0, error) from error
     with closing(file):
         yield file
 
@@ -156,11 +159,15 @@ def _part_of_index(path: str, index: StoredArrays, begin: int, end: int) -> byte
     last = min(len(points), int(np.searchsorted(points["inflated"], end, "left")) + 1)
     n_before = int(np.count_nonzero(points["window"][:first]))
     n_windows = int(np.count_nonzero(points["window"][first:last]))
-    windows = index.rows(WINDOWS, n_before, n_before + n_windows)
-    expected = index["gzip_windows_crc"][n_before : n_before + n_windows]
-    if any(zlib.crc32(window.data) != crc for window, crc in zip(windows, expected, strict=True)):
+    try:
+        windows = index.rows(WINDOWS, n_before, n_before + n_windows)
+        expected = index["gzip_windows_crc"][n_before : n_before + n_windows].tolist()
+        if [zlib.crc32(window.data) for window in windows] != expected:
+            raise DamagedIndexError(f"{index.path}: damaged array {WINDOWS!r}")
+    except (OSError, DamagedIndexError) as error:
         raise TrajectoryError(
-            f"{path}: its frame index {index.path} was damaged after it was opened; delete that"
-        )
+            f"{path}: its frame index is gone or damaged since it was opened ({error}); delete "
+            "what is left of the index and open the file again"
+        ) from error
     header = _HEADER.pack(b"GZIDX", 1, 0, compressed, inflated, spacing, window_size, last - first)
     return header + points[first:last].tobytes() + windows.tobytes()

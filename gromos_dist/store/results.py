@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from gromos_dist.store import csv_file, netcdf_file, zarr_folder
-
-_FORMATS = {".zarr": zarr_folder.write, ".nc": netcdf_file.write, ".csv": csv_file.write}
+# The modules of the formats, imported when one is written: their libraries take long to import.
+_FORMATS = {
+    ".zarr": "gromos_dist.store.zarr_folder",
+    ".nc": "gromos_dist.store.netcdf_file",
+    ".csv": "gromos_dist.store.csv_file",
+}
 _NUMBERS = "biufc"
 
 
@@ -73,7 +77,7 @@ def store(
     3.0
     """
     target = _target(path)
-    _FORMATS[target.suffix](_dataset(result), target, overwrite, progress)
+    import_module(_FORMATS[target.suffix]).write(_dataset(result), target, overwrite, progress)
     return Path(path)
 
 
@@ -99,7 +103,8 @@ def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Datase
     FileNotFoundError
         There is nothing at `path`.
     """
-    return zarr_folder.open_folder(Path(path), allow_unfinished)
+    folder: xr.Dataset = import_module(_FORMATS[".zarr"]).open_folder(Path(path), allow_unfinished)
+    return folder
 
 
 def _target(path: str | Path) -> Path:

@@ -144,8 +144,8 @@ def read_solute_atoms(block: Block, n_residues: int, n_types: int | None = None)
     names: list[str] = []
     numbers: list[tuple[int, int, int]] = []
     reals: list[tuple[float, float]] = []
-    exclusions: list[Integers] = []
-    one_four: list[Integers] = []
+    exclusions: list[tuple[int, int]] = []
+    one_four: list[tuple[int, int]] = []
     for atom in range(n_atoms):
         tokens.integer("the atom number", low=atom + 1, high=atom + 1)
         residue = tokens.integer("the residue number", low=1, high=n_residues)
@@ -156,10 +156,12 @@ def read_solute_atoms(block: Block, n_residues: int, n_types: int | None = None)
             tokens.fail(f"expected a mass of at least 0, found {mass}")
         charge = tokens.real("the charge")
         closes = tokens.integer("the charge group code", low=0, high=1)
-        for pairs, what in ((exclusions, "excluded atoms"), (one_four, "1-4 neighbours")):
-            count = tokens.integer(f"the number of {what}", low=0)
-            others = tokens.integers(count, f"one of the {what}", low=atom + 2, high=n_atoms)
-            pairs.append(np.stack([np.full(len(others), atom), others - 1], axis=1))
+        for _ in range(tokens.integer("the number of excluded atoms", low=0)):
+            other = tokens.integer("an excluded atom", low=atom + 2, high=n_atoms)
+            exclusions.append((atom, other - 1))
+        for _ in range(tokens.integer("the number of 1-4 neighbours", low=0)):
+            other = tokens.integer("a 1-4 neighbour", low=atom + 2, high=n_atoms)
+            one_four.append((atom, other - 1))
         numbers.append((residue, type_code, closes))
         reals.append((mass, charge))
     tokens.end()
@@ -169,7 +171,6 @@ def read_solute_atoms(block: Block, n_residues: int, n_types: int | None = None)
         )
     table = np.array(numbers, dtype=np.int64).reshape(-1, 3)
     mass_charge = np.array(reals, dtype=np.float64).reshape(-1, 2)
-    none = np.empty((0, 2), dtype=np.int64)
     return SoluteAtoms(
         name=np.array(names, dtype=np.str_),
         residue=table[:, 0],
@@ -177,8 +178,8 @@ def read_solute_atoms(block: Block, n_residues: int, n_types: int | None = None)
         mass=mass_charge[:, 0],
         charge=mass_charge[:, 1],
         charge_group=np.cumsum(table[:, 2]) - table[:, 2] + 1,
-        exclusions=np.concatenate([none, *exclusions]),
-        one_four=np.concatenate([none, *one_four]),
+        exclusions=np.array(exclusions, dtype=np.int64).reshape(-1, 2),
+        one_four=np.array(one_four, dtype=np.int64).reshape(-1, 2),
     )
 
 

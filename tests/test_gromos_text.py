@@ -1,0 +1,673 @@
+from __future__ import annotations
+
+import gzip
+import locale
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import MDAnalysisTests
+import numpy as np
+import plain_gromos
+import pytest
+from gromos_dist._core import ffi
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gromos_dist.errors import TrajectoryError
+from gromos_dist.io import gromos_text
+from gromos_dist.io.gromos_text import GromosTextReader, open_gromos_text
+from gromos_dist.io.reader import open_reader
+
+DATA = Path(__file__).parent / "data" / "gromos"
+SMALL = sorted(p for p in DATA.iterdir() if p.name.split(".")[1] in ("trc", "cnf", "trf", "trv"))
+REAL = Path(MDAnalysisTests.__file__).parent / "data" / "gromos11"
+VECTORS = ("positions", "velocities", "forces")
+
+each_example = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60
+)
+
+
+def read(
+    reader: GromosTextReader,
+    frames: range | None = None,
+    atoms: list[int] | None = None,
+    dtype: Any = np.float64,
+) -> dict[str, np.ndarray]:
+    frames = range(reader.n_frames) if frames is None else frames
+    n_atoms = reader.n_atoms if atoms is None else len(atoms)
+    out = {
+        name: np.full((len(frames), n_atoms, 3), 7, dtype)
+        for name in VECTORS
+        if name in reader.fields
+    }
+    out["box"] = np.full((len(frames), 3, 3), 7, dtype)
+    out["time"] = np.full(len(frames), 7.0)
+    out["step"] = np.full(len(frames), 7, np.int64)
+    reader.read(frames, out, None if atoms is None else np.array(atoms, np.int64))
+    return out
+
+
+def attempt(call: Callable[[], Any]) -> Any:
+    """Return what a call returns, or the TrajectoryError that it raises."""
+    try:
+        return call()
+    except TrajectoryError as error:
+        return error
+
+
+def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+def trc(*frames: str, title: str = "TITLE\na test\nEND\n") -> str:
+    return title + "".join(
+        f"TIMESTEP\n{i:15d}{i * 0.5:15.9f}\nEND\nPOSITIONRED\n{frame}END\n"
+        for i, frame in enumerate(frames)
+    )
+
+
+def write(folder: Path, text: str | bytes, name: str = "a.trc") -> Path:
+    path = folder / name
+    data = text.encode() if isinstance(text, str) else text
+    path.write_bytes(gzip.compress(data, 1) if name.endswith(".gz") else data)
+    return path
+
+
+def compare_with_plain(path: Path) -> None:
+    expected = plain_gromos.frames(path)
+    reader = open_gromos_text(path)
+    got = read(reader)
+    assert reader.n_frames == len(expected)
+    for name in got:
+        if name == "box":
+            continue
+        values = np.array([frame[name] for frame in expected], got[name].dtype)
+        assert values.tobytes() == got[name].tobytes(), name
+    assert ("box" in reader.fields) == ("box" in expected[0])
+    if reader.box_shape == "rectangular":
+        lengths = [frame["box"][1] for frame in expected]
+        np.testing.assert_array_equal(got["box"], [np.diag(row) for row in lengths])
+    single = read(reader, dtype=np.float32)
+    for name in (*(n for n in VECTORS if n in got), "box"):
+        assert got[name].astype(np.float32).tobytes() == single[name].tobytes()
+
+
+# ---- the oracle, on files that others wrote and on ours ----
+
+
+@pytest.mark.parametrize("path", SMALL, ids=lambda p: p.name)
+def test_small_files_equal_plain_python(path: Path) -> None:
+    compare_with_plain(path)
+
+
+PATTERNS = [
+    "rerun/systems/*.trc.gz",
+    "rerun/systems/*.cnf.gz",
+    "rerun/*/*.trf.gz",
+    "mdpp/*/expected/*.trc",
+    "mdpp/*/expected/*.trf",
+    "mdpp/*/expected/final.conf",
+    "analysis/*/*.trc.gz",
+    "analysis/*/*.cnf*",
+]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_reference_files_equal_plain_python(reference: Path, pattern: str) -> None:
+    paths = sorted(reference.glob(pattern))
+    assert paths
+    for path in paths:
+        compare_with_plain(path)
+
+
+GOOD = ["traj_solv", "traj_vac_1", "traj_vac_2", "traj_vac_1_whitespace", "genbox_euler"]
+GOOD += ["triclinic_solv", "truncOcta_vac"]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_files_of_mdanalysis_equal_plain_python(name: str) -> None:
+    compare_with_plain(REAL / f"gromos11_{name}.trc.gz")
+
+
+def test_frames_without_timestep_are_numbered() -> None:
+    path = REAL / "gromos11_cluster_vac.trj.gz"
+    compare_with_plain(path)
+    got = read(open_gromos_text(path))
+    np.testing.assert_array_equal(got["step"], [0, 1, 2, 3])
+    np.testing.assert_array_equal(got["time"], [0.0, 1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("kind", ["extra_pos", "missing_pos"])
+def test_a_frame_with_another_number_of_atoms_is_named(kind: str) -> None:
+    with pytest.raises(TrajectoryError, match=r"frame 2, line \d+.* 7[24] atoms, expected 73"):
+        open_gromos_text(REAL / f"gromos11_traj_vac_1_{kind}.trc.gz")
+
+
+def test_mdanalysis_reads_the_same(reference: Path) -> None:
+    from MDAnalysis.coordinates.TRC import TRCReader  # noqa: PLC0415
+
+    path = reference / "rerun" / "systems" / "w1000.trc.gz"
+    reader = open_gromos_text(path)
+    got = read(reader)
+    with TRCReader(str(path), convert_units=False) as theirs:
+        assert theirs.n_frames == reader.n_frames
+        for frame, timestep in enumerate(theirs):
+            np.testing.assert_array_equal(
+                timestep.positions, got["positions"][frame].astype(np.float32)
+            )
+            assert timestep.time == got["time"][frame]
+
+
+# ---- boxes ----
+
+
+def test_triclinic_box_has_its_lengths_and_angles(tmp_path: Path) -> None:
+    box = "GENBOX\n2\n3.0 3.1 3.2\n80 95 105\n0 0 0\n0 0 0\nEND\n"
+    reader = open_gromos_text(write(tmp_path, trc("1 2 3\n") + box))
+    a, b, c = read(reader)["box"][0]
+    assert reader.box_shape == "triclinic"
+    assert a[1] == a[2] == b[2] == 0
+    np.testing.assert_allclose([np.linalg.norm(v) for v in (a, b, c)], [3.0, 3.1, 3.2], rtol=1e-15)
+    for degrees, u, v in ((80, b, c), (95, a, c), (105, a, b)):
+        cosine = u @ v / np.linalg.norm(u) / np.linalg.norm(v)
+        assert np.degrees(np.arccos(cosine)) == pytest.approx(degrees, abs=1e-12)
+    assert c[2] > 0
+
+
+def test_euler_angles_turn_the_box_as_gromos_turned_the_atoms(reference: Path) -> None:
+    """The same frame before and after gromos++ fitted it, box and all."""
+    folder = reference / "analysis" / "pla2"
+    before = read(open_gromos_text(folder / "fo_cog_00005.cnf"))
+    turned = open_gromos_text(folder / "fo_cog_fit_00005.cnf")
+    after = read(turned)
+    assert turned.box_shape == "triclinic"
+    x, y = (some["positions"][0] - some["positions"][0].mean(axis=0) for some in (before, after))
+    u, _, v = np.linalg.svd(x.T @ y)
+    rotation = u @ np.diag([1, 1, np.sign(np.linalg.det(u @ v))]) @ v
+    np.testing.assert_allclose(x @ rotation, y, atol=1e-9)
+    np.testing.assert_allclose(before["box"][0] @ rotation, after["box"][0], atol=1e-9)
+
+
+def test_truncated_octahedron_is_the_edges_of_its_cube() -> None:
+    reader = open_gromos_text(REAL / "gromos11_truncOcta_vac.trc.gz")
+    assert reader.box_shape == "truncated octahedron"
+    np.testing.assert_array_equal(read(reader)["box"][0], np.eye(3) * 3.855270316)
+
+
+def test_vacuum_and_files_without_box_have_nan() -> None:
+    reader = open_gromos_text(REAL / "gromos11_traj_vac_1.trc.gz")
+    assert (reader.box_shape, "box" in reader.fields) == ("vacuum", True)
+    assert np.isnan(read(reader)["box"]).all()
+    reader = open_gromos_text(DATA / "vacuum.trc")
+    assert (reader.box_shape, "box" in reader.fields) == ("none", False)
+    assert np.isnan(read(reader)["box"]).all()
+
+
+def test_old_box_block(tmp_path: Path) -> None:
+    text = trc("1 2 3\n") + "BOX\n    3.0 3.1 3.2\nEND\n"
+    got = read(open_gromos_text(write(tmp_path, text)))
+    np.testing.assert_array_equal(got["box"][0], np.diag([3.0, 3.1, 3.2]))
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ("1\n3 3 3\n90 90 80\n0 0 0\n0 0 0", "expected a box"),
+        ("1\n3 3 3\n90 90 90\n1 0 0\n0 0 0", "expected a box"),
+        ("1\n3 0 3\n90 90 90\n0 0 0\n0 0 0", "expected a box"),
+        ("2\n3 3 3\n90 90 190\n0 0 0\n0 0 0", "expected a box"),
+        ("2\n3 3 3\n10 20 170\n0 0 0\n0 0 0", "expected a box"),
+        ("-1\n3 3 4\n90 90 90\n0 0 0\n0 0 0", "expected a box"),
+        ("7\n3 3 3\n90 90 90\n0 0 0\n0 0 0", "a box of type 7"),
+        ("1\n3 3", "expected a box"),
+        ("1\n3 3 x\n90 90 90\n0 0 0\n0 0 0", "'3 3 x'"),
+    ],
+)
+def test_a_bad_box_is_an_error_when_it_is_read(tmp_path: Path, box: str, message: str) -> None:
+    reader = open_gromos_text(write(tmp_path, trc("1 2 3\n") + f"GENBOX\n{box}\nEND\n"))
+    assert reader.box_shape == "unknown"
+    out = {"positions": np.empty((1, 1, 3))}
+    reader.read(range(1), out)
+    np.testing.assert_array_equal(out["positions"], [[[1, 2, 3]]])
+    with pytest.raises(TrajectoryError, match=rf"frame 0, line \d+ .*{message}"):
+        reader.read(range(1), {"box": np.empty((1, 3, 3))})
+
+
+def test_a_box_of_another_shape_is_an_error(tmp_path: Path) -> None:
+    frame = trc("1 2 3\n", title="")
+    text = frame + "GENBOX\n1\n3 3 3\n90 90 90\n0 0 0\n0 0 0\nEND\n"
+    text += frame + "GENBOX\n-1\n3 3 3\n90 90 90\n0 0 0\n0 0 0\nEND\n"
+    reader = open_gromos_text(write(tmp_path, text))
+    with pytest.raises(TrajectoryError, match=r"truncated octahedron.*expected rectangular"):
+        read(reader)
+
+
+# ---- numbers ----
+
+NUMBER = st.one_of(
+    st.floats(-9999, 9999),
+    st.floats(-1, 1),
+    st.floats(allow_nan=False, allow_infinity=False, min_value=-1e7, max_value=1e7),
+    st.sampled_from([0.0, -0.0, 1e-9, -1e-9, 0.1, 9999.999999999, -999.999999999, 2.0**53 / 1e9]),
+)
+
+
+@pytest.mark.parametrize("width", [15, 18])
+@pytest.mark.parametrize("labelled", [False, True])
+@each_example
+@given(rows=st.lists(st.tuples(NUMBER, NUMBER, NUMBER), min_size=1, max_size=25))
+def test_fixed_columns_are_read_as_float_reads_them(
+    tmp_path: Path, width: int, labelled: bool, rows: list[tuple[float, ...]]
+) -> None:
+    texts = [[f"{x:{width}.9f}" for x in row] for row in rows]
+    if any(len(word) > width for row in texts for word in row):
+        texts = [[" " + word for word in row] for row in texts]  # columns too wide: free format
+    label = "    1 SOL   OW         1" if labelled else ""
+    lines = "".join(label + "".join(row) + "\n" for row in texts)
+    block = "POSITION" if labelled else "POSITIONRED"
+    got = read(open_gromos_text(write(tmp_path, f"{block}\n{lines}END\n")))["positions"][0]
+    assert got.tobytes() == np.array([[float(word) for word in row] for row in texts]).tobytes()
+
+
+FREE = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(-1e3, 1e3).map(lambda x: f"{x:.30f}"),
+    st.floats(-1e3, 1e3).map(lambda x: f"{x:+.5e}"),
+    st.integers(-(10**25), 10**25).map(str),
+    st.sampled_from(["1.", ".5", "-.5", "+3", "00012.50", "1E5", "1e-5", "123456789012345678901"]),
+    st.from_regex(r"[+-]?[0-9]{1,25}\.[0-9]{0,25}(e[+-]?[0-9]{1,2})?", fullmatch=True),
+)
+SPACE = st.sampled_from([" ", "  ", "\t", " \t ", "                "])
+
+
+@each_example
+@given(
+    rows=st.lists(st.tuples(SPACE, FREE, SPACE, FREE, SPACE, FREE), min_size=1, max_size=25),
+    ends=st.lists(st.sampled_from(["\n", "\r\n", " \n", " # x 1 2\n", "\n#  10\n", "\n\n"])),
+)
+def test_free_format_is_read_as_float_reads_it(
+    tmp_path: Path, rows: list[tuple[str, ...]], ends: list[str]
+) -> None:
+    ends = (ends + ["\n"] * len(rows))[: len(rows)]
+    lines = "".join("".join(row) + end for row, end in zip(rows, ends, strict=True))
+    expected = np.array([[float(row[i]) for i in (1, 3, 5)] for row in rows])
+    reader = open_gromos_text(write(tmp_path, f"POSITIONRED\n{lines}END\n"))
+    assert read(reader)["positions"][0].tobytes() == expected.tobytes()
+    atoms = [len(rows) - 1, 0, len(rows) // 2]
+    assert read(reader, atoms=atoms)["positions"][0].tobytes() == expected[atoms].tobytes()
+
+
+def test_numbers_behind_a_comment_sign_are_no_atom(tmp_path: Path) -> None:
+    atom = f"    1 SOL   OW         1{1:15.9f}{2:15.9f}{3:15.9f}\n"
+    for comment in (f"#{atom[1:]}", f"  # 24 characters, then   {4:15.9f}{5:15.9f}{6:15.9f}\n"):
+        text = f"POSITION\n{comment}{atom}{comment}{atom}END\n"
+        got = read(open_gromos_text(write(tmp_path, text)))["positions"][0]
+        np.testing.assert_array_equal(got, [[1, 2, 3], [1, 2, 3]])
+
+
+def test_numbers_do_not_depend_on_the_locale(tmp_path: Path) -> None:
+    old = locale.setlocale(locale.LC_NUMERIC)
+    try:
+        for name in ("de_DE.UTF-8", "fr_FR.UTF-8", "nl_NL.UTF-8"):
+            try:
+                locale.setlocale(locale.LC_NUMERIC, name)
+            except locale.Error:
+                continue
+            break
+        else:
+            pytest.skip("no locale with a decimal comma here")
+        text = trc("0.1234567890123456789012345 1.5 -0.25\n")
+        got = read(open_gromos_text(write(tmp_path, text)))["positions"][0]
+        np.testing.assert_array_equal(got, [[0.1234567890123456789012345, 1.5, -0.25]])
+    finally:
+        locale.setlocale(locale.LC_NUMERIC, old)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("nan 1 2", "no finite number"),
+        ("1 -inf 2", "no finite number"),
+        ("    1.000000000***************    1.000000000", "too large for its columns"),
+        ("1 2", "expected three numbers, found '1 2'"),
+        ("1 2 3 4", "expected three numbers"),
+        ("1 2 3x", "expected three numbers"),
+        ("1 2 0x10", "expected three numbers"),
+        ("1 2 1e", "expected three numbers"),
+        ("1 2 1e999", "expected three numbers"),
+        ("1 2 --3", "expected three numbers"),
+        ("    1.000000000    1.00000000 0   1.000000000", "expected three numbers"),
+        ("    1.000000000    1.00000000-    1.000000000", "expected three numbers"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.trc", "a.trc.gz"])
+def test_a_bad_number_is_named(tmp_path: Path, line: str, message: str, name: str) -> None:
+    good = f"{1:15.9f}{2:15.9f}{3:15.9f}\n"
+    frame = good * 10 + "#        10\n" + good
+    text = trc(frame, good * 10 + "#        10\n" + line + "\n", frame)
+    reader = open_gromos_text(write(tmp_path, text, name))
+    n_line = text[: text.index("\n" + line + "\n") + 1].count("\n") + 1
+    for atoms in (None, [10], [10, 2, 10]):
+        with pytest.raises(TrajectoryError, match=message) as caught:
+            read(reader, atoms=atoms)
+        assert f"frame 1, line {n_line} (byte " in str(caught.value)
+        assert ", atom 10:" in str(caught.value)
+    assert same_bits(read(reader, range(0, 3, 2)), read(reader, range(0, 3, 2)))
+
+
+# ---- ranges and selections ----
+
+
+@pytest.mark.parametrize("path", SMALL, ids=lambda p: p.name)
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_any_range_and_atoms_equal_slicing(path: Path, data: st.DataObject) -> None:
+    reader = open_gromos_text(path)
+    whole = read(reader)
+    start = data.draw(st.integers(0, reader.n_frames))
+    stop = data.draw(st.integers(start, reader.n_frames))
+    frames = range(start, stop, data.draw(st.integers(1, 4)))
+    atoms = data.draw(
+        st.none() | st.lists(st.integers(0, reader.n_atoms - 1), min_size=1, max_size=40)
+    )
+    got = read(reader, frames, atoms)
+    for name, values in whole.items():
+        expected = values[frames.start : frames.stop : frames.step]
+        if atoms is not None and name in VECTORS:
+            expected = expected[:, atoms]
+        assert expected.tobytes() == got[name].tobytes()
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compressed text of several access points: 40 frames of 9000 atoms, 17 MB of text."""
+    rng = np.random.default_rng(3)
+    folder = tmp_path_factory.mktemp("long")
+    frames = []
+    for _ in range(40):
+        rows = [f"{x:15.9f}{y:15.9f}{z:15.9f}\n" for x, y, z in rng.uniform(0, 9, (9000, 3))]
+        rows[9::10] = [f"{row}#{10 * i + 10:10d}\n" for i, row in enumerate(rows[9::10])]
+        frames.append("".join(rows))
+    box = "GENBOX\n    1\n    9 9 9\n 90 90 90\n 0 0 0\n 0 0 0\nEND\n"
+    text = trc(*frames).replace("END\nTIMESTEP", f"END\n{box}TIMESTEP") + box
+    text = text.replace(f"a test\nEND\n{box}", "a test\nEND\n")
+    write(folder, text, "long.trc")
+    write(folder, text, "long.trc.gz")
+    return folder
+
+
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_compressed_frames_are_read_from_any_place(long_file: Path, data: st.DataObject) -> None:
+    plain = open_gromos_text(long_file / "long.trc")
+    packed = open_gromos_text(long_file / "long.trc.gz")
+    assert (plain.n_frames, plain.n_atoms, plain.fields) == (40, 9000, packed.fields)
+    start = data.draw(st.integers(0, 39))
+    frames = range(start, data.draw(st.integers(start + 1, 40)), data.draw(st.integers(1, 13)))
+    atoms = data.draw(st.none() | st.lists(st.integers(0, 8999), min_size=1, max_size=9))
+    assert same_bits(read(plain, frames, atoms), read(packed, frames, atoms))
+
+
+def test_the_long_file_has_several_access_points(long_file: Path) -> None:
+    arrays = gromos_text.scan(str(long_file / "long.trc.gz"))
+    assert len(arrays["gzip_points"]) > 3
+    compare_with_plain(long_file / "long.trc.gz")
+
+
+def test_reader_is_small_and_pickles(long_file: Path) -> None:
+    reader = open_reader(long_file / "long.trc.gz")
+    copy = pickle.loads(pickle.dumps(reader))
+    assert len(pickle.dumps(reader)) < 2000
+    assert copy == reader
+    assert same_bits(read(copy, range(3)), read(reader, range(3)))
+
+
+def test_another_thread_runs_while_frames_are_read(long_file: Path) -> None:
+    """The longest pause of a ticking thread is a small part of the time that reading takes."""
+    for name in ("long.trc", "long.trc.gz"):
+        reader = open_gromos_text(long_file / name)
+        out = {"positions": np.zeros((40, 9000, 3), np.float32)}
+        reader.read(range(40), out)
+        shares = []
+        for _ in range(5):
+            ticks, stop = [], threading.Event()
+
+            def tick(ticks: list[float] = ticks, stop: threading.Event = stop) -> None:
+                while not stop.is_set():
+                    ticks.append(time.perf_counter())
+                    time.sleep(0.0002)
+
+            thread = threading.Thread(target=tick)
+            thread.start()
+            begin = time.perf_counter()
+            reader.read(range(40), out)
+            end = time.perf_counter()
+            stop.set()
+            thread.join()
+            during = np.array([begin, *(t for t in ticks if begin < t < end), end])
+            shares.append(np.diff(during).max() / (end - begin))
+        assert min(shares) < 0.5
+
+
+# ---- damage ----
+
+
+def test_the_system_s_errors(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        open_gromos_text(tmp_path / "none.trc")
+    with pytest.raises(IsADirectoryError):
+        open_gromos_text(tmp_path)
+    path = write(tmp_path, trc("1 2 3\n"))
+    path.chmod(0)
+    if not os.access(path, os.R_OK):
+        with pytest.raises(PermissionError):
+            open_gromos_text(path)
+
+
+@pytest.mark.parametrize("name", ["a.trc", "a.trc.gz"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n", "no frame in 1 lines"),
+        ("hello\nworld\n", "line 1 .*expected the name of a block, found 'hello'.*not GROMOS"),
+        (b"\x00\x01\xff" * 50, "not GROMOS"),
+        (b"\x00" * (3 << 20), "longer than 1048576 bytes.*not GROMOS"),
+        ("TITLE\nx\nEND\n", "no frame in 3 lines"),
+        ("TIMESTEP\n1 2.0\nEND\nENERGY03\n1\nEND\n", "only TIMESTEP.*not a GROMOS traj"),
+        ("TITLE\nx\n", "found the end of the file"),
+        (trc("1 2 3\n") + "1 2 3\n", "frame 0.*line 10 .*name of a block, found '1 2 3'"),
+        (trc("1 2 3\n", "")[:-4] + "GENBOX\n1\nEND\n", "frame 1.*line 14 .*END, found 'GENBOX'"),
+        (trc("", "1 2 3\n"), "before its first atom"),
+        (trc("1 2 3\n", "1 2 3\n4 5 6\n"), r"frame 1, line 16 .*has 2 atoms, expected 1"),
+        (trc("1 2 3\n").replace("0.0", "x"), "line 5 .*step .*and a time, found"),
+        (trc("1 2 3\n").replace(" 0 ", " 0.5 "), "line 5 .*an integer"),
+        ("TIMESTEP\n1\nEND\n", "an integer"),
+        (trc("1 2 3\n", "1 2 3\n") + "BOX\n1 1 1\nEND\n" + trc("1 2 3\n"), "blocks of the first"),
+    ],
+)
+def test_text_that_is_none_is_named(
+    tmp_path: Path, text: str | bytes, message: str, name: str
+) -> None:
+    text = text.replace(" 0 ", " 0.5 ") if isinstance(text, str) and "0.5" in message else text
+    path = write(tmp_path, text, name)
+    with pytest.raises(TrajectoryError, match=message) as caught:
+        open_gromos_text(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.trc", "a.trc.gz"])
+def test_an_empty_file_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.touch()
+    with pytest.raises(TrajectoryError, match="the file is empty"):
+        open_gromos_text(path)
+
+
+@pytest.mark.parametrize("name", ["rectangular.trc", "vacuum.trc", "small.cnf"])
+def test_a_file_cut_anywhere_is_an_error_or_its_whole_frames(tmp_path: Path, name: str) -> None:
+    text = (DATA / name).read_text()
+    whole = read(open_gromos_text(DATA / name))
+    opened = 0
+    for cut in range(0, len(text), 7):
+        path = write(tmp_path, text[:cut], name)
+        reader = attempt(partial(open_gromos_text, path))
+        if isinstance(reader, TrajectoryError):
+            assert name in str(reader)
+            continue
+        opened += 1
+        got = read(reader)
+        n = reader.n_frames
+        assert all(got[x].tobytes() == whole[x][:n].tobytes() for x in got if x in reader.fields)
+    # Only a cut between two frames leaves a file that is right in itself.
+    assert opened <= len(whole["step"]) * (3 if name == "small.cnf" else 1)
+
+
+def test_a_killed_run_s_last_frame_is_named(tmp_path: Path) -> None:
+    text = trc("1 2 3\n", "1 2 3\n", "1 2 3\n")
+    path = write(tmp_path, text[: text.rindex("2 3")])
+    message = r"frame 2, line 20 .*POSITION or its END, found the end.*first 2 frames are whole"
+    with pytest.raises(TrajectoryError, match=message):
+        open_gromos_text(path)
+
+
+@pytest.mark.parametrize("cut", [5, 20, 1000, -1, -8, -9, -100])
+def test_a_compressed_file_cut_short_is_an_error(tmp_path: Path, cut: int) -> None:
+    data = (DATA / "rectangular.trc.gz").read_bytes()
+    path = tmp_path / "cut.trc.gz"
+    path.write_bytes(data[:cut])
+    with pytest.raises(TrajectoryError, match=r"cut\.trc\.gz"):
+        open_gromos_text(path)
+
+
+def test_a_long_compressed_file_cut_short_is_an_error(tmp_path: Path, long_file: Path) -> None:
+    data = (long_file / "long.trc.gz").read_bytes()
+    for share in (0.3, 0.6, 0.9):
+        path = tmp_path / "cut.trc.gz"
+        path.write_bytes(data[: int(len(data) * share)])
+        with pytest.raises(TrajectoryError, match=r"cut\.trc\.gz"):
+            open_gromos_text(path)
+
+
+def test_text_named_gz_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.trc.gz"
+    path.write_text(trc("1 2 3\n"))
+    with pytest.raises(TrajectoryError, match="not a gzip file"):
+        open_gromos_text(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["rectangular.trc", "small.cnf", "triclinic.trc.gz", "small.trf", "octahedron.trc"]
+)
+@settings(deadline=None, max_examples=150)
+@given(data=st.data())
+def test_mutated_files_raise_or_give_numbers(
+    tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
+) -> None:
+    content = bytearray((DATA / name).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        kind = data.draw(st.sampled_from(["flip", "set", "cut", "drop", "double"]))
+        if kind == "flip":
+            content[at] ^= 1 << data.draw(st.integers(0, 7))
+        elif kind == "set":
+            content[at] = data.draw(st.sampled_from(b"\n #E0-.*\x00\xff"))
+        elif kind == "cut":
+            del content[max(at, 1) :]
+        elif kind == "drop":
+            del content[at : at + data.draw(st.integers(1, 60))]
+        else:
+            content[at:at] = content[at : at + data.draw(st.integers(1, 200))]
+        if not content:
+            return
+    path = tmp_path_factory.mktemp("mutated") / name
+    path.write_bytes(content)
+    reader = attempt(lambda: open_gromos_text(path))
+    whole = reader if isinstance(reader, TrajectoryError) else attempt(lambda: read(reader))
+    if isinstance(whole, TrajectoryError):
+        assert str(path) in str(whole)
+        return
+    assert 0 < reader.n_frames <= len(content)
+    atoms = [reader.n_atoms - 1, 0, reader.n_atoms // 2]
+    part = read(reader, atoms=atoms)
+    for field in VECTORS:
+        if field in whole:
+            assert np.isfinite(whole[field]).all()
+            assert part[field].tobytes() == whole[field][:, atoms].tobytes()
+
+
+def test_a_file_that_shrank_since_it_was_opened_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, trc(*["1 2 3\n"] * 5))
+    reader = open_gromos_text(path)
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(TrajectoryError, match="shorter since it was opened"):
+        read(reader)
+
+
+def test_a_file_that_changed_since_it_was_opened_is_no_wrong_frame(tmp_path: Path) -> None:
+    path = write(tmp_path, trc(*["1 2 3\n"] * 5))
+    reader = open_gromos_text(path)
+    path.write_text(path.read_text().replace("1 2 3\n", "1 2\n3\n", 1))
+    with pytest.raises(TrajectoryError, match=r"frame 0, line 8 .*three numbers"):
+        read(reader)
+
+
+# ---- arguments ----
+
+
+@pytest.mark.parametrize(
+    ("frames", "out", "atoms", "message"),
+    [
+        (range(6), {"step": np.empty(6, np.int64)}, None, "frames within 0 to 4"),
+        (range(-1, 2), {"step": np.empty(3, np.int64)}, None, "frames within 0 to 4"),
+        (range(2, 0, -1), {"step": np.empty(2, np.int64)}, None, "rising frames"),
+        (range(2), {"positions": np.empty((2, 22, 3))}, None, r"expected shape \(2, 23, 3\)"),
+        (range(2), {"positions": np.empty((2, 23, 3), int)}, None, "got int64"),
+        (range(2), {"positions": np.empty((2, 23, 6))[:, :, ::2]}, None, "C-contiguous"),
+        (range(2), {"time": np.empty(2, np.float32)}, None, "got float32"),
+        (range(2), {"forces": np.empty((2, 23, 3))}, None, "has no forces: it has positions"),
+        (range(2), {"masses": np.empty((2, 23, 3))}, None, "has no masses"),
+        (range(2), {}, np.array([], np.int64), "at least one atom"),
+        (range(2), {}, np.array([1.0]), "int64"),
+        (range(2), {}, np.array([23]), "from 0 to 22 .* got 23 to 23"),
+        (range(2), {}, np.array([-1]), "got -1 to -1"),
+    ],
+)
+def test_bad_arguments(frames: range, out: Any, atoms: Any, message: str) -> None:
+    reader = open_gromos_text(DATA / "rectangular.trc")
+    with pytest.raises(ValueError, match=message):
+        reader.read(frames, out, atoms)
+
+
+def test_an_empty_range_reads_nothing() -> None:
+    reader = open_gromos_text(DATA / "rectangular.trc")
+    reader.read(range(0), {"positions": np.empty((0, 23, 3)), "time": np.empty(0)})
+
+
+def test_layouts_are_those_of_the_c_core() -> None:
+    for dtype, name in (
+        (gromos_text._BLOCK, "gd_gromos_block"),
+        (gromos_text._FRAME, "gd_gromos_frame"),
+    ):
+        assert dtype.itemsize == ffi.sizeof(f"struct {name}")
+        for field in dtype.names or ():
+            assert dtype.fields[field][1] == ffi.offsetof(f"struct {name}", field)
+
+
+def test_scan_does_not_depend_on_the_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = gromos_text.scan(str(DATA / "rectangular.trc"))
+    for piece in (64, 65, 100, 1000):
+        monkeypatch.setattr(gromos_text, "_PIECE", piece)
+        for frames in (1, 2, 1024):
+            monkeypatch.setattr(gromos_text, "_FRAMES_A_CALL", frames)
+            for suffix in ("", ".gz"):
+                got = gromos_text.scan(str(DATA / f"rectangular.trc{suffix}"))
+                assert all(got[x].tobytes() == expected[x].tobytes() for x in expected)
