@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from pathlib import Path
 
@@ -68,3 +69,39 @@ def solvated(n_frames: int = 500) -> NDArray[np.float32]:
     """Return adenylate kinase in water, 47681 atoms, from MDAnalysisTests' GRO (nm)."""
     frame = MDAnalysis.Universe(GRO).atoms.positions / np.float32(10)
     return _cached("solvated", frame[None], n_frames)
+
+
+def _write_dcd(path: Path, frames: NDArray[np.float32], *, cell: bool) -> None:
+    """Write frames (Å) in NAMD's flavour."""
+    n_frames, n_atoms, _ = frames.shape
+    time_step = struct.unpack("<i", struct.pack("<f", 20.454828))[0]
+    control = [n_frames, 0, 1, n_frames, 0, 0, 0, 0, 0, time_step, int(cell), *[0] * 8, 24]
+    beside = path.with_suffix(".part")
+    with beside.open("wb") as file:
+        file.write(struct.pack("<i4s20ii", 84, b"CORD", *control, 84))
+        file.write(struct.pack("<ii80si", 84, 1, b"benchmark".ljust(80), 84))
+        file.write(struct.pack("<iii", 4, n_atoms, 4))
+        marker = struct.pack("<i", 4 * n_atoms)
+        for frame in frames:
+            if cell:
+                file.write(struct.pack("<i6di", 48, 80.0, 0.0, 80.0, 0.0, 0.0, 80.0, 48))
+            for plane in frame.T:
+                file.write(marker + plane.tobytes() + marker)
+    beside.rename(path)
+
+
+def _dcd(name: str, frames: NDArray[np.float32], *, cell: bool) -> Path:
+    path = CACHE / f"{name}.dcd"
+    if not path.exists():
+        _write_dcd(path, frames * np.float32(10), cell=cell)
+    return path
+
+
+def adk_dcd() -> Path:
+    """Return a DCD of `adk`, 0.8 GB, without cell."""
+    return _dcd("adk", adk(), cell=False)
+
+
+def solvated_dcd() -> Path:
+    """Return a DCD of `solvated`, 0.3 GB, with cell."""
+    return _dcd("solvated", solvated(), cell=True)

@@ -8,9 +8,7 @@ memory is that of a process of its own, for short and long files.
 
 from __future__ import annotations
 
-from common import best_of, machine, number, one_blas_thread, table, without_output
-
-one_blas_thread()
+from common import best_of, machine, number, table, without_output
 
 import argparse
 import subprocess
