@@ -404,6 +404,24 @@ int gd_xtc_read(int fd, const int64_t *begins, const int64_t *ends, const int64_
                 float *f32, double *f64, double *boxes, unsigned char *scratch,
                 int64_t scratch_size, struct gd_xtc_frame *frame, struct gd_where *where);
 
+/* Bytes of a frame of so many atoms, at most, and of the work space to encode it. */
+int64_t gd_xtc_room(int64_t n_atoms);
+int64_t gd_xtc_work(int64_t n_atoms);
+
+/* Encode a frame (formats/xtc_encode.c).
+ *   positions  (n_atoms, 3) of `type` (enum gd_type), nm; each becomes the integer nearest to
+ *              precision (as float32) times it, halves away from 0
+ *   box        9, nm; NULL or NaN for none
+ *   is_long    the form of 2023, which needs not be read by old programs
+ *   work       gd_xtc_work(n_atoms) bytes, aligned to 4
+ *   out, size  the frame; out has gd_xtc_room(n_atoms) bytes
+ * GD_NOT_FINITE: where.atom. GD_UNSUPPORTED: a coordinate (where.atom) or the distance of two
+ * (where.atom is -1) is too large for this precision. GD_BAD_ARGUMENT: the step does not fit
+ * 32 bits, or the precision is not above 0 and finite. */
+int gd_xtc_encode(const void *positions, int type, int64_t n_atoms, const double *box, int64_t step,
+                  double time, double precision, int is_long, void *work, unsigned char *out,
+                  int64_t *size, struct gd_where *where);
+
 /* ---- TRR: GROMACS' positions, velocities and forces (formats/trr.c) ---- */
 
 /* Why a frame is not what it should be. */
@@ -460,5 +478,19 @@ int gd_trr_read(int fd, const int64_t *begins, const int64_t *ends, const int64_
                 int64_t n_frames, int64_t n_atoms, const int64_t *atoms, int64_t n_wanted,
                 void *const out[3], const int types[3], double *boxes, unsigned char *scratch,
                 int64_t scratch_size, struct gd_trr_frame *frame, struct gd_where *where);
+
+/* Bytes of a frame with so many of positions, velocities and forces. */
+int64_t gd_trr_room(int64_t n_atoms, int n_vectors, int real_size);
+
+/* Encode a frame.
+ *   vectors, types  positions, velocities and forces, each (n_atoms, 3) of its enum gd_type, or
+ *                   NULL: not in this frame
+ *   box             9, nm; NULL or NaN for none, which is written as zeros
+ *   real_size       bytes of a number: 4 or 8
+ *   out, size       the frame; out has gd_trr_room bytes
+ * GD_BAD_ARGUMENT: the step or the size of a block does not fit 32 bits. */
+int gd_trr_encode(const void *const vectors[3], const int types[3], int64_t n_atoms,
+                  const double *box, int64_t step, double time, double lambda, int real_size,
+                  unsigned char *out, int64_t *size, struct gd_where *where);
 
 #endif
