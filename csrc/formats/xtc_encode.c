@@ -46,13 +46,22 @@ static void write_plain(struct writer *writer, uint32_t value, int n) {
         write_bits(writer, (uint64_t)value << (64 - n), n);
 }
 
-static void write_mixed(struct writer *writer, uint128 value, int n) {
-    for (; n > 64; n -= 8, value >>= 8)
-        write_plain(writer, (uint32_t)(value & 255), 8);
+static void write_bytes(struct writer *writer, uint64_t value, int n) {
     const struct field field = FIELD(n);
-    uint64_t bytes = (uint64_t)value;
-    bytes = (bytes & field.whole) | (bytes & field.rest) << field.rest_shift;
-    write_bits(writer, __builtin_bswap64(bytes), n);
+    value = (value & field.whole) | (value & field.rest) << field.rest_shift;
+    write_bits(writer, __builtin_bswap64(value), n);
+}
+
+/* Three integers as one number of n bits. */
+static void write_mixed(struct writer *writer, const uint32_t v[3], const uint32_t sizes[3],
+                        int n) {
+    if (n <= 64) {
+        write_bytes(writer, ((uint64_t)v[0] * sizes[1] + v[1]) * sizes[2] + v[2], n);
+        return;
+    }
+    uint128 value = ((uint128)v[0] * sizes[1] + v[1]) * sizes[2] + v[2];
+    write_bytes(writer, (uint64_t)value, 64);
+    write_plain(writer, (uint32_t)(value >> 64), n - 64);
 }
 
 static int64_t finish(struct writer *writer) {
@@ -74,36 +83,56 @@ struct integers {
     int bits; /* of the first atom of a group */
 };
 
+/* Which coordinate is wrong, and how. */
+static int find_wrong(const void *positions, int type, double precision, int64_t n,
+                      struct gd_where *where) {
+    for (int64_t i = 0; i < 3 * n; i++) {
+        double x = type == GD_FLOAT64 ? ((const double *)positions)[i]
+                                      : (double)((const float *)positions)[i];
+        if (!(fabs(x * precision) < largest_integer)) {
+            where->atom = i / 3;
+            return isfinite(x) ? GD_UNSUPPORTED : GD_NOT_FINITE;
+        }
+    }
+    return GD_OK;
+}
+
+static inline int32_t rounded(double x, double precision, int *is_wrong) {
+    double scaled = x * precision;
+    int is_good = fabs(scaled) < largest_integer;
+    *is_wrong |= !is_good;
+    return (int32_t)((is_good ? scaled : 0.0) + copysign(0.5, scaled));
+}
+
 static int round_all(const void *positions, int type, double precision, struct integers *integers,
                      struct gd_where *where) {
-    for (int k = 0; k < 3; k++) {
-        integers->low[k] = INT32_MAX;
-        integers->high[k] = INT32_MIN;
-    }
-    for (int64_t i = 0; i < integers->n; i++)
-        for (int k = 0; k < 3; k++) {
-            double x = type == GD_FLOAT64 ? ((const double *)positions)[3 * i + k]
-                                          : (double)((const float *)positions)[3 * i + k];
-            double scaled = x * precision;
-            if (!(fabs(scaled) < largest_integer)) {
-                where->atom = i;
-                return isfinite(x) ? GD_UNSUPPORTED : GD_NOT_FINITE;
-            }
-            int32_t value = (int32_t)(scaled + (scaled < 0.0 ? -0.5 : 0.5));
-            integers->x[3 * i + k] = value;
-            if (value < integers->low[k])
-                integers->low[k] = value;
-            if (value > integers->high[k])
-                integers->high[k] = value;
-        }
-    integers->is_separate = 0;
+    const int64_t n = 3 * integers->n;
+    int32_t *x = integers->x;
+    int is_wrong = 0;
+    if (type == GD_FLOAT64)
+        for (int64_t i = 0; i < n; i++)
+            x[i] = rounded(((const double *)positions)[i], precision, &is_wrong);
+    else
+        for (int64_t i = 0; i < n; i++)
+            x[i] = rounded((double)((const float *)positions)[i], precision, &is_wrong);
+    if (is_wrong)
+        return find_wrong(positions, type, precision, integers->n, where);
+
     uint128 product = 1;
+    integers->is_separate = 0;
     for (int k = 0; k < 3; k++) {
-        int64_t range = (int64_t)integers->high[k] - integers->low[k];
+        int32_t low = x[k], high = x[k];
+        for (int64_t i = k; i < n; i += 3) {
+            low = x[i] < low ? x[i] : low;
+            high = x[i] > high ? x[i] : high;
+        }
+        int64_t range = (int64_t)high - low;
         if ((double)range >= largest_integer) {
             where->atom = -1;
             return GD_UNSUPPORTED;
         }
+        integers->low[k] = low;
+        integers->high[k] = high;
         integers->sizes[k] = (uint32_t)range + 1;
         integers->separate_bits[k] = bit_length(integers->sizes[k]);
         integers->is_separate |= integers->sizes[k] > XTC_SEPARATE;
@@ -125,20 +154,16 @@ static void write_first(struct writer *writer, const struct integers *integers, 
             write_plain(writer, v[k], integers->separate_bits[k]);
         return;
     }
-    uint128 value = v[0];
-    value = value * integers->sizes[1] + v[1];
-    value = value * integers->sizes[2] + v[2];
-    write_mixed(writer, value, integers->bits);
+    write_mixed(writer, v, integers->sizes, integers->bits);
 }
 
 static void write_difference(struct writer *writer, const struct integers *integers, int64_t atom,
                              int64_t from, int small) {
-    const uint32_t size = xtc_smalls[small].size;
-    uint128 value = 0;
+    const uint32_t size = xtc_smalls[small].size, sizes[3] = {size, size, size};
+    uint32_t v[3];
     for (int k = 0; k < 3; k++)
-        value = value * size + (uint32_t)(integers->x[3 * atom + k] - integers->x[3 * from + k] +
-                                          (int32_t)(size / 2));
-    write_mixed(writer, value, small);
+        v[k] = (uint32_t)integers->x[3 * atom + k] - (uint32_t)integers->x[3 * from + k] + size / 2;
+    write_mixed(writer, v, sizes, small);
 }
 
 /* ---- ranges ---- */
@@ -151,17 +176,34 @@ struct needs {
     int first_bits;
 };
 
-static unsigned char range_for(const int32_t *a, const int32_t *b, int last) {
+/* The largest difference in each range; beyond the last one none is too large. */
+struct limits {
+    int64_t of[XTC_SMALL_LAST + 5];
+};
+
+static struct limits limits_to(int last) {
+    struct limits limits;
+    for (int i = 0; i < XTC_SMALL_LAST + 5; i++)
+        limits.of[i] = i < XTC_SMALL_FIRST ? -1
+                       : i <= last         ? ((int64_t)xtc_smalls[i].size - 1) / 2
+                                           : INT64_MAX;
+    return limits;
+}
+
+static unsigned char range_for(const int32_t *a, const int32_t *b, const struct limits *limits,
+                               int last) {
     int64_t largest = 0;
     for (int k = 0; k < 3; k++) {
         int64_t difference = (int64_t)a[k] - b[k];
+        difference = difference < 0 ? -difference : difference;
         largest = difference > largest ? difference : largest;
-        largest = -difference > largest ? -difference : largest;
     }
-    int small = 3 * (63 - __builtin_clzll((uint64_t)largest | 1));
+    /* A range of 3 i bits has about 2^i numbers, so the one wanted is among the next four. */
+    int small = 3 * (64 - __builtin_clzll((uint64_t)largest | 3));
+    small = small < XTC_SMALL_LAST ? small : XTC_SMALL_LAST;
+    const int64_t *of = limits->of + small;
+    small += (of[0] < largest) + (of[1] < largest) + (of[2] < largest) + (of[3] < largest);
     small = small < XTC_SMALL_FIRST ? XTC_SMALL_FIRST : small;
-    while (small <= last && (xtc_smalls[small].size - 1) / 2 < (uint64_t)largest)
-        small++;
     return (unsigned char)(small <= last ? small : NO_RANGE);
 }
 
@@ -177,27 +219,34 @@ static int run_at(const struct needs *needs, int64_t atom, int small) {
     return run;
 }
 
-/* Bits an atom when the groups from `atom` to about `stop` are written with one range. */
-static double price(const struct needs *needs, int64_t atom, int64_t stop, int small, int run,
-                    int64_t bits) {
-    int64_t first = atom;
+struct price {
+    int64_t bits;
+    int64_t atoms;
+};
+
+/* What the groups from `atom` to about `stop` take when they are written with one range. */
+static struct price price_of(const struct needs *needs, int64_t atom, int64_t stop, int small,
+                             int run, int64_t bits) {
+    const int64_t first = atom;
     do {
         int next = run_at(needs, atom, small);
         bits += needs->first_bits + 1 + next * small + (next != run ? 5 : 0);
         run = next;
         atom += run + 1;
     } while (atom < stop);
-    return (double)bits / (double)(atom - first);
+    return (struct price){bits, atom - first};
 }
+
+static int is_lower(struct price a, struct price b) { return a.bits * b.atoms < b.bits * a.atoms; }
 
 static int first_range(const struct needs *needs, int last) {
     int64_t stop = needs->n < FIRST_LOOK ? needs->n : FIRST_LOOK;
     int best = XTC_SMALL_FIRST;
-    double lowest = INFINITY;
-    for (int small = XTC_SMALL_FIRST; small <= last; small++) {
-        double bits = price(needs, 0, stop, small, -1, 0);
-        if (bits < lowest) {
-            lowest = bits;
+    struct price lowest = price_of(needs, 0, stop, best, -1, 0);
+    for (int small = XTC_SMALL_FIRST + 1; small <= last; small++) {
+        struct price price = price_of(needs, 0, stop, small, -1, 0);
+        if (is_lower(price, lowest)) {
+            lowest = price;
             best = small;
         }
     }
@@ -207,17 +256,17 @@ static int first_range(const struct needs *needs, int last) {
 /* Whether the range should go up or down after a group, before `atom`. */
 static int best_change(const struct needs *needs, int64_t atom, int small, int last, int run,
                        int is_told) {
-    int64_t stop = atom + LOOK_AHEAD;
+    const int64_t stop = atom + LOOK_AHEAD;
     int best = 0;
     if (atom >= needs->n)
         return 0;
-    double lowest = price(needs, atom, stop, small, run, is_told ? 5 : 0);
+    struct price lowest = price_of(needs, atom, stop, small, run, is_told ? 5 : 0);
     for (int change = -1; change <= 1; change += 2) {
         if (small + change < XTC_SMALL_FIRST || small + change > last)
             continue;
-        double bits = price(needs, atom, stop, small + change, run, 5);
-        if (bits < lowest) {
-            lowest = bits;
+        struct price price = price_of(needs, atom, stop, small + change, run, 5);
+        if (is_lower(price, lowest)) {
+            lowest = price;
             best = change;
         }
     }
@@ -230,10 +279,11 @@ static int64_t compress(const struct integers *integers, unsigned char *bytes, i
     struct needs needs = {.next = bytes, .second = bytes + n, .n = n, .first_bits = integers->bits};
     int last = integers->bits < XTC_SMALL_LAST ? integers->bits : XTC_SMALL_LAST;
     last = last < XTC_SMALL_FIRST ? XTC_SMALL_FIRST : last;
+    const struct limits limits = limits_to(last);
     for (int64_t i = 0; i < n; i++) {
         const int32_t *x = integers->x + 3 * i;
-        needs.next[i] = i + 1 < n ? range_for(x, x + 3, last) : NO_RANGE;
-        needs.second[i] = i + 2 < n ? range_for(x, x + 6, last) : NO_RANGE;
+        needs.next[i] = i + 1 < n ? range_for(x, x + 3, &limits, last) : NO_RANGE;
+        needs.second[i] = i + 2 < n ? range_for(x, x + 6, &limits, last) : NO_RANGE;
     }
     struct writer writer = {.out = out};
     int small = first_range(&needs, last), before = 0;
