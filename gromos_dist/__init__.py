@@ -14,7 +14,7 @@ from gromos_dist.analysis import (
     superpose,
 )
 from gromos_dist.errors import FrameError, SelectionError, TopologyError, TrajectoryError
-from gromos_dist.io import open_trajectory
+from gromos_dist.io import open_energies, open_trajectory
 from gromos_dist.kernels import calculate_rmsd
 from gromos_dist.store import open_store, store
 from gromos_dist.topology import Topology, load_topology, select
@@ -32,6 +32,7 @@ __all__ = [
     "center_of_mass",
     "instruction_set",
     "load_topology",
+    "open_energies",
     "open_store",
     "open_trajectory",
     "radius_of_gyration",
