@@ -8,6 +8,7 @@ from gromos_dist._version import __version__
 from gromos_dist.analysis import (
     center_of_geometry,
     center_of_mass,
+    energy_statistics,
     radius_of_gyration,
     rmsd,
     rmsd_matrix,
@@ -30,6 +31,7 @@ __all__ = [
     "calculate_rmsd",
     "center_of_geometry",
     "center_of_mass",
+    "energy_statistics",
     "instruction_set",
     "load_topology",
     "open_energies",

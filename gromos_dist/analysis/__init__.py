@@ -2,10 +2,12 @@
 
 from gromos_dist.analysis.rmsd import rmsd, rmsd_matrix, superpose
 from gromos_dist.analysis.shape import center_of_geometry, center_of_mass, radius_of_gyration
+from gromos_dist.analysis.statistics import energy_statistics
 
 __all__ = [
     "center_of_geometry",
     "center_of_mass",
+    "energy_statistics",
     "radius_of_gyration",
     "rmsd",
     "rmsd_matrix",

@@ -111,7 +111,7 @@ def open_energies(
     >>> import gromos_dist as gd
     >>> ds = gd.open_energies("tests/data/energies/small.tre", groups=["solute", "water"])
     >>> ds.energy.sel(term="potential").values.round(2)
-    array([-6876.51, -6893.17, -6904.34, -6923.76])
+    array([-6930.6 , -6881.15, -6922.45, -6932.05])
     >>> ds.energy.sel(term="potential").attrs["units"]
     'kJ mol-1'
     """
@@ -288,7 +288,7 @@ class _EnergyFile:
                     starts = np.count_nonzero(scan.tables["kind"] == _TIME)
                     if not (self.frame or text.final or scan.status or starts > 1):
                         break  # the first frame goes on behind what has been read
-                    for name, array in self._take(text, scan.tables).items():
+                    for name, array in self._take(text, scan).items():
                         if wanted is None or name in {*wanted, "time", "step"}:
                             pieces.setdefault(name, []).append(np.ascontiguousarray(array))
                     if scan.status == lib.GD_CORRUPT:
@@ -300,8 +300,9 @@ class _EnergyFile:
         }
         return self
 
-    def _take(self, text: _Text, tables: NDArray[Any]) -> Arrays:
+    def _take(self, text: _Text, scan: _Scan) -> Arrays:
         """Return the variables of the frames that some blocks hold."""
+        tables = scan.tables
         for table in tables[tables["kind"] == _VERSION]:
             version = " ".join(text.of_block(table).split())
             if self.version and version != self.version:
@@ -314,7 +315,7 @@ class _EnergyFile:
             (tables["kind"] != lib.GD_GROMOS_OTHER_BLOCK) & (tables["kind"] != _VERSION)
         ]
         if not self.frame and len(tables):
-            self._learn(text, tables)
+            self._learn(text, tables, scan.status == lib.GD_TRUNCATED)
         self._check_order(tables)
         arrays: Arrays = {}
         done, self.n_blocks = self.n_blocks, self.n_blocks + len(tables)
@@ -324,15 +325,15 @@ class _EnergyFile:
             arrays |= self._read(text, kind, some, n_before)
         return arrays
 
-    def _learn(self, text: _Text, tables: NDArray[Any]) -> None:
+    def _learn(self, text: _Text, tables: NDArray[Any], cut: bool) -> None:
         """Take the blocks of a frame, and what they hold, from the first frame."""
         kinds = tables["kind"].tolist()
         ends = [i for i, kind in enumerate(kinds) if kind == _TIME and i > 0]
         frame = tuple(kinds[: ends[0]] if ends else kinds)
+        begun = any(known[: len(frame)] == frame for known in _FRAMES)
+        if begun and not ends and (cut or (text.final and frame not in _FRAMES)):
+            return  # the end of the file cuts off the first frame
         if frame not in _FRAMES:
-            if text.final and any(known[: len(frame)] == frame for known in _FRAMES):
-                self.truncated = self.truncated or "the first frame is not whole"
-                return
             expected = " or ".join(f"({_blocks(known)})" for known in _FRAMES)
             raise TrajectoryError(
                 f"{self.path}: line {tables['line'][0]}: expected the blocks {expected} in a "

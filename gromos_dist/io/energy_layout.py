@@ -238,11 +238,14 @@ class _Rows:
     def at_end(self) -> bool:
         return self.next == len(self.rows)
 
-    def error(self, expected: str) -> LayoutError:
-        row = min(self.next, len(self.rows) - 1)
-        found = "the end of the block" if self.at_end else repr(" ".join(self.rows[row]))
-        line = self.lines[row] if self.rows else 0
-        return LayoutError(f"expected {expected}, found {found}", line)
+    def error(self, expected: str, row: int | None = None) -> LayoutError:
+        row = self.next if row is None else row
+        if row < len(self.rows):
+            return LayoutError(
+                f"expected {expected}, found {' '.join(self.rows[row])!r}", self.lines[row]
+            )
+        last = self.lines[-1] + 1 if self.lines else 0
+        return LayoutError(f"expected {expected}, found the end of the block", last)
 
     def count(self, what: str) -> int:
         """Take the number that says how many rows follow."""
@@ -259,10 +262,12 @@ class _Rows:
     def table(self, name: str, n_rows: int, columns: Columns) -> None:
         """Take the rows of a table."""
         rows = self.rows[self.next : self.next + n_rows]
-        lengths = {len(row) for row in rows}
-        if len(rows) < n_rows or len(lengths) > 1 or not lengths <= set(columns):
+        lengths = {len(row) for row in rows[:1]} & set(columns)
+        wrong = [i for i, row in enumerate(rows) if len(row) not in lengths]
+        if len(rows) < n_rows or wrong:
             wanted = " or ".join(str(count) for count in columns)
-            raise self.error(f"{n_rows} lines of {wanted} numbers ({name})")
+            row = self.next + (wrong[0] if wrong else len(rows))
+            raise self.error(f"{n_rows} lines of {wanted} numbers ({name})", row)
         names = columns[lengths.pop()] if lengths else next(iter(columns.values()))
         self.tables.append(Table(name, self.n_values, n_rows, names))
         self.next += n_rows
