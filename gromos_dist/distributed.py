@@ -12,18 +12,24 @@ from typing import Any, TypeVar
 
 import dask
 import dask.local
+import dask.threaded
 import numpy as np
 import xarray as xr
+from dask.array.optimization import optimize
 from dask.base import compute as compute_now
-from dask.base import get_scheduler, optimize
+from dask.base import get_scheduler
 from dask.callbacks import Callback
+from dask.core import flatten
 from dask.delayed import Delayed, delayed
+from dask.highlevelgraph import HighLevelGraph
 from dask.system import CPU_COUNT
 from dask.threaded import ContextAwareThreadPoolExecutor
 
 from gromos_dist.progress import progress_bar
 
 _CLUSTER_SCHEMES = ("tcp://", "tls://")
+_SYNCHRONOUS = ("sync", "synchronous", "single-threaded", dask.local.get_sync)
+_FREE_LOOPBACK_PORT = "127.0.0.1:0"
 
 # Stands for the values of a DataArray among its coordinates.
 _RESULT = object()
@@ -111,15 +117,15 @@ def _check_arguments(name: str, workers: int | None, report: str | Path | None) 
 def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes: bool) -> None:
     from distributed import Client, LocalCluster  # noqa: PLC0415
 
-    # Loopback only, and no dashboard: nothing of the run is offered to other machines. The server
-    # for it is started all the same, and would complain where its usual port is taken.
+    # Loopback only, at free ports, and no dashboard: nothing is offered to other machines. Without
+    # an address, the servers of threads listen on all interfaces.
     cluster = LocalCluster(
         n_workers=n_workers,
         threads_per_worker=threads,
         processes=processes,
         host="127.0.0.1" if processes else None,
-        dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False},
+        scheduler_kwargs={"dashboard": False, "dashboard_address": _FREE_LOOPBACK_PORT},
+        worker_dashboard_address=None if processes else _FREE_LOOPBACK_PORT,
     )
     stack.enter_context(cluster)
     stack.enter_context(Client(cluster))
@@ -140,7 +146,7 @@ def _connect(stack: ExitStack, address: str) -> None:
 
 def _active_client() -> Any:
     """Return the `distributed.Client` that Dask would use here, or None."""
-    # Importing distributed takes a second, and whoever made a Client has imported it.
+    # Whoever made a Client has imported it.
     if "distributed" not in sys.modules:
         return None
     from distributed import Client  # noqa: PLC0415
@@ -221,13 +227,14 @@ def _run_in_threads(blocks: Sequence[Delayed], on_done: Callable[[int], None]) -
             on_done(index[key])
 
     with Callback(posttask=finished):
-        if get_scheduler() is dask.local.get_sync:
-            compute_now(*blocks)
+        # Functions, not names: for a name, Dask imports distributed, which takes a second.
+        if dask.config.get("scheduler", None) in _SYNCHRONOUS:
+            compute_now(*blocks, scheduler=dask.local.get_sync)
             return
         # A pool of our own: after an error or Ctrl-C no block of it is running any more.
         workers = dask.config.get("num_workers", None) or CPU_COUNT
         with ContextAwareThreadPoolExecutor(workers) as pool:
-            compute_now(*blocks, scheduler="threads", pool=pool)
+            compute_now(*blocks, scheduler=dask.threaded.get, pool=pool)
 
 
 def _run_on_client(
@@ -261,8 +268,13 @@ def to_blocks(arrays: Sequence[Any]) -> list[list[Delayed]]:
 
     The arrays are optimized together, so that what they share is computed once.
     """
-    optimized = optimize(*arrays)
-    return [array.to_delayed(optimize_graph=False).ravel().tolist() for array in optimized]
+    # dask.optimize would fuse the shared tasks into each array's own.
+    keys = [list(flatten(array.__dask_keys__())) for array in arrays]
+    merged = HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))
+    layer = "-".join(["blocks", *(array.name for array in arrays)])
+    optimized = optimize(merged, [key for of_array in keys for key in of_array])
+    graph = HighLevelGraph.from_collections(layer, optimized, dependencies=())
+    return [[Delayed(key, graph, layer=layer) for key in of_array] for of_array in keys]
 
 
 def block_frames(

@@ -87,6 +87,8 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
     if status == lib.GD_NOT_FINITE and path is None and where is not None:
         atom = f" (atom {where.atom})" if where.atom >= 0 else ""
         raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
+    if status == lib.GD_NO_VOLUME and path is None:
+        raise FrameError("the box has no volume", first_frame + where.frame)
     message = _message(status, where, first_frame)
     if path is not None:
         raise TrajectoryError(f"{path}: {message}")

@@ -25,7 +25,7 @@ Chunks = tuple[tuple[int, ...], ...]
 
 # Kernels are handed about this much at a time, by tasks that read from files: it stays in the
 # cache. Reductions combine blocks of about this size.
-_PIECE_BYTES = 2 * 2**20
+_PIECE_BYTES = 4 * 2**20
 
 # So many states are merged by one task.
 _FAN_IN = 16

@@ -125,7 +125,7 @@ def plot_time_series(
     ...     name="radius_of_gyration",
     ...     attrs={"units": "nm", "long_name": "radius of gyration"},
     ... )
-    >>> axes = plot_time_series(radius, "/tmp/radius.png")
+    >>> axes = plot_time_series(radius, "radius.png")
     >>> axes.get_ylabel(), axes.get_xlabel()
     ('Radius of gyration (nm)', 'Time (ps)')
     """
@@ -195,7 +195,7 @@ def plot_matrix(
     ...     name="rmsd_matrix",
     ...     attrs={"units": "nm"},
     ... )
-    >>> plot_matrix(distance, "/tmp/matrix.png").get_xlabel()
+    >>> plot_matrix(distance, "matrix.png").get_xlabel()
     'Frame'
     """
     _require_suffix(path)

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -125,7 +126,7 @@ class TestProgram:
         assert invoke("nonsense").exit_code == 2
         assert invoke("rmsd", adk.dcd, "--stride", "0").exit_code == 2
 
-    def test_help_imports_none_of_the_heavy_libraries(self) -> None:
+    def test_help_waits_for_no_library_that_only_a_run_needs(self) -> None:
         script = (
             "import sys\n"
             "from gromos_dist.cli import application\n"
@@ -343,6 +344,19 @@ class TestSummary:
         assert "98/98 frames" in result.stderr
 
 
+def test_molecules_made_whole(reference: Path, tmp_path: Path) -> None:
+    folder = reference / "analysis" / "pla2"
+    output = tmp_path / "rmsd.csv"
+    options = ("--whole", "--fit", "molecule 1 and name CA", "-a", "molecule 1")
+    target = ("-r", folder / "pla2_solute_ref.cnf")
+    files = (folder / "pla2_solute.trc.gz", "-t", folder / "pla2.top")
+    succeed("rmsd", *files, *options, *target, "-o", output)
+    table = read_csv(output)
+    expected = np.loadtxt(folder / "rmsd_ca_all_prop_cog.out")[:, 1]
+    np.testing.assert_allclose(table[:, -1], expected, atol=1e-6)
+    assert "--whole needs the bonds" in refuse("rmsd", files[0], "--whole")
+
+
 class TestAgain:
     """The same command given twice."""
 
@@ -488,5 +502,22 @@ class TestProcess:
                 process.send_signal(signal.SIGINT)
                 _, said = process.communicate(timeout=60)
         assert process.returncode == 130
+        assert said == "Error: interrupted before anything was written\n"
+
+    def test_ctrl_c_reaches_the_workers_too(self, adk: AdK, tmp_path: Path) -> None:
+        # A terminal sends the signal to the whole group. The work would take half an hour.
+        options = ["--scheduler", "processes", "-o", "matrix.zarr"]
+        process = subprocess.Popen(
+            [PROGRAM, "rmsd-matrix", *60 * [adk.dcd], *options],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        while process.poll() is None and not (tmp_path / "matrix.zarr").exists():
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 130, said
         assert "same command" in said
         assert "Traceback" not in said

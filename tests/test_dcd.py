@@ -644,4 +644,4 @@ def test_other_threads_run_while_the_reader_reads(tmp_path: Path) -> None:
     out = {"positions": np.empty((n_frames, 2, 3), np.float32)}
     assert min(stall(lambda: reader.read(range(n_frames), out, atoms)) for _ in range(3)) < 0.5
     # That the measure shows a call that holds the GIL: PyDLL does not release it.
-    assert stall(lambda: ctypes.PyDLL(None).usleep(100_000)) > 0.8
+    assert max(stall(lambda: ctypes.PyDLL(None).usleep(100_000)) for _ in range(3)) > 0.8

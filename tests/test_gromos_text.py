@@ -304,6 +304,14 @@ def test_free_format_is_read_as_float_reads_it(
     assert read(reader, atoms=atoms)["positions"][0].tobytes() == expected[atoms].tobytes()
 
 
+def test_numbers_behind_a_comment_sign_are_no_atom(tmp_path: Path) -> None:
+    atom = f"    1 SOL   OW         1{1:15.9f}{2:15.9f}{3:15.9f}\n"
+    for comment in (f"#{atom[1:]}", f"  # 24 characters, then   {4:15.9f}{5:15.9f}{6:15.9f}\n"):
+        text = f"POSITION\n{comment}{atom}{comment}{atom}END\n"
+        got = read(open_gromos_text(write(tmp_path, text)))["positions"][0]
+        np.testing.assert_array_equal(got, [[1, 2, 3], [1, 2, 3]])
+
+
 def test_numbers_do_not_depend_on_the_locale(tmp_path: Path) -> None:
     old = locale.setlocale(locale.LC_NUMERIC)
     try:

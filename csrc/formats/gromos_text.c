@@ -511,7 +511,13 @@ static int fail_at(const struct text *text, const struct gd_gromos_block *block,
 /* One atom's line at `p`; moves *next behind it. GD_TRUNCATED if the line does not end. */
 static inline int atom_line(const char *p, const char *end, int labelled, const char **next,
                             double v[3]) {
-    const char *numbers = labelled ? p + LABEL_SIZE : p;
+    const char *numbers = p;
+    if (labelled) {
+        const char *label = skip_blanks(p, end);
+        if (label < end && *label == '#')
+            return GD_CORRUPT; /* a comment, and what stands behind it no numbers */
+        numbers += LABEL_SIZE;
+    }
     if (FIXED_COLUMNS && end - p > LABEL_SIZE + 45) {
         if (numbers[45] == '\n' && three_of_15(numbers, v)) {
             *next = numbers + 46;

@@ -2,6 +2,7 @@
  * the layout, and frame_sums_of_type.h for the loops, which are the same for both types. */
 #include "frame_sums.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "levels.h"
@@ -16,6 +17,12 @@
 #endif
 #define PASS (TOGETHER * GD_LANES)
 #define EACH(j) _Pragma("GCC unroll 3") for (int j = 0; j < TOGETHER; j++)
+/* Ask for a group's share of what comes next, and of what comes later (see frames.c). */
+#define FETCH(group)                                                                               \
+    for (size_t byte = 0; byte < GD_GROUP * sizeof(NUMBER); byte += 64) {                          \
+        __builtin_prefetch(near + (group) * GD_GROUP * sizeof(NUMBER) + byte, 0, 3);               \
+        __builtin_prefetch(far + (group) * GD_GROUP * sizeof(NUMBER) + byte, 0, 2);                \
+    }
 #define INLINE static inline __attribute__((always_inline))
 
 #define NUMBER float

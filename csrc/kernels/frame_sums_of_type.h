@@ -3,7 +3,7 @@
 
 INLINE void OF_TYPE(fit)(const NUMBER *x, int64_t groups, const double *pivot,
                          const double *permuted, const double *weights, int weighted,
-                         double *sums) {
+                         const char *near, const char *far, double *sums) {
     for (int from = 0; from < GD_GROUP; from += PASS) {
         vd origin[TOGETHER], sum[TOGETHER], square[TOGETHER], p0[TOGETHER], p1[TOGETHER],
             p2[TOGETHER];
@@ -19,6 +19,8 @@ INLINE void OF_TYPE(fit)(const NUMBER *x, int64_t groups, const double *pivot,
         const NUMBER *at = x + from;
         const double *r = permuted + from, *w = weights + (weighted ? from : 0);
         for (int64_t group = 0; group < groups; group++) {
+            if (from == 0)
+                FETCH(group);
             EACH(j) {
                 const int lane = j * GD_LANES;
                 const vd v = vd_sub(LOAD(at + lane), origin[j]);
@@ -45,16 +47,17 @@ INLINE void OF_TYPE(fit)(const NUMBER *x, int64_t groups, const double *pivot,
 }
 
 void OF_TYPE(fit_sums)(const void *x, int64_t groups, const double *pivot, const double *permuted,
-                       const double *weights, double *sums) {
+                       const double *weights, const char *near, const char *far, double *sums) {
     if (weights)
-        OF_TYPE(fit)(x, groups, pivot, permuted, weights, 1, sums);
+        OF_TYPE(fit)(x, groups, pivot, permuted, weights, 1, near, far, sums);
     else
-        OF_TYPE(fit)(x, groups, pivot, permuted, permuted, 0, sums);
+        OF_TYPE(fit)(x, groups, pivot, permuted, permuted, 0, near, far, sums);
 }
 
 INLINE void OF_TYPE(residual)(const NUMBER *x, int64_t groups, const double *center,
                               const double *coefficients, const double *permuted,
-                              const double *weights, int weighted, double *sums) {
+                              const double *weights, int weighted, const char *near,
+                              const char *far, double *sums) {
     for (int from = 0; from < GD_GROUP; from += PASS) {
         vd origin[TOGETHER], c0[TOGETHER], c1[TOGETHER], c2[TOGETHER], sum[TOGETHER];
         EACH(j) {
@@ -68,6 +71,8 @@ INLINE void OF_TYPE(residual)(const NUMBER *x, int64_t groups, const double *cen
         const NUMBER *at = x + from;
         const double *r = permuted + from, *w = weights + (weighted ? from : 0);
         for (int64_t group = 0; group < groups; group++) {
+            if (from == 0)
+                FETCH(group);
             EACH(j) {
                 const int lane = j * GD_LANES;
                 vd e = vd_sub(LOAD(at + lane), origin[j]);
@@ -87,19 +92,23 @@ INLINE void OF_TYPE(residual)(const NUMBER *x, int64_t groups, const double *cen
 
 void OF_TYPE(residual_sums)(const void *x, int64_t groups, const double *center,
                             const double *coefficients, const double *permuted,
-                            const double *weights, double *sums) {
+                            const double *weights, const char *near, const char *far,
+                            double *sums) {
     if (weights)
-        OF_TYPE(residual)(x, groups, center, coefficients, permuted, weights, 1, sums);
+        OF_TYPE(residual)(x, groups, center, coefficients, permuted, weights, 1, near, far, sums);
     else
-        OF_TYPE(residual)(x, groups, center, coefficients, permuted, permuted, 0, sums);
+        OF_TYPE(residual)(x, groups, center, coefficients, permuted, permuted, 0, near, far, sums);
 }
 
 INLINE void OF_TYPE(difference)(const NUMBER *x, int64_t groups, const double *reference,
-                                const double *weights, int weighted, double *sums) {
+                                const double *weights, int weighted, const char *near,
+                                const char *far, double *sums) {
     for (int from = 0; from < GD_GROUP; from += PASS) {
         vd sum[TOGETHER];
         EACH(j) sum[j] = vd_load(sums + from + j * GD_LANES);
         for (int64_t group = 0; group < groups; group++) {
+            if (from == 0)
+                FETCH(group);
             EACH(j) {
                 const int64_t lane = GD_GROUP * group + from + j * GD_LANES;
                 const vd d = vd_sub(LOAD(x + lane), vd_load(reference + lane));
@@ -112,11 +121,12 @@ INLINE void OF_TYPE(difference)(const NUMBER *x, int64_t groups, const double *r
 }
 
 void OF_TYPE(difference_sums)(const void *x, int64_t groups, const double *reference,
-                              const double *weights, double *sums) {
+                              const double *weights, const char *near, const char *far,
+                              double *sums) {
     if (weights)
-        OF_TYPE(difference)(x, groups, reference, weights, 1, sums);
+        OF_TYPE(difference)(x, groups, reference, weights, 1, near, far, sums);
     else
-        OF_TYPE(difference)(x, groups, reference, reference, 0, sums);
+        OF_TYPE(difference)(x, groups, reference, reference, 0, near, far, sums);
 }
 
 INLINE void OF_TYPE(spread)(const NUMBER *x, int64_t groups, const double *pivot,

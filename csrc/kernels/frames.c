@@ -3,11 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Atoms of a tile: with its permuted reference, about half of the smallest first-level cache. */
-enum { TILE_GROUPS = 24, TILE = TILE_GROUPS * GD_GROUP_ATOMS };
-/* Bytes of frames to fetch ahead in the second-level cache, and pieces ahead where they are more.
- */
-enum { SECOND_LEVEL = 384 * 1024, AHEAD = 4 };
+/* A tile's permuted reference takes half of a first-level cache of 48 kB. */
+enum { TILE_GROUPS = 40, TILE = TILE_GROUPS * GD_GROUP_ATOMS };
+/* How many pieces ahead memory is asked for. */
+enum { NEAR = 1, FAR = 8 };
 
 int gd_frames_open(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
                    struct gd_frames *frames, struct gd_where *where) {
@@ -44,42 +43,29 @@ void gd_frame_atom(const struct gd_frames *frames, int64_t frame, int64_t atom, 
     }
 }
 
+static inline void gather_listed(const char *base, const int64_t *restrict index, int64_t n,
+                                 int64_t atom, char *restrict buffer) {
+    for (int64_t k = 0; k < n; k++) {
+        const char *from = base + atom * index[k];
+        memcpy(buffer + atom * k, from, (size_t)atom);
+    }
+}
+
 /* Copy atoms i .. i + n - 1 of the set; n may go beyond the set, where its last atom is repeated.
- */
+ * Of listed atoms, those `near` and `far` bytes on are asked for. */
 static void gather(const struct gd_frames *frames, int64_t frame, const struct gd_set *set,
                    int64_t i, int64_t n, char *buffer) {
     const char *base = place(frames, frame, 0);
-    const int64_t there = i + n > set->n ? set->n - i : n;
-    if (!set->index) {
-        const size_t atom = 3 * (size_t)frames->number;
-        memcpy(buffer, base + atom * (size_t)(set->first + i), atom * (size_t)there);
-    } else if (frames->type == GD_FLOAT32) {
-        for (int64_t k = 0; k < there; k++)
-            memcpy(buffer + 12 * k, base + 12 * set->index[i + k], 12);
-    } else {
-        for (int64_t k = 0; k < there; k++)
-            memcpy(buffer + 24 * k, base + 24 * set->index[i + k], 24);
-    }
     const size_t atom = 3 * (size_t)frames->number;
+    const int64_t there = i + n > set->n ? set->n - i : n;
+    if (!set->index)
+        memcpy(buffer, base + atom * (size_t)(set->first + i), atom * (size_t)there);
+    else if (frames->type == GD_FLOAT32)
+        gather_listed(base, set->index + i, there, 12, buffer);
+    else
+        gather_listed(base, set->index + i, there, 24, buffer);
     for (int64_t k = there; k < n; k++)
         memcpy(buffer + atom * (size_t)k, buffer + atom * (size_t)(there - 1), atom);
-}
-
-/* Ask for the memory of a piece before it is needed. The processor's own prefetching follows one
- * frame, but not the walk from one to the next, which halved the speed. */
-static void prefetch(const struct gd_frames *frames, int64_t frame, const struct gd_set *set,
-                     int64_t group, int64_t groups) {
-    const int64_t atom = 3 * frames->number, n = GD_GROUP_ATOMS * groups;
-    int64_t first = set->first + GD_GROUP_ATOMS * group, atoms = n;
-    if (set->index) {
-        first = set->index[GD_GROUP_ATOMS * group];
-        atoms = set->index[GD_GROUP_ATOMS * group + n - 1] + 1 - first;
-        if (atoms < 1 || atoms > 4 * n)
-            return;
-    }
-    const char *from = place(frames, frame, first);
-    for (int64_t i = 0; i < atom * atoms; i += 64)
-        __builtin_prefetch(from + i);
 }
 
 struct walker {
@@ -87,62 +73,90 @@ struct walker {
     int64_t frame;
     int n;
     const struct gd_set *set;
-    gd_piece *piece;
+    gd_at_piece *at_piece;
     void *context;
 };
 
-/* Walk groups from .. to - 1, tile by tile, in each tile frame by frame. */
-static void walk_groups(const struct walker *walk, int64_t from, int64_t to, char *buffer) {
+/* Which piece comes `ahead` pieces after frame i's in this tile. Returns 0 behind the last frame.
+ */
+static int coming(const struct walker *walk, int64_t tiles, int64_t tile, int i, int ahead,
+                  int64_t *its_frame, int64_t *its_tile) {
+    *its_frame = walk->frame + (i + ahead) % walk->n;
+    *its_tile = tile + (i + ahead) / walk->n;
+    if (*its_tile >= tiles) { /* already in the next frames */
+        *its_frame += walk->n * (*its_tile / tiles);
+        *its_tile %= tiles;
+    }
+    return *its_frame < walk->frames->n_frames;
+}
+
+static const char *at(const struct walker *walk, int64_t frame, int64_t tile) {
+    return place(walk->frames, frame, walk->set->first + TILE * tile);
+}
+
+/* Walk groups 0 .. groups - 1 in place. The processor's own prefetching follows a frame, but not
+ * the walk from one frame to the next. Told what comes, first into the second-level cache and then
+ * into the first, the walk is three times as fast. */
+static void walk_in_place(const struct walker *walk, int64_t groups) {
     const struct gd_set *set = walk->set;
-    const struct gd_frames *frames = walk->frames;
-    const int64_t tiles = (to - from + TILE_GROUPS - 1) / TILE_GROUPS;
-    /* What the second-level cache can hold besides is fetched in the order of memory, the next
-     * frames while these are worked on; longer frames only a few pieces ahead. */
-    const int64_t bytes = 3 * frames->number * GD_GROUP_ATOMS * (to - from) * walk->n;
-    const int by_frames = bytes <= SECOND_LEVEL;
-    int64_t k = 0;
+    const int64_t tiles = (groups + TILE_GROUPS - 1) / TILE_GROUPS;
     for (int64_t tile = 0; tile < tiles; tile++) {
-        const int64_t group = from + TILE_GROUPS * tile;
-        const int64_t groups = to - group < TILE_GROUPS ? to - group : TILE_GROUPS;
-        for (int i = 0; i < walk->n; i++, k++) {
-            const int64_t ahead = by_frames ? walk->n + k / tiles : (i + AHEAD) % walk->n;
-            const int64_t tile_ahead = by_frames ? k % tiles : tile + (i + AHEAD) / walk->n;
-            const int64_t there = from + TILE_GROUPS * tile_ahead;
-            if (walk->frame + ahead < frames->n_frames && there < to)
-                prefetch(frames, walk->frame + ahead, set, there,
-                         to - there < TILE_GROUPS ? to - there : TILE_GROUPS);
-            const char *x = buffer;
-            if (set->index)
-                gather(frames, walk->frame + i, set, GD_GROUP_ATOMS * group,
-                       GD_GROUP_ATOMS * groups, buffer);
-            else
-                x = place(frames, walk->frame + i, set->first + GD_GROUP_ATOMS * group);
-            walk->piece(walk->context, i, x, group, groups,
-                        set->weights ? set->weights + GD_GROUP * group : 0);
+        struct gd_piece piece = {.group = TILE_GROUPS * tile};
+        piece.groups = groups - piece.group < TILE_GROUPS ? groups - piece.group : TILE_GROUPS;
+        piece.weights = set->weights ? set->weights + GD_GROUP * piece.group : 0;
+        for (int i = 0; i < walk->n; i++) {
+            int64_t frame, its_tile;
+            piece.x = at(walk, walk->frame + i, tile);
+            const int near = coming(walk, tiles, tile, i, NEAR, &frame, &its_tile);
+            piece.near = near ? at(walk, frame, its_tile) : piece.x;
+            const int far = coming(walk, tiles, tile, i, FAR, &frame, &its_tile);
+            piece.far = far ? at(walk, frame, its_tile) : piece.x;
+            walk->at_piece(walk->context, i, &piece);
+        }
+    }
+}
+
+/* Walk groups 0 .. groups - 1 of a list of atoms, frame by frame: copying them takes longer than
+ * what the reference's tiles would gain. */
+static void walk_gathered(const struct walker *walk, int64_t groups, char *buffer) {
+    const struct gd_set *set = walk->set;
+    for (int i = 0; i < walk->n; i++) {
+        for (int64_t group = 0; group < groups; group += TILE_GROUPS) {
+            struct gd_piece piece = {.x = buffer, .group = group, .near = buffer, .far = buffer};
+            piece.groups = groups - group < TILE_GROUPS ? groups - group : TILE_GROUPS;
+            piece.weights = set->weights ? set->weights + GD_GROUP * group : 0;
+            gather(walk->frames, walk->frame + i, set, GD_GROUP_ATOMS * group,
+                   GD_GROUP_ATOMS * piece.groups, buffer);
+            walk->at_piece(walk->context, i, &piece);
         }
     }
 }
 
 void gd_walk(const struct gd_frames *frames, int64_t frame, int n, const struct gd_set *set,
-             gd_piece *piece, void *context) {
+             gd_at_piece *at_piece, void *context) {
     static const double ones[2 * GD_GROUP] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                               1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-    const struct walker walk = {frames, frame, n, set, piece, context};
+    const struct walker walk = {frames, frame, n, set, at_piece, context};
     /* Room for a tile and the two numbers after it. */
     _Alignas(64) char buffer[(3 * TILE + 8) * sizeof(double)];
     memset(buffer + 3 * TILE * (size_t)frames->number, 0, 8 * (size_t)frames->number);
-    const int64_t whole = set->n / GD_GROUP_ATOMS;
-    const int64_t left = set->n - GD_GROUP_ATOMS * whole;
     /* The last group goes through the buffer: it needs padding, or has nothing readable after it.
      */
     const int64_t last = set->groups - 1;
-    walk_groups(&walk, 0, last, buffer);
-    const double *weights = set->weights ? set->weights + GD_GROUP * last
-                            : left       ? ones + GD_GROUP - 3 * left
-                                         : 0;
+    if (set->index)
+        walk_gathered(&walk, last, buffer);
+    else
+        walk_in_place(&walk, last);
+    const int64_t left = set->n - GD_GROUP_ATOMS * last;
+    struct gd_piece piece = {
+        .x = buffer, .group = last, .groups = 1, .near = buffer, .far = buffer};
+    if (set->weights)
+        piece.weights = set->weights + GD_GROUP * last;
+    else if (left < GD_GROUP_ATOMS)
+        piece.weights = ones + GD_GROUP - 3 * left;
     for (int i = 0; i < n; i++) {
         gather(frames, frame + i, set, GD_GROUP_ATOMS * last, GD_GROUP_ATOMS, buffer);
-        piece(context, i, buffer, last, 1, weights);
+        at_piece(context, i, &piece);
     }
 }
 

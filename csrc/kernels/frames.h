@@ -7,9 +7,9 @@
 #include "atom_set.h"
 #include "frame_sums.h"
 
-/* Frames that are walked together, so that a tile of the reference is used several times while it
- * is in the fastest cache. */
-enum { GD_FRAMES_TOGETHER = 8 };
+/* Frames that are walked together at most, so that a tile of the reference is used several times
+ * while it is in the fastest cache. */
+enum { GD_FRAMES_TOGETHER = 16 };
 
 struct gd_frames {
     const char *positions;
@@ -26,16 +26,23 @@ int gd_frames_open(const void *positions, int type, int64_t n_frames, int64_t n_
 /* One atom's coordinates as doubles. */
 void gd_frame_atom(const struct gd_frames *frames, int64_t frame, int64_t atom, double *xyz);
 
-/* Called for each piece: whole groups of atoms of frame `number` (0 .. n - 1 of those walked),
- * beginning with group `group` of the set. Two numbers after the piece are readable. `weights`
- * belong to this piece: NULL means all 1; zero marks padding. */
-typedef void gd_piece(void *context, int number, const void *x, int64_t group, int64_t groups,
-                      const double *weights);
+/* Whole groups of atoms of one frame. */
+struct gd_piece {
+    const void *x;         /* two numbers after the piece are readable */
+    int64_t group;         /* of the set, with which it begins */
+    int64_t groups;        /* how many */
+    const double *weights; /* of this piece; NULL: all 1; zero marks padding */
+    const char *near;      /* what will be read next, and a little later; the piece itself where */
+    const char *far;       /* nothing follows */
+};
+
+/* Called for each piece of frame `number` (0 .. n - 1 of those walked). */
+typedef void gd_at_piece(void *context, int number, const struct gd_piece *piece);
 
 /* Walk the atoms of a set in n frames from `frame` on. Each frame sees its groups in rising order.
- */
+ * With n > 1 the frames are walked tile by tile. */
 void gd_walk(const struct gd_frames *frames, int64_t frame, int n, const struct gd_set *set,
-             gd_piece *piece, void *context);
+             gd_at_piece *at_piece, void *context);
 
 /* Fill `where` with the first atom of the set that is not finite in this frame. */
 int gd_not_finite(const struct gd_frames *frames, int64_t frame, const struct gd_set *set,

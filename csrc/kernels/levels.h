@@ -8,11 +8,12 @@
 
 #define GD_DECLARE(type)                                                                           \
     void GD_NAME(fit_sums_##type)(const void *, int64_t, const double *, const double *,           \
-                                  const double *, double *);                                       \
+                                  const double *, const char *, const char *, double *);           \
     void GD_NAME(residual_sums_##type)(const void *, int64_t, const double *, const double *,      \
-                                       const double *, const double *, double *);                  \
+                                       const double *, const double *, const char *, const char *, \
+                                       double *);                                                  \
     void GD_NAME(difference_sums_##type)(const void *, int64_t, const double *, const double *,    \
-                                         double *);                                                \
+                                         const char *, const char *, double *);                    \
     void GD_NAME(spread_sums_##type)(const void *, int64_t, const double *, const double *,        \
                                      double *);                                                    \
     void GD_NAME(tensor_sums_##type)(const void *, int64_t, const double *, const double *,        \

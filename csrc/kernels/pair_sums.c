@@ -15,8 +15,10 @@ void GD_NAME(pair_sums)(const double *a, const double *b, int64_t groups, double
         vd yx = vd_load(out + 24), yy = vd_load(out + 32), yz = vd_load(out + 40);
         vd zx = vd_load(out + 48), zy = vd_load(out + 56), zz = vd_load(out + 64);
         for (int64_t group = 0; group < groups; group++) {
-            const vd ax = vd_load(p), ay = vd_load(p + 8), az = vd_load(p + 16);
-            const vd bx = vd_load(q), by = vd_load(q + 8), bz = vd_load(q + 16);
+            const vd ax = vd_keep(vd_load(p)), ay = vd_keep(vd_load(p + 8));
+            const vd az = vd_keep(vd_load(p + 16));
+            const vd bx = vd_keep(vd_load(q)), by = vd_keep(vd_load(q + 8));
+            const vd bz = vd_keep(vd_load(q + 16));
             xx = vd_add(xx, vd_mul(ax, bx));
             yx = vd_add(yx, vd_mul(ay, bx));
             zx = vd_add(zx, vd_mul(az, bx));

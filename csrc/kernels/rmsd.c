@@ -8,8 +8,7 @@
 #include "table.h"
 
 enum { TOGETHER = GD_FRAMES_TOGETHER };
-_Static_assert((int)TOGETHER == (int)GD_BATCH,
-               "frames that are walked together are solved together");
+_Static_assert((int)TOGETHER % (int)GD_BATCH == 0, "frames are solved in whole batches");
 
 /* A mean square deviation below this part of the two mean square radii has lost digits to
  * cancellation: it is summed over the atoms instead. */
@@ -34,27 +33,34 @@ struct walk {
     double sums[TOGETHER][GD_FIT_ROWS * GD_GROUP];
 };
 
-static void fit_piece(void *context, int i, const void *x, int64_t group, int64_t groups,
-                      const double *weights) {
+static void fit_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->fit_sums[walk->type](x, groups, walk->pivots[i],
-                                      walk->set->permuted + GD_PERMUTED * group, weights,
-                                      walk->sums[i]);
+    walk->table->fit_sums[walk->type](piece->x, piece->groups, walk->pivots[i],
+                                      walk->set->permuted + GD_PERMUTED * piece->group,
+                                      piece->weights, piece->near, piece->far, walk->sums[i]);
 }
 
-static void residual_piece(void *context, int i, const void *x, int64_t group, int64_t groups,
-                           const double *weights) {
+static void residual_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->residual_sums[walk->type](x, groups, walk->pivots[i], walk->coefficients[i],
-                                           walk->set->permuted + GD_PERMUTED * group, weights,
-                                           walk->sums[i]);
+    walk->table->residual_sums[walk->type](piece->x, piece->groups, walk->pivots[i],
+                                           walk->coefficients[i],
+                                           walk->set->permuted + GD_PERMUTED * piece->group,
+                                           piece->weights, piece->near, piece->far, walk->sums[i]);
 }
 
-static void difference_piece(void *context, int i, const void *x, int64_t group, int64_t groups,
-                             const double *weights) {
+static void difference_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->difference_sums[walk->type](x, groups, walk->set->reference + GD_GROUP * group,
-                                             weights, walk->sums[i]);
+    walk->table->difference_sums[walk->type](
+        piece->x, piece->groups, walk->set->reference + GD_GROUP * piece->group, piece->weights,
+        piece->near, piece->far, walk->sums[i]);
+}
+
+static void begin(struct walk *walk, const struct gd_table *table, const struct gd_frames *frames,
+                  const struct gd_set *set, int n) {
+    walk->table = table;
+    walk->set = set;
+    walk->type = frames->type;
+    memset(walk->sums, 0, sizeof walk->sums[0] * (size_t)n);
 }
 
 static double mean_of(const double *sums, const struct gd_set *set) {
@@ -66,7 +72,8 @@ static double mean_of(const double *sums, const struct gd_set *set) {
 /* Mean square deviations of frames as they stand. */
 static void differences(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
                         int n, const struct gd_set *set, double *mean_squares) {
-    struct walk walk = {.table = table, .set = set, .type = frames->type};
+    struct walk walk;
+    begin(&walk, table, frames, set, n);
     gd_walk(frames, frame, n, set, difference_piece, &walk);
     for (int i = 0; i < n; i++)
         mean_squares[i] = mean_of(walk.sums[i], set);
@@ -77,7 +84,8 @@ static void differences(const struct gd_table *table, const struct gd_frames *fr
 static void residuals(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
                       int n, const struct gd_set *set, const struct superposition *fits,
                       double *mean_squares) {
-    struct walk walk = {.table = table, .set = set, .type = frames->type};
+    struct walk walk;
+    begin(&walk, table, frames, set, n);
     for (int i = 0; i < n; i++) {
         gd_pattern(fits[i].center, GD_GROUP, walk.pivots[i]);
         for (int k = 0; k < 3; k++)
@@ -90,14 +98,24 @@ static void residuals(const struct gd_table *table, const struct gd_frames *fram
         mean_squares[i] = mean_of(walk.sums[i], set);
 }
 
+/* Where moment k of frame i stands. */
+static int moment(int i, int k) {
+    return 9 * GD_BATCH * (i / GD_BATCH) + GD_BATCH * k + i % GD_BATCH;
+}
+
 /* Superpose frames on the reference of the set. */
 static int superpose(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
                      int n, const struct gd_set *set, int with_rotation, struct superposition *fits,
                      struct gd_where *where) {
-    struct walk walk = {.table = table, .set = set, .type = frames->type};
-    double pivots[TOGETHER][3], moments[9 * GD_BATCH] = {0}, spreads[TOGETHER];
-    double bounds[GD_BATCH] = {0}, roots[GD_BATCH];
-    int64_t good[GD_BATCH];
+    struct walk walk;
+    /* Batches of moments, bounds and roots lie one behind the other. */
+    double pivots[TOGETHER][3], moments[9 * TOGETHER], spreads[TOGETHER];
+    double bounds[TOGETHER], roots[TOGETHER];
+    int64_t good[TOGETHER];
+    const int padded = (n + GD_BATCH - 1) / GD_BATCH * GD_BATCH;
+    memset(moments, 0, sizeof(double) * 9 * (size_t)padded);
+    memset(bounds, 0, sizeof(double) * (size_t)padded);
+    begin(&walk, table, frames, set, n);
     for (int i = 0; i < n; i++) {
         gd_frame_atom(frames, frame + i, gd_set_atom(set, set->pivot), pivots[i]);
         gd_pattern(pivots[i], GD_GROUP, walk.pivots[i]);
@@ -113,7 +131,7 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
             double product[3];
             gd_add_lanes(sums + GD_GROUP * (2 + k), product);
             for (int c = 0; c < 3; c++) {
-                moments[GD_BATCH * (3 * c + (c + k) % 3) + i] = product[c];
+                moments[moment(i, 3 * c + (c + k) % 3)] = product[c];
                 norm += product[c] * product[c];
             }
         }
@@ -127,13 +145,14 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
         spreads[i] = around > 0 ? around : 0;
         bounds[i] = sqrt(spreads[i]) * sqrt(set->spread);
     }
-    table->largest_roots(moments, bounds, roots, good);
+    for (int i = 0; i < n; i += GD_BATCH)
+        table->largest_roots(moments + 9 * i, bounds + i, roots + i, good + i);
 
     for (int i = 0; i < n; i++) {
         struct superposition *fit = fits + i;
         double m[9], quaternion[4], root = roots[i];
         for (int k = 0; k < 9; k++)
-            m[k] = moments[GD_BATCH * k + i];
+            m[k] = moments[moment(i, k)];
         if (!good[i])
             root = gd_largest_root_jacobi(m, quaternion);
         const double size = spreads[i] + set->spread;

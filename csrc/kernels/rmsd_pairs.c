@@ -23,18 +23,18 @@ struct walk {
     int type;
 };
 
-static void centre_piece(void *context, int i, const void *x, int64_t group, int64_t groups,
-                         const double *weights) {
+static void centre_piece(void *context, int i, const struct gd_piece *piece) {
     const struct walk *walk = context;
     (void)i;
-    double *out = walk->out + GD_GROUP * group;
-    for (int64_t g = 0; g < groups; g++) {
+    double *out = walk->out + GD_GROUP * piece->group;
+    for (int64_t g = 0; g < piece->groups; g++) {
         for (int lane = 0; lane < GD_GROUP; lane++) {
             const int64_t at = GD_GROUP * g + lane;
-            const double number =
-                walk->type == GD_FLOAT32 ? (double)((const float *)x)[at] : ((const double *)x)[at];
+            const double number = walk->type == GD_FLOAT32 ? (double)((const float *)piece->x)[at]
+                                                           : ((const double *)piece->x)[at];
             const double v = number - walk->center[lane % 3];
-            out[GD_GROUP * g + 8 * (lane % 3) + lane / 3] = weights ? sqrt(weights[at]) * v : v;
+            out[GD_GROUP * g + 8 * (lane % 3) + lane / 3] =
+                piece->weights ? sqrt(piece->weights[at]) * v : v;
         }
     }
 }

@@ -18,12 +18,14 @@ struct gd_table {
     void (*swap_bytes)(unsigned char *words, int64_t n);
     /* frame_sums.c, one for each gd_type */
     void (*fit_sums[2])(const void *x, int64_t groups, const double *pivot, const double *permuted,
-                        const double *weights, double *sums);
+                        const double *weights, const char *near, const char *far, double *sums);
     void (*residual_sums[2])(const void *x, int64_t groups, const double *center,
                              const double *coefficients, const double *permuted,
-                             const double *weights, double *sums);
+                             const double *weights, const char *near, const char *far,
+                             double *sums);
     void (*difference_sums[2])(const void *x, int64_t groups, const double *reference,
-                               const double *weights, double *sums);
+                               const double *weights, const char *near, const char *far,
+                               double *sums);
     void (*spread_sums[2])(const void *x, int64_t groups, const double *pivot,
                            const double *weights, double *sums);
     void (*tensor_sums[2])(const void *x, int64_t groups, const double *pivot,

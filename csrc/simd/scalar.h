@@ -11,3 +11,4 @@ static inline void vd_store(double *p, vd a) { *p = a; }
 static inline vd vd_add(vd a, vd b) { return a + b; }
 static inline vd vd_sub(vd a, vd b) { return a - b; }
 static inline vd vd_mul(vd a, vd b) { return a * b; }
+static inline vd vd_keep(vd a) { return a; }

@@ -119,10 +119,10 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
         if not -n_frames <= reference < n_frames:
             raise ValueError(f"reference: there is no frame {reference}, there are {n_frames}")
         frame = int(reference) % n_frames
-        values = positions.isel(frame=slice(frame, frame + 1)).data
+        values = _frames(positions.isel(frame=slice(frame, frame + 1)).data)
         what = f"frame {frame}"
     elif isinstance(reference, str | os.PathLike):
-        values = open_trajectory(reference, stop=1, dtype=np.float64).positions.data
+        values = _frames(open_trajectory(reference, stop=1, dtype=np.float64).positions.data)
         what = os.fspath(reference)
         data = positions.data
         if isinstance(data, TrajectoryArray) and data.source.atoms is not None:
@@ -141,6 +141,13 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
             f"({n_atoms}, 3): give a reference of the same {n_atoms} atoms"
         )
     return np.ascontiguousarray(values, np.float64)
+
+
+def _frames(data: Any) -> NDArray[Any]:
+    """Return lazy frames in memory; straight from the file where that is where they are."""
+    if isinstance(data, TrajectoryArray):
+        return data.source.read([data.field])[data.field]
+    return np.asarray(data)
 
 
 def derived_history(data: xr.DataArray, call: str, parameters: Mapping[str, Any]) -> str:

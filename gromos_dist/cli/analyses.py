@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from gromos_dist.cli import options
 from gromos_dist.cli.run import Input, Job, run
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def rmsd(
@@ -17,6 +21,7 @@ def rmsd(
     fit: options.Fit = None,
     mass_weighted: options.MassWeighted = False,
     reference: options.Reference = "0",
+    whole: options.Whole = False,
     start: options.Start = None,
     stop: options.Stop = None,
     stride: options.Stride = 1,
@@ -42,18 +47,18 @@ def rmsd(
 
     All the files of a long run; if it is stopped, the same command goes on where it ended:
 
-        gromos-dist rmsd 'md_*.trc.gz' -t protein.top -a backbone -o rmsd.zarr
+        gromos-dist rmsd 'md_*.trc.gz' -t protein.top --whole -a backbone -o rmsd.zarr
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, start, stop, stride)
+    source = Input(files, top, whole, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,
         job,
         lambda trajectory: analysis.rmsd(
             trajectory,
-            reference=_frame_or_file(reference),
+            reference=_reference(reference, source),
             atoms=atoms,
             fit=_fit(fit),
             mass_weighted=mass_weighted,
@@ -69,6 +74,7 @@ def rgyr(
     top: options.Topology = None,
     atoms: options.Atoms = None,
     mass_weighted: options.MassWeighted = True,
+    whole: options.Whole = False,
     start: options.Start = None,
     stop: options.Stop = None,
     stride: options.Stride = 1,
@@ -94,7 +100,7 @@ def rgyr(
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, start, stop, stride)
+    source = Input(files, top, whole, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,
@@ -113,6 +119,7 @@ def rmsd_matrix(
     top: options.Topology = None,
     atoms: options.Atoms = None,
     mass_weighted: options.MassWeighted = False,
+    whole: options.Whole = False,
     start: options.Start = None,
     stop: options.Stop = None,
     stride: options.Stride = 1,
@@ -134,7 +141,7 @@ def rmsd_matrix(
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, start, stop, stride)
+    source = Input(files, top, whole, start, stop, stride)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,
@@ -147,8 +154,13 @@ def rmsd_matrix(
     )
 
 
-def _frame_or_file(reference: str) -> int | str:
-    return int(reference) if re.fullmatch(r"[+-]?\d+", reference) else reference
+def _reference(reference: str, source: Input) -> int | str | xr.Dataset:
+    """Return a frame number, or a file: as it is, or its molecules made whole as well."""
+    if re.fullmatch(r"[+-]?\d+", reference):
+        return int(reference)
+    if not source.whole:
+        return reference
+    return replace(source, files=[reference], start=None, stop=1, stride=1).open().isel(frame=0)
 
 
 def _fit(selection: str | None) -> str | Literal[False] | None:

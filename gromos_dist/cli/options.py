@@ -59,6 +59,15 @@ MassWeighted = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
+Whole = Annotated[
+    bool,
+    typer.Option(
+        "--whole",
+        help="First put molecules together that the periodic box has broken, along the bonds of "
+        "--top (a GROMOS .top or PSF).",
+        rich_help_panel=_ATOMS,
+    ),
+]
 Reference = Annotated[
     str,
     typer.Option(

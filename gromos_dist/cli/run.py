@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +25,7 @@ class Input:
 
     files: Sequence[str]
     topology: Path | None
+    whole: bool
     start: int | None
     stop: int | None
     stride: int
@@ -31,10 +36,13 @@ class Input:
         Raises
         ------
         ValueError
-            There are no frames.
+            There are no frames, or no bonds to make molecules whole.
         """
+        from gromos_dist.analysis import make_whole
         from gromos_dist.io.trajectory import open_trajectory
 
+        if self.whole and self.topology is None:
+            raise ValueError("--whole needs the bonds of a topology: give it with --top")
         trajectory = open_trajectory(
             list(self.files),
             self.topology,
@@ -47,6 +55,8 @@ class Input:
                 f"{self.names}: no frames are left by --start and --stop; "
                 "'gromos-dist info' tells how many there are"
             )
+        if self.whole and self.topology is not None:
+            trajectory = make_whole(trajectory, self.topology)
         return trajectory
 
     @property
@@ -176,7 +186,10 @@ def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.Da
     from gromos_dist.store import open_store, store
 
     progress = False if job.quiet else job.progress
-    with scheduler(job.scheduler, job.workers, report=report):
+    with ExitStack() as stack:
+        with _interrupts_held_back() if job.scheduler == "processes" else nullcontext():
+            stack.enter_context(scheduler(job.scheduler, job.workers, report=report))
+        _let_interrupts_through()
         # The time that a cluster needs to start is not the analysis'.
         began = time.perf_counter()
         if job.output is not None and job.resumable:
@@ -188,6 +201,32 @@ def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.Da
     if job.output is not None and not job.resumable:
         store(loaded, job.output, overwrite=job.overwrite, progress=False)
     return loaded, seconds
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Have processes that are started meanwhile never see Ctrl-C, which terminals send to all.
+
+    They inherit that the signal is blocked. This process gets it afterwards, and ends them.
+    """
+    # Python starts this helper with the first process, and unblocks the signal as it does.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _let_interrupts_through() -> None:
+    """Keep Ctrl-C from getting lost in a cluster of this process.
+
+    Its diagnosis of garbage collections is called back by the interpreter, which drops whatever
+    exception is raised there, KeyboardInterrupt included.
+    """
+    diagnosis = sys.modules.get("distributed.gc")
+    if diagnosis is not None:
+        diagnosis.disable_gc_diagnosis(force=True)
 
 
 def _draw(result: xr.DataArray, path: Path, title: str) -> None:
@@ -207,9 +246,10 @@ def _count_atoms(trajectory: xr.Dataset, atoms: str | None) -> int:
 
 
 def _how_to_go_on(job: Job) -> str:
-    if job.resumable:
+    if job.resumable and job.output is not None and job.output.exists():
         return (
             f"interrupted; what is done is kept in {job.output}, give the same command again "
             "(without --overwrite) to go on from there"
         )
-    return "interrupted, nothing was written; a run with -o NAME.zarr could be gone on with"
+    advice = "" if job.resumable else "; with -o NAME.zarr, the same command would go on from there"
+    return f"interrupted before anything was written{advice}"

@@ -155,6 +155,18 @@ def open_gromos_text(
     TrajectoryError
         The file is not GROMOS text, is damaged, has another number of atoms or other blocks in
         some frame, or ends in the middle of one.
+
+    Examples
+    --------
+    >>> reader = open_gromos_text("tests/data/gromos/triclinic.trc.gz")
+    >>> reader.n_frames, reader.n_atoms, reader.fields, reader.box_shape
+    (5, 23, ('positions', 'box', 'time', 'step'), 'triclinic')
+    >>> out = {"positions": np.empty((2, 3, 3)), "time": np.empty(2)}
+    >>> reader.read(range(1, 5, 3), out, np.array([22, 0, 1]))
+    >>> out["time"]
+    array([0.1, 0.4])
+    >>> out["positions"][0, 1]
+    array([-0.00445366,  0.39712285,  1.97580517])
     """
     path = str(path)
     with Path(path).open("rb", buffering=0):

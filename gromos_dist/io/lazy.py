@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gromos_dist.io.source import Source
 
 CHUNK_BYTES = 128 * 2**20
-_SMALLEST_CHUNK_BYTES = 4 * 2**20
+_SMALLEST_CHUNK_BYTES = 2**20
 _CHUNKS_WANTED = 32
 
 

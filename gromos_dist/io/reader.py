@@ -83,6 +83,7 @@ OPENERS: dict[str, str] = {
     ".trc": "gromos_dist.io.gromos_text:open_gromos_text",
     ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".xtc": "gromos_dist.io.xtc:open_xtc",
 }
 
 

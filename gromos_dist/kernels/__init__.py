@@ -9,12 +9,14 @@ from gromos_dist.kernels.rmsd import (
     rmsd_matrix,
 )
 from gromos_dist.kernels.superpose import superpose, transform
+from gromos_dist.kernels.whole import make_whole
 
 __all__ = [
     "calculate_rmsd",
     "center",
     "fit_transform",
     "gyration_tensor",
+    "make_whole",
     "prepare_reference",
     "radius_of_gyration",
     "rmsd",

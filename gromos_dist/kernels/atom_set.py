@@ -58,11 +58,14 @@ class AtomSet:
             where.atom = (
                 where.atom + atoms.first if atoms.listed is None else atoms.listed[where.atom]
             )
-        try:
-            check(status, where)
-        except ValueError as error:
-            what = "reference" if status == lib.GD_NOT_FINITE else "weights"
-            raise ValueError(f"{what}: {error}") from None
+        atom = f" (atom {where.atom})" if where.atom >= 0 else ""
+        if status == lib.GD_NOT_FINITE:
+            raise ValueError(f"reference: a coordinate is NaN or infinite{atom}")
+        if status == lib.GD_NO_WEIGHT:
+            raise ValueError(
+                f"weights must be finite, not negative, and sum to more than zero{atom}"
+            )
+        check(status, where)
         self._index = pointer(atoms.listed, "int64_t *")
         self.struct: Any = ffi.new("struct gd_atom_set *")
         self.struct.index = self._index

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist._core import ffi, lib
-from gromos_dist.errors import check, new_where
+from gromos_dist.errors import FrameError, check, new_where
 from gromos_dist.kernels.arrays import (
     aligned,
     as_atoms,
@@ -401,8 +401,8 @@ def _center(
     )
     try:
         check(status, where)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+    except FrameError as error:
+        raise FrameError(f"{error.problem} in {name}", error.frame) from None
     return centered, spreads
 
 

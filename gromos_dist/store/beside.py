@@ -60,7 +60,7 @@ def folder_beside(target: Path) -> Iterator[Path]:
 
     What a killed run left in it is removed at the beginning.
     """
-    folder = target.with_name(f".{target.name}.partial")
+    folder = _beside(target)
     descriptor = _make_and_lock(folder, target)
     try:
         for left in folder.iterdir():
@@ -69,6 +69,17 @@ def folder_beside(target: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder)
         os.close(descriptor)
+
+
+def clear_beside(target: Path) -> None:
+    """Remove the folder beside `target` that a killed run left."""
+    if _beside(target).exists():
+        with folder_beside(target):
+            pass
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.partial")
 
 
 def remove(path: Path) -> None:

@@ -89,7 +89,7 @@ def _write_rows(
     lazy = {name: v for name, v in variables.items() if v.chunks is not None}
     rows = list(itertools.pairwise(edges))
     sizes = tuple(stop - start for start, stop in rows)
-    arrays = [v.data.rechunk((sizes, *((-1,) * (v.ndim - 1)))) for v in lazy.values()]
+    arrays = [v.data.rechunk((sizes, *((-1,) * (v.ndim - 1)))) for v in lazy.values() if rows]
     tasks = to_blocks(arrays)
     blocks = [_together(*parts) for parts in zip(*tasks, strict=True)] if rows and lazy else []
     writer = csv.writer(file, lineterminator="\n")

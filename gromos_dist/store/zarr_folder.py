@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from gromos_dist.distributed import block_frames, run_blocks, to_blocks
 from gromos_dist.progress import note, progress_bar
 from gromos_dist.provenance import canonical_json
-from gromos_dist.store.beside import folder_beside, locked
+from gromos_dist.store.beside import clear_beside, folder_beside, locked
 from gromos_dist.store.identity import describe, differences, plain
 
 _ROOT = "zarr.json"
@@ -81,6 +81,7 @@ def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | N
         with folder_beside(target) as folder:
             _prepare(plan, folder / "new")
             _put_in_place(folder, target)
+    clear_beside(target)
     with locked(target, target):
         _finish(plan, target, progress)
 
@@ -219,6 +220,8 @@ def _finish(plan: _Plan, target: Path, progress: bool | None) -> None:
     for name, tasks, count in zip(plan.grid, _tasks(plan), counts, strict=True):
         array = zarr.open_array(target, path=name, mode="r", zarr_format=3)
         total += sum(count)
+        if not tasks:
+            continue
         for place, task, size in zip(plan.places(name), tasks, count, strict=True):
             if not _is_there(target, array, place):
                 blocks.append(_write(task, str(target), name, place, plan.identity_hash))
@@ -239,7 +242,7 @@ def _chunks(plan: _Plan, name: str) -> list[list[int]]:
     """Return the sizes of a variable's blocks along each dim."""
     shape = plan.dataset[name].shape
     return [
-        [min(step, size - start) for start in range(0, size, step)]
+        [min(step, size - start) for start in range(0, max(size, 1), step)]
         for size, step in zip(shape, plan.grid[name], strict=True)
     ]
 
@@ -260,9 +263,7 @@ def _write_block(
     block: NDArray[Any], folder: str, name: str, place: tuple[int, ...], identity_hash: str
 ) -> None:
     """Write one block; runs where the block was computed."""
-    array = zarr.open_array(
-        folder, path=name, mode="r+", zarr_format=3, config={"write_empty_chunks": True}
-    )
+    array = zarr.open_array(folder, path=name, mode="r+", zarr_format=3)
     if array.attrs.get(_IDENTITY_HASH) != identity_hash:
         raise OSError(f"{folder}: another run replaced the store meanwhile")
     expected = tuple(
@@ -274,7 +275,8 @@ def _write_block(
             f"{name}, block {place}: expected {array.dtype} of shape {expected}, as the lazy array "
             f"announced, got {block.dtype} of shape {block.shape}"
         )
-    array.set_block_selection(place, block)
+    # A block of zeros or NaN is written too: its file says that it is done.
+    array.with_config({"write_empty_chunks": True}).set_block_selection(place, block)
 
 
 _write = delayed(_write_block, pure=False)

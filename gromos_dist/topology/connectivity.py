@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from gromos_dist.topology.residue_names import NUCLEIC, PROTEIN
 
@@ -82,3 +82,30 @@ def starts_of_runs(*arrays: NDArray[np.str_] | NDArray[np.int64]) -> NDArray[np.
     starts = np.ones(len(arrays[0]), dtype=bool)
     starts[1:] = np.any([array[1:] != array[:-1] for array in arrays], axis=0)
     return starts
+
+
+def links_along_bonds(bonds: NDArray[np.int64], n_atoms: int) -> NDArray[np.int64]:
+    """Walk every molecule along its bonds, from its first atom on.
+
+    Parameters
+    ----------
+    bonds : (n, 2) int64 array
+        Pairs of atoms, from 0.
+    n_atoms : int
+        Number of atoms.
+
+    Returns
+    -------
+    (m, 2) int64 array
+        For every atom but the first of a molecule: the atom, and one bonded to it that is the
+        first of its molecule or came before in this list.
+    """
+    # One walk for all molecules: from a node that is bound to the first atom of each.
+    root = n_atoms
+    first = np.unique(molecules_of_bonds(bonds, n_atoms), return_index=True)[1]
+    one = np.concatenate([bonds[:, 0], np.full(len(first), root)])
+    other = np.concatenate([bonds[:, 1], first])
+    graph = coo_array((np.ones(len(one)), (one, other)), shape=(n_atoms + 1, n_atoms + 1))
+    order, before = breadth_first_order(graph.tocsr(), root, directed=False)
+    linked = order[(order != root) & (before[order] != root)]
+    return np.stack([linked, before[linked]], axis=1).astype(np.int64)

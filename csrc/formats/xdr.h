@@ -1,0 +1,63 @@
+/* XDR: big-endian numbers of 4 and 8 bytes at any alignment; and reading a file at an offset. */
+#ifndef GD_XDR_H
+#define GD_XDR_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gd.h"
+
+static inline uint32_t xdr_word(const unsigned char *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];
+}
+
+static inline int32_t xdr_int(const unsigned char *p) { return (int32_t)xdr_word(p); }
+
+static inline uint64_t xdr_long(const unsigned char *p) {
+    return (uint64_t)xdr_word(p) << 32 | xdr_word(p + 4);
+}
+
+static inline float xdr_float(const unsigned char *p) {
+    uint32_t bits = xdr_word(p);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline double xdr_double(const unsigned char *p) {
+    uint64_t bits = xdr_long(p);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline int xdr_fail(struct gd_where *where, int status, int64_t byte, int64_t expected,
+                           int64_t found) {
+    where->byte = byte;
+    where->expected = expected;
+    where->found = found;
+    return status;
+}
+
+/* Put n bytes of the file, from `offset`, into `into`. GD_TRUNCATED, where.byte being `offset`: the
+ * file ends before. */
+static inline int xdr_fetch(int fd, int64_t offset, int64_t n, unsigned char *into,
+                            struct gd_where *where) {
+    for (int64_t done = 0; done < n;) {
+        ssize_t got = pread(fd, into + done, (size_t)(n - done), (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            where->system_error = errno;
+            return GD_SYSTEM;
+        }
+        if (got == 0)
+            return xdr_fail(where, GD_TRUNCATED, offset, n, done);
+        done += got;
+    }
+    return GD_OK;
+}
+
+#endif

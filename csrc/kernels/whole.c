@@ -1,0 +1,87 @@
+#include <math.h>
+#include <string.h>
+
+#include "frames.h"
+#include "gd.h"
+
+/* The inverse of a matrix whose rows are the box vectors: columns are the reciprocal vectors.
+ * Returns 0 when there is no lattice (all zero, or not finite), -1 when it has no volume. */
+static int reciprocal(const double *box, double *inverse) {
+    int zeros = 0;
+    for (int i = 0; i < 9; i++) {
+        if (!isfinite(box[i]))
+            return 0;
+        zeros += box[i] == 0.0;
+    }
+    if (zeros == 9)
+        return 0;
+    const double *a = box, *b = box + 3, *c = box + 6;
+    for (int i = 0; i < 3; i++) {
+        int j = (i + 1) % 3, k = (i + 2) % 3;
+        inverse[3 * i] = b[j] * c[k] - b[k] * c[j];
+        inverse[3 * i + 1] = c[j] * a[k] - c[k] * a[j];
+        inverse[3 * i + 2] = a[j] * b[k] - a[k] * b[j];
+    }
+    double volume = a[0] * inverse[0] + a[1] * inverse[3] + a[2] * inverse[6];
+    if (!(fabs(volume) > 0.0) || !isfinite(volume))
+        return -1;
+    for (int i = 0; i < 9; i++)
+        inverse[i] /= volume;
+    return 1;
+}
+
+/* Move `xyz` by lattice vectors so that it lies next to `neighbour`. */
+static void bring_next_to(const double *neighbour, const double *box, const double *inverse,
+                          double *xyz) {
+    double moved[3] = {xyz[0], xyz[1], xyz[2]};
+    for (int v = 0; v < 3; v++) {
+        double along = 0.0;
+        for (int c = 0; c < 3; c++)
+            along += (xyz[c] - neighbour[c]) * inverse[3 * c + v];
+        double cells = nearbyint(along);
+        for (int c = 0; c < 3; c++)
+            moved[c] -= cells * box[3 * v + c];
+    }
+    memcpy(xyz, moved, sizeof moved);
+}
+
+#define DEFINE_WHOLE(type)                                                                         \
+    static void whole_##type(type *frame, const double *box, const double *inverse,                \
+                             const int64_t *links, int64_t n_links) {                              \
+        for (int64_t i = 0; i < n_links; i++) {                                                    \
+            const type *near = frame + 3 * links[2 * i + 1];                                       \
+            type *own = frame + 3 * links[2 * i];                                                  \
+            double neighbour[3] = {near[0], near[1], near[2]};                                     \
+            double xyz[3] = {own[0], own[1], own[2]};                                              \
+            bring_next_to(neighbour, box, inverse, xyz);                                           \
+            for (int c = 0; c < 3; c++)                                                            \
+                own[c] = (type)xyz[c];                                                             \
+        }                                                                                          \
+    }
+DEFINE_WHOLE(float)
+DEFINE_WHOLE(double)
+
+int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, const double *boxes,
+                  const int64_t *links, int64_t n_links, struct gd_where *where) {
+    struct gd_frames frames;
+    int status = gd_frames_open(positions, type, n_frames, n_atoms, &frames, where);
+    if (status != GD_OK)
+        return status;
+    for (int64_t f = 0; f < n_frames; f++) {
+        double inverse[9];
+        int lattice = reciprocal(boxes + 9 * f, inverse);
+        if (lattice < 0) {
+            where->frame = f;
+            return GD_NO_VOLUME;
+        }
+        if (lattice == 0)
+            continue;
+        if (type == GD_FLOAT32)
+            whole_float((float *)positions + 3 * f * n_atoms, boxes + 9 * f, inverse, links,
+                        n_links);
+        else
+            whole_double((double *)positions + 3 * f * n_atoms, boxes + 9 * f, inverse, links,
+                         n_links);
+    }
+    return GD_OK;
+}

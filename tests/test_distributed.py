@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import psutil
+import pytest
+import xarray as xr
+from dask.delayed import delayed
+from distributed import Client, LocalCluster
+from numpy.typing import NDArray
+
+from gromos_dist.distributed import block_frames, compute, run_blocks, scheduler, take_blocks
+from gromos_dist.progress import progress_bar
+
+LOOPBACK = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", scheduler_kwargs=LOOPBACK
+    ) as started:
+        yield started
+
+
+@pytest.fixture(params=["synchronous", "threads", "client"])
+def everywhere(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "synchronous":
+        with dask.config.set(scheduler="synchronous"):
+            yield request.param
+    elif request.param == "threads":
+        with scheduler("threads", 2):
+            yield request.param
+    else:
+        with Client(request.getfixturevalue("cluster")):
+            yield request.param
+
+
+def where_am_i() -> tuple[int, str]:
+    return psutil.Process().pid, threading.current_thread().name
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def fail(number: int) -> int:
+    raise OSError(f"md.trc: frame {number} is damaged")
+
+
+def fail_or_touch(number: int, folder: str) -> None:
+    if number % 2:
+        fail(3)
+    time.sleep(0.02)
+    Path(folder, str(number)).touch()
+
+
+# scheduler
+
+
+def test_threads_start_nothing() -> None:
+    children = psutil.Process().children()
+    with scheduler("threads", 2):
+        pid, _ = delayed(where_am_i)().compute()
+        assert dask.config.get("num_workers") == 2
+        assert psutil.Process().children() == children
+    assert pid == psutil.Process().pid
+    assert dask.config.get("num_workers", None) is None
+
+
+def test_threads_do_not_import_distributed() -> None:
+    code = (
+        "import sys; from gromos_dist.distributed import scheduler, compute\n"
+        "import xarray as xr, dask.array as da\n"
+        "with scheduler():\n"
+        "    compute(xr.DataArray(da.ones(4, chunks=2), dims='frame'))\n"
+        "assert 'distributed' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_processes_are_on_loopback_and_end() -> None:
+    this = psutil.Process()
+    before = set(this.children(recursive=True))
+    with scheduler("processes", 2):
+        client = Client.current()
+        assert sorted(client.nthreads().values()) == [1, 1]
+        pids = set(client.run(lambda: psutil.Process().pid).values())
+        assert this.pid not in pids
+        assert len(pids) == 2
+        for process in (this, *this.children(recursive=True)):
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    assert connection.laddr.ip == "127.0.0.1"
+    assert not [p for p in set(this.children(recursive=True)) - before if p.pid in pids]
+    with pytest.raises(ValueError, match="No clients found"):
+        Client.current()
+
+
+def test_an_address_is_connected_to(cluster: LocalCluster) -> None:
+    with scheduler(cluster.scheduler_address):
+        pid, _ = delayed(where_am_i)().compute()
+        assert pid != psutil.Process().pid
+    with scheduler(cluster.scheduler_address):
+        assert delayed(square)(3).compute() == 9
+
+
+def test_an_active_client_is_used_as_it_is(cluster: LocalCluster) -> None:
+    with Client(cluster) as client:
+        with scheduler():
+            assert Client.current() is client
+            pid, _ = delayed(where_am_i)().compute()
+            assert pid != psutil.Process().pid
+        assert client.status == "running"
+        with pytest.raises(ValueError, match="Client is active"), scheduler("threads", 2):
+            pass
+
+
+@pytest.mark.parametrize("name", ["", "thread", "slurm", "http://host:8786"])
+def test_unknown_schedulers_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="'threads', 'processes', or the address"), scheduler(name):
+        pass
+
+
+def test_bad_arguments_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least 1, got 0"), scheduler("threads", 0):
+        pass
+    with pytest.raises(ValueError, match="has its own"), scheduler("tcp://127.0.0.1:1", 2):
+        pass
+    with pytest.raises(ValueError, match=r"named \.html"), scheduler(report=tmp_path / "a.txt"):
+        pass
+    with (
+        pytest.raises(FileNotFoundError, match="there is no folder"),
+        scheduler(report=tmp_path / "absent" / "a.html"),
+    ):
+        pass
+
+
+def test_nobody_at_the_address_is_one_sentence() -> None:
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "500ms"}),
+        pytest.raises(ConnectionError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9;"),
+        scheduler("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_a_report_is_written_for_threads(tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    with scheduler("threads", 2, report=report):
+        pid, _ = delayed(where_am_i)().compute()
+        this = psutil.Process()
+        listening = [c for c in this.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+    assert pid == this.pid
+    assert "bokeh" in report.read_text().lower()
+
+
+def test_a_report_is_written_for_a_cluster(tmp_path: Path, cluster: LocalCluster) -> None:
+    report = tmp_path / "report.html"
+    with scheduler(cluster.scheduler_address, report=str(report)):
+        delayed(square)(2).compute()
+    assert "bokeh" in report.read_text().lower()
+
+
+# blocks
+
+
+def test_each_block_is_reported_once(everywhere: str) -> None:
+    blocks = [delayed(square)(i) for i in range(20)]
+    threads, reported = set(), []
+
+    def on_done(frames: float) -> None:
+        threads.add(threading.current_thread())
+        reported.append(frames)
+
+    run_blocks(blocks, [float(i) for i in range(20)], on_done)
+    assert sorted(reported) == list(range(20))
+    assert threads == {threading.current_thread()}
+
+
+def test_results_are_handed_over(everywhere: str) -> None:
+    blocks = [delayed(square)(i) for i in range(20)]
+    taken: dict[int, int] = {}
+    reported: list[float] = []
+    take_blocks(blocks, [1.0] * 20, taken.__setitem__, reported.append)
+    assert taken == {i: i * i for i in range(20)}
+    assert reported == [1.0] * 20
+
+
+def test_no_blocks_are_no_problem(everywhere: str) -> None:
+    run_blocks([], [], lambda _frames: None)
+    take_blocks([], [], lambda _index, _value: None, lambda _frames: None)
+
+
+def test_results_are_dropped_at_once(everywhere: str) -> None:
+    blocks = [delayed(np.full)(1000, i) for i in range(40)]
+    alive: list[weakref.ref[Any]] = []
+    most = 0
+
+    def take(index: int, value: NDArray[Any]) -> None:
+        nonlocal most
+        alive.append(weakref.ref(value))
+        del value
+        most = max(most, sum(reference() is not None for reference in alive))
+
+    take_blocks(blocks, [1.0] * 40, take, lambda _frames: None)
+    assert len(alive) == 40
+    assert most <= 6
+
+
+def test_workers_forget_results(cluster: LocalCluster) -> None:
+    with Client(cluster) as client:
+        held: list[int] = []
+
+        def on_done(_frames: float) -> None:
+            # Futures are released by the client's own thread, a moment later.
+            held.append(len(client.futures))
+            time.sleep(0.01)
+
+        run_blocks([delayed(square)(i) for i in range(50)], [1.0] * 50, on_done)
+        assert held[-1] < 10
+        deadline = time.monotonic() + 10
+        while client.futures and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not client.futures
+
+
+def test_the_first_error_is_raised_and_the_rest_cancelled(everywhere: str, tmp_path: Path) -> None:
+    blocks = [delayed(fail_or_touch)(i, str(tmp_path)) for i in range(300)]
+    with pytest.raises(OSError, match=r"md\.trc: frame 3 is damaged"):
+        run_blocks(blocks, [1.0] * 300, lambda _frames: None)
+    if everywhere == "client":
+        time.sleep(0.2)
+    done = len(list(tmp_path.iterdir()))
+    assert done < 150
+    time.sleep(0.1)
+    assert len(list(tmp_path.iterdir())) == done
+
+
+def test_an_error_of_the_taker_is_raised(everywhere: str) -> None:
+    def take(index: int, value: int) -> None:
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        take_blocks([delayed(square)(2)], [1.0], take, lambda _frames: None)
+
+
+def test_an_interrupt_ends_the_run(everywhere: str) -> None:
+    def interrupted(_frames: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_blocks([delayed(square)(i) for i in range(10)], [1.0] * 10, interrupted)
+
+
+# compute
+
+
+def lazy() -> xr.Dataset:
+    numbers = da.arange(30.0, chunks=(4, 4, 4, 2, 16))
+    return xr.Dataset(
+        {
+            "rmsd": ("frame", numbers + 0.5, {"units": "nm"}),
+            "center": (("frame", "xyz"), numbers[:, None] * np.ones(3)),
+            "average": ("xyz", da.ones(3, chunks=1)),
+            "loaded": ("frame", np.arange(30)),
+        },
+        coords={"time": ("frame", da.arange(30, chunks=7)), "xyz": ["x", "y", "z"]},
+        attrs={"history": "made here"},
+    )
+
+
+def test_compute_gives_what_xarray_gives(everywhere: str) -> None:
+    dataset = lazy()
+    loaded = compute(dataset)
+    xr.testing.assert_identical(loaded, dataset.compute())
+    assert not any(variable.chunks for variable in loaded.variables.values())
+    for name in ("rmsd", "center", "average"):
+        found = compute(dataset[name])
+        xr.testing.assert_identical(found, dataset[name].compute())
+        assert found.variable.chunks is None
+    assert dataset.rmsd.chunks is not None
+
+
+def test_compute_of_what_is_loaded() -> None:
+    array = xr.DataArray(np.arange(3.0), dims="frame", name="rmsd")
+    xr.testing.assert_identical(compute(array), array)
+
+
+# progress
+
+
+def test_progress_counts_frames(everywhere: str, capsys: pytest.CaptureFixture[str]) -> None:
+    compute(lazy().rmsd, progress=True)
+    assert re.search(r"rmsd: 30/30 frames, [\d.]+ frames/s", capsys.readouterr().err)
+
+
+def test_progress_is_silent_when_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    compute(lazy(), progress=None)
+    compute(lazy(), progress=False)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("done", [0, 25])
+def test_a_terminal_shows_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    with progress_bar("out [x].zarr", 100, done=done) as advance:
+        advance(30.5)
+        advance(44.5)
+    shown = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert "out [x].zarr" in shown
+    assert "100/100 frames" in shown
+    assert "━" in shown
+
+
+def test_the_bar_stops_where_the_work_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    def failing() -> None:
+        with progress_bar("rmsd", 100, show=True) as advance:
+            advance(10)
+            raise OSError("damaged")
+
+    with pytest.raises(OSError, match="damaged"):
+        failing()
+    assert "100/100" not in capsys.readouterr().err
+
+
+def test_frames_are_shared_by_blocks_and_arrays() -> None:
+    matrix, vector, constant = block_frames(
+        [("frame", "other_frame"), ("frame",), ("xyz",)], [((4, 2), (3, 3)), ((5, 1),), ((3,),)]
+    )
+    assert matrix == [1, 1, 0.5, 0.5]
+    assert vector == [2.5, 0.5]
+    assert constant == [0]
+    assert block_frames([("xyz",), ()], [((1, 2),), ()]) == [[1, 1], [1]]

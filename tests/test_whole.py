@@ -1,0 +1,118 @@
+"""Molecules that the periodic box has broken are put together again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gromos_dist as gd
+from gromos_dist import kernels
+from gromos_dist.topology.connectivity import links_along_bonds
+
+SHAPES = {
+    "rectangular": np.diag([3.0, 4.0, 5.0]),
+    "triclinic": np.array([[3.0, 0.0, 0.0], [1.2, 3.0, 0.0], [-1.0, 1.4, 2.8]]),
+    "turned": np.array([[0.0, 3.0, 0.1], [2.9, 0.2, -1.0], [0.3, 0.4, 3.3]]),
+}
+
+
+def chain(n_atoms: int, seed: int) -> np.ndarray:
+    """A long walk with bonds of 0.15 nm: it leaves any box."""
+    steps = np.random.default_rng(seed).normal(size=(n_atoms, 3))
+    return np.cumsum(0.15 * steps / np.linalg.norm(steps, axis=1)[:, None], axis=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("box", SHAPES.values(), ids=SHAPES)
+@given(seed=st.integers(0, 1000), n_atoms=st.integers(1, 200))
+def test_what_was_broken_is_whole(box: np.ndarray, dtype: type, seed: int, n_atoms: int) -> None:
+    expected = chain(n_atoms, seed)
+    random = np.random.default_rng(seed)
+    broken = expected + random.integers(-2, 3, size=(n_atoms, 3)) @ box
+    broken[0] = expected[0]
+    # A tree: every atom is bonded to an earlier one; the list in any order and direction.
+    bonds = np.stack([np.arange(n_atoms - 1), np.arange(1, n_atoms)], axis=1)
+    bonds = random.permuted(random.permutation(bonds), axis=1)
+    links = links_along_bonds(bonds, n_atoms)
+    whole = kernels.make_whole(broken[None].astype(dtype), box[None], links)
+    assert whole.dtype == dtype
+    tolerance = 1e-12 if dtype == np.float64 else 1e-4
+    np.testing.assert_allclose(whole[0], expected, atol=tolerance)
+
+
+def test_links_lead_from_the_first_atom_of_each_molecule() -> None:
+    bonds = np.array([[4, 2], [0, 1], [2, 3], [6, 5]])
+    links = links_along_bonds(bonds, 8).tolist()
+    assert sorted(links) == [[1, 0], [3, 2], [4, 2], [6, 5]]
+    ring = np.array([[0, 1], [1, 2], [2, 3], [3, 0]])
+    assert len(links_along_bonds(ring, 4)) == 3
+    assert links_along_bonds(np.empty((0, 2), np.int64), 3).shape == (0, 2)
+
+
+@pytest.mark.parametrize("no_box", [np.nan, 0.0])
+def test_without_a_box_nothing_moves(no_box: float) -> None:
+    positions = chain(5, 0)[None]
+    box = np.full((1, 3, 3), no_box)
+    np.testing.assert_array_equal(kernels.make_whole(positions, box, [[1, 0]]), positions)
+
+
+def test_a_box_without_volume() -> None:
+    positions = np.zeros((3, 2, 3))
+    box = np.stack([np.eye(3), np.eye(3), np.diag([1.0, 1.0, 0.0])])
+    with pytest.raises(gd.FrameError, match="frame 2: the box has no volume"):
+        kernels.make_whole(positions, box, [[1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("box", "links", "message"),
+    [
+        (np.eye(3), [[1, 0]], r"\(1, 3, 3\)"),
+        (np.eye(3)[None], [[2, 0]], "atoms 0 to 1"),
+        (np.eye(3)[None], [1, 0], r"\(n, 2\)"),
+    ],
+)
+def test_bad_arguments(box: np.ndarray, links: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kernels.make_whole(np.zeros((1, 2, 3)), box, links)
+
+
+@pytest.fixture(scope="module")
+def files(mdanalysis_data: Path) -> tuple[Path, Path]:
+    return mdanalysis_data / "SiN_tric_namd.dcd", mdanalysis_data / "SiN_tric_namd.psf"
+
+
+def test_the_same_bits_for_any_chunks(files: tuple[Path, Path]) -> None:
+    ds = gd.open_trajectory(*files)
+    expected = gd.make_whole(ds.compute(), files[1]).positions.values
+    for chunks in (1, 3, 100):
+        lazy = gd.make_whole(ds.chunk(frame=chunks), files[1])
+        assert lazy.attrs["molecules"] == "whole"
+        np.testing.assert_array_equal(lazy.positions.values, expected)
+    vectors = ds.box.values.astype(float)
+    moved = np.linalg.solve(
+        vectors.transpose(0, 2, 1), (expected - ds.positions.values).transpose(0, 2, 1)
+    )
+    np.testing.assert_allclose(moved, np.round(moved), atol=1e-5)
+
+
+def test_atoms_that_are_left_out(files: tuple[Path, Path]) -> None:
+    whole_molecules = gd.open_trajectory(*files, atoms="molecule 1")
+    everything = gd.make_whole(gd.open_trajectory(*files), files[1])
+    some = gd.make_whole(whole_molecules, files[1])
+    indices = gd.select("molecule 1", everything)
+    np.testing.assert_array_equal(some.positions, everything.positions[:, indices])
+    with pytest.raises(ValueError, match="not connected by bonds"):
+        gd.make_whole(gd.open_trajectory(*files, atoms=[0, 7, 9]), files[1])
+
+
+def test_what_it_needs(files: tuple[Path, Path]) -> None:
+    ds = gd.open_trajectory(*files)
+    with pytest.raises(ValueError, match="has none"):
+        gd.make_whole(ds.drop_vars("box"), files[1])
+    with pytest.raises(gd.TopologyError, match="atoms"):
+        gd.make_whole(xr.concat([ds, ds], "atom"), files[1])
