@@ -132,6 +132,8 @@ def _copy_example_files() -> None:
     folder.mkdir(parents=True)
     for name in ("adk.psf", "adk_dims.dcd"):
         shutil.copyfile(data / name, folder / name)
+    energies = _DOCS.parent / "tests" / "data" / "energies" / "series.tre.gz"
+    shutil.copyfile(energies, folder / "md.tre.gz")
     os.environ["GROMOS_DIST_EXAMPLE"] = str(folder)
 
 

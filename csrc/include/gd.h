@@ -502,5 +502,49 @@ int64_t gd_trr_room(int64_t n_atoms, int n_vectors, int real_size);
 int gd_trr_encode(const void *const vectors[3], const int types[3], int64_t n_atoms,
                   const double *box, int64_t step, double time, double lambda, int real_size,
                   unsigned char *out, int64_t *size, struct gd_where *where);
+/* ---- GROMOS text: blocks of numbers (formats/gromos_text.c) ---- */
+
+/* The blocks of energy trajectories, .tre and .trg. */
+enum gd_gromos_table_kind {
+    GD_GROMOS_OTHER_BLOCK = 0,
+    GD_GROMOS_TIME_BLOCK = 1,            /* TIMESTEP */
+    GD_GROMOS_ENERGY_BLOCK = 2,          /* ENERGY03 */
+    GD_GROMOS_VOLUME_PRESSURE_BLOCK = 3, /* VOLUMEPRESSURE03 */
+    GD_GROMOS_DERIVATIVE_BLOCK = 4,      /* FREEENERDERIVS03, FREEENERGYDERIVS03 */
+    GD_GROMOS_VERSION_BLOCK = 5          /* ENEVERSION */
+};
+
+/* A block of a stream. */
+struct gd_gromos_table {
+    int64_t byte; /* of the stream, where its name stands */
+    int64_t size; /* in bytes, with the END line */
+    int64_t line; /* of the name, the first line of the stream being 1 */
+    int64_t kind; /* enum gd_gromos_table_kind */
+};
+
+/* Find the whole blocks in a stretch of a stream of GROMOS text.
+ *
+ * `text` holds `size` bytes of the stream from its byte `origin`, where line `*line` begins. Writes
+ * at most `capacity` blocks to `tables` and their number to `found`; sets `used` to the bytes it is
+ * done with and `line` to the line that begins there. What stays is a block that goes on behind the
+ * text: call it again with more. `final`: there is no more.
+ *
+ * GD_CORRUPT, GD_TRUNCATED: `fault` says why (enum gd_gromos_fault); where.line and where.byte, of
+ * the stream, say where. The blocks found before that are written. */
+int gd_gromos_tables(const char *text, int64_t size, int final, int64_t origin, int64_t *line,
+                     struct gd_gromos_table *tables, int64_t capacity, int64_t *found,
+                     int64_t *used, int64_t *fault, struct gd_where *where);
+
+/* Read the numbers of `n_blocks` blocks, `n_values` in each, however they are spread over lines;
+ * what follows a # on a line is passed over. `out` is (n_blocks, n_values), `text`, `size` and
+ * `origin` as above. Numbers come out as strtod in the C locale gives them.
+ *
+ * GD_TRUNCATED: the text is too short. GD_NOT_FINITE: nan or inf stands there. GD_CORRUPT:
+ * something that is no number, or, with where.expected and where.found, more or fewer than
+ * n_values. where.frame counts the blocks given; where.line and where.byte are those of the stream.
+ */
+int gd_gromos_numbers(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
+                      const struct gd_gromos_table *tables, int64_t n_values, double *out,
+                      struct gd_where *where);
 
 #endif
