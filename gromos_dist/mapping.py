@@ -407,7 +407,8 @@ def _over_blocks(
 ) -> da.Array:
     """Run ``task(job, constants, pieces, shape of the output block)`` for every block.
 
-    The array, and so Dask's dashboard, calls them `name`. Pieces have a multiple of so many frames, but for the last of a block.
+    Dask's dashboard shows them as `name`. Pieces have a multiple of so many frames, but for the
+    last of a block.
     """
     bounds = block_bounds(datas[0].chunks[0])
     shared = constant((task, job, constants, bounds, chunks))
