@@ -29,6 +29,8 @@ class Input:
     start: int | None
     stop: int | None
     stride: int
+    on_truncated: Any = "raise"
+    overlap: Any = "warn"
 
     def open(self) -> xr.Dataset:
         """Return the trajectory, lazily.
@@ -49,6 +51,8 @@ class Input:
             start=self.start,
             stop=self.stop,
             stride=self.stride,
+            on_truncated=self.on_truncated,
+            overlap=self.overlap,
         )
         if not trajectory.sizes["frame"]:
             raise ValueError(

@@ -12,6 +12,7 @@ from dask.array.core import normalize_chunks
 from dask.base import tokenize
 from numpy.typing import NDArray
 
+from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.source import Source
 
 CHUNK_BYTES = 128 * 2**20
@@ -130,7 +131,7 @@ def _narrow(array: TrajectoryArray, index: Any) -> TrajectoryArray | None:
     source = array.source
     if others and not _is_whole(others[0], array.shape[1]):
         atoms = _atom_indices(others[0], array.shape[1])
-        if array.field not in ("positions", "velocities", "forces") or atoms is None:
+        if FRAME_FIELDS[array.field][:1] != (None,) or atoms is None:
             return None
         source = source.select_atoms(atoms)
     if not all(
