@@ -81,6 +81,8 @@ Atoms = NDArray[np.int64] | None
 OPENERS: dict[str, str] = {
     ".dcd": "gromos_dist.io.dcd:open_dcd",
     ".trc": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".trv": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".trf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
     ".xtc": "gromos_dist.io.xtc:open_xtc",
