@@ -163,6 +163,7 @@ class TrajectoryFile:
         self._time: list[NDArray[np.float64]] = []
         self._step: list[NDArray[np.int64]] = []
         self.n_frames = 0
+        self.folder = Path(file.name).parent
         file.write(self._header)
 
     def _make_header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:
