@@ -118,7 +118,7 @@ def _commands() -> str:
     """Show the help page of every command, of none when this checkout has no command line."""
     if importlib.util.find_spec("gromos_dist.cli") is None:
         return ""
-    names = ("info", "rmsd", "rmsd-matrix", "rgyr")
+    names = ("info", "convert", "rmsd", "rmsd-matrix", "rgyr")
     pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
     return "\n".join(pages)
 

@@ -103,7 +103,10 @@ class DCDEncoder:
             out[f"{axis}_begin"] = out[f"{axis}_end"] = 4 * self.n_atoms
             with np.errstate(over="ignore"):
                 np.multiply(
-                    *(positions[:, :, i], 10.0), out=out[axis], dtype=np.float64, casting="same_kind"
+                    *(positions[:, :, i], 10.0),
+                    out=out[axis],
+                    dtype=np.float64,
+                    casting="same_kind",
                 )
             if not np.isfinite(out[axis]).all():
                 frame, atom = np.argwhere(~np.isfinite(out[axis]))[0].tolist()
@@ -115,7 +118,7 @@ class DCDEncoder:
             out["cell_begin"] = out["cell_end"] = 48
             boxes = np.asarray(frames["box"], np.float64)
             out["cell"] = [self._cell(box, first_frame + i) for i, box in enumerate(boxes)]
-        return memoryview(out.view(np.uint8))
+        return out.view(np.uint8).data
 
     def _cell(self, box: NDArray[np.float64], frame: int) -> list[float]:
         """Return A, cos gamma, B, cos beta, cos alpha, C; zeros where there is no box."""
@@ -151,7 +154,7 @@ def _timeline(time: NDArray[np.float64], step: NDArray[np.int64]) -> tuple[int, 
     if not 0 < between < np.inf:
         return max(0, min(first, _LARGEST)), max(1, min(interval, _LARGEST)), 1.0 / AKMA_TIME
     largest = max(first, len(time) * interval, interval)
-    steps_fit = 0 < interval and 0 <= first and largest <= _LARGEST
+    steps_fit = interval > 0 and first >= 0 and largest <= _LARGEST
     if steps_fit and abs(first / interval - time[0] / between) <= _UNEVEN:
         return first, interval, between / interval / AKMA_TIME
     # The steps do not tell the times: the frames' own numbers do, as well as they can.

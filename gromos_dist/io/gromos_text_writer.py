@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,5 +249,3 @@ def box_parameters(box: NDArray[np.float64]) -> NDArray[np.float64]:
     angles = np.arccos(np.clip(cosines, -1.0, 1.0))
     # Adding zero: no -0.
     return np.stack([lengths, np.degrees(angles), np.degrees([phi, theta, psi]) + 0.0])
-
-

@@ -23,7 +23,7 @@ def rounded(values: NDArray[Any], precision: float) -> NDArray[Any]:
     >>> rounded(np.array([0.12349, -2.5]), 0.001)
     array([ 0.123, -2.5  ])
     """
-    # Dividing by the reciprocal gives the decimal number that is meant: 123 / 1000, not 123 * 0.001.
+    # Divided by the reciprocal it is the decimal number that is meant: 123 / 1000, not 123 * 0.001.
     per_nm = 1.0 / precision
     if abs(per_nm - round(per_nm)) < 1e-9 * per_nm:
         per_nm = float(round(per_nm))

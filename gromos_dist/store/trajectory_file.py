@@ -248,4 +248,3 @@ class _InOrder:
                 self._bytes -= len(block)
             self._file.append(block, *self._timeline[self._following])
             self._following += 1
-
