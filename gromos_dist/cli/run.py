@@ -84,7 +84,7 @@ class Input:
         else:
             trajectory = xr.open_dataset(path, engine="h5netcdf", chunks="auto")
         if "atom" not in trajectory.dims:
-            raise ValueError(f"{path}: expected a trajectory, found {', '.join(trajectory)}")
+            raise ValueError(f"{path}: expected a trajectory, found {list(trajectory)}")
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
             topology = load_topology(self.topology).with_n_atoms(trajectory.sizes["atom"])

@@ -86,6 +86,9 @@ OPENERS: dict[str, str] = {
     ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
     ".xtc": "gromos_dist.io.xtc:open_xtc",
+    ".pdb": "gromos_dist.io.structures:open_pdb",
+    ".ent": "gromos_dist.io.structures:open_pdb",
+    ".gro": "gromos_dist.io.structures:open_gro",
 }
 
 

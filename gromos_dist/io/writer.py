@@ -87,9 +87,9 @@ WRITERS: dict[str, str] = {
     ".cnf": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
     ".g96": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
     ".dcd": "gromos_dist.io.dcd_writer:dcd_encoder",
-    ".pdb": "gromos_dist.io.pdb_writer:pdb_encoder",
-    ".ent": "gromos_dist.io.pdb_writer:pdb_encoder",
-    ".gro": "gromos_dist.io.gro_writer:gro_encoder",
+    ".pdb": "gromos_dist.io.structure_writers:pdb_encoder",
+    ".ent": "gromos_dist.io.structure_writers:pdb_encoder",
+    ".gro": "gromos_dist.io.structure_writers:gro_encoder",
 }
 
 # Those whose header is the same for all frames, so that it can be compressed ahead.
