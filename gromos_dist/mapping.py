@@ -119,14 +119,14 @@ def map_pairs(
     dims = VARIABLES[record.variable].dims
     a, b = _common_chunks([first.data])[0], _common_chunks([second.data])[0]
     if _in_memory([a, b]):
-        values = record.kernel(a, b, **constants)
+        values = _pair_block([[a]], [0], [[b]], [0], kernel=record.kernel, constants=constants)
     else:
         a, b = da.asarray(a), da.asarray(b)
         values = da.blockwise(
             _pair_block,
             "ij",
-            *(a, "iax"),
-            *(b, "jby"),
+            *(a, "iax", _first_frames(a), "i"),
+            *(b, "jby", _first_frames(b), "j"),
             kernel=record.kernel,
             constants=constant(constants),
             dtype=np.dtype(record.dtype),
@@ -143,9 +143,20 @@ def map_pairs(
     )
 
 
-def _pair_block(a: Any, b: Any, *, kernel: Any, constants: dict[str, Any]) -> Array:
-    # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
-    values: Array = kernel(a[0][0], b[0][0], **constants)
+def _first_frames(data: da.Array) -> da.Array:
+    """Return the first frame of each block, one in a block of its own."""
+    return da.from_array(np.array([start for start, _ in block_bounds(data.chunks[0])]), chunks=1)
+
+
+def _pair_block(
+    a: Any, first_a: Any, b: Any, first_b: Any, *, kernel: Any, constants: dict[str, Any]
+) -> Array:
+    try:
+        # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
+        values: Array = kernel(a[0][0], b[0][0], **constants)
+    except FrameError as error:
+        (first_frame,) = (first_a, first_b)[error.argument]
+        raise error.located(int(first_frame) + error.frame) from None
     return values
 
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from gromos_dist._version import __version__
 from gromos_dist.io.dcd import AKMA_TIME
-from gromos_dist.io.rounding import rounded
-from gromos_dist.io.writer import Contents, Frames
+from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 
 _VERSION = 24
 _LINE = 80
@@ -24,7 +23,7 @@ _TILT = 1e-6
 _UNEVEN = 1e-3
 
 
-def dcd_encoder(contents: Contents) -> DCDEncoder:
+def dcd_encoder(contents: Contents) -> Encoder:
     """Return the encoder of a DCD file.
 
     Raises
@@ -35,13 +34,11 @@ def dcd_encoder(contents: Contents) -> DCDEncoder:
     if "positions" not in contents.fields:
         raise ValueError(f"{contents.path}: DCD holds positions, of which there are none")
     if contents.box_shape == "truncated octahedron":
-        raise ValueError(
-            f"{contents.path}: DCD cannot say that the box is a truncated octahedron; leave the "
-            "box out with .drop_vars('box'), or write GROMOS text"
-        )
+        raise no_octahedron(contents.path, "DCD")
     box = ("box",) if "box" in contents.fields else ()
     fields = ("positions", *box, "time", "step")
-    return DCDEncoder(contents.path, contents.n_atoms, fields, contents.precision)
+    encoder = DCDEncoder(contents.path, contents.n_atoms, fields)
+    return encoder if contents.precision is None else Rounding(encoder, contents.precision)
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,6 @@ class DCDEncoder:
     path: str
     n_atoms: int
     fields: tuple[str, ...]
-    precision: float | None
 
     def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:
         """Return the three records of the header; times that it cannot tell are warned of."""
@@ -87,11 +83,9 @@ class DCDEncoder:
         """Return nothing."""
         return b""
 
-    def encode(self, frames: Frames, first_frame: int) -> memoryview:
+    def encode(self, frames: Frames, first: int) -> list[memoryview]:
         """Return the records of a block: see `gromos_dist.io.writer.Encoder.encode`."""
         positions = frames["positions"]
-        if self.precision is not None:
-            positions = rounded(positions, self.precision)
         fields: list[Any] = []
         if "box" in self.fields:
             fields += [("cell_begin", "<i4"), ("cell", "<f8", 6), ("cell_end", "<i4")]
@@ -111,14 +105,14 @@ class DCDEncoder:
             if not np.isfinite(out[axis]).all():
                 frame, atom = np.argwhere(~np.isfinite(out[axis]))[0].tolist()
                 raise ValueError(
-                    f"{self.path}: frame {first_frame + frame}, atom {atom}: "
+                    f"{self.path}: frame {first + frame}, atom {atom}: "
                     f"{positions[frame, atom].tolist()} nm are no positions that DCD can hold"
                 )
         if "box" in self.fields:
             out["cell_begin"] = out["cell_end"] = 48
             boxes = np.asarray(frames["box"], np.float64)
-            out["cell"] = [self._cell(box, first_frame + i) for i, box in enumerate(boxes)]
-        return out.view(np.uint8).data
+            out["cell"] = [self._cell(box, first + i) for i, box in enumerate(boxes)]
+        return [out.view(np.uint8).data]
 
     def _cell(self, box: NDArray[np.float64], frame: int) -> list[float]:
         """Return A, cos gamma, B, cos beta, cos alpha, C; zeros where there is no box."""

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from gromos_dist._version import __version__
 from gromos_dist.io.columns import Columns, ColumnsError, format_columns
-from gromos_dist.io.rounding import rounded
-from gromos_dist.io.writer import Contents, Frames
+from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding
 
 _WIDTHS = {"positions": 15, "velocities": 15, "forces": 18}
 _RED = {"positions": "POSITIONRED", "velocities": "VELOCITYRED", "forces": "FREEFORCERED"}
@@ -32,7 +31,7 @@ _SHAPES = {0: "no box", 1: "rectangular", 2: "triclinic", -1: "truncated octahed
 _ZERO = 1e-9
 
 
-def gromos_text_encoder(contents: Contents) -> GromosTextEncoder:
+def gromos_text_encoder(contents: Contents) -> Encoder:
     """Return the encoder of a file of GROMOS text.
 
     Raises
@@ -53,14 +52,14 @@ def gromos_text_encoder(contents: Contents) -> GromosTextEncoder:
             "them, or write a .trc"
         )
     has_box = "box" in contents.fields and suffix not in (".trv", ".trf")
-    return GromosTextEncoder(
+    encoder = GromosTextEncoder(
         path=contents.path,
         n_atoms=contents.n_atoms,
         fields=(*vectors, *(("box",) if has_box else ()), "time", "step"),
         box_type=_box_type(contents) if has_box else _VACUUM,
         labels=_labels(contents) if suffix == ".cnf" else b"",
-        precision=contents.precision,
     )
+    return encoder if contents.precision is None else Rounding(encoder, contents.precision)
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,6 @@ class GromosTextEncoder:
     """Of GENBOX: 0 vacuum, 1 rectangular, 2 triclinic, -1 truncated octahedron."""
     labels: bytes
     """24 characters an atom for POSITION and VELOCITY blocks; empty for the reduced ones."""
-    precision: float | None
 
     def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
         """Return the TITLE block."""
@@ -84,10 +82,10 @@ class GromosTextEncoder:
         """Return nothing."""
         return b""
 
-    def encode(self, frames: Frames, first_frame: int) -> memoryview:
+    def encode(self, frames: Frames, first: int) -> list[memoryview]:
         """Return the text of a block of frames: see `gromos_dist.io.writer.Encoder.encode`."""
         n_frames = len(frames["time"])
-        if self.labels and first_frame + n_frames > 1:
+        if self.labels and first + n_frames > 1:
             raise ValueError(f"{self.path}: a .cnf holds one frame; write a .trc")
         heads = [_timestep(*of) for of in zip(frames["step"], frames["time"], strict=True)]
         body, places = self._template()
@@ -101,15 +99,13 @@ class GromosTextEncoder:
             text[start : start + len(body)] = template
         for name, columns in places.items():
             values = frames[name]
-            if name == "positions" and self.precision is not None:
-                values = rounded(values, self.precision)
-            elif name == "box":
-                values = self._box_rows(np.asarray(values, np.float64), first_frame)
+            if name == "box":
+                values = self._box_rows(np.asarray(values, np.float64), first)
             try:
                 format_columns(values, columns, starts, text)
             except ColumnsError as error:
-                raise self._located(error, name, first_frame) from None
-        return text.data
+                raise self._located(error, name, first) from None
+        return [text.data]
 
     def _template(self) -> tuple[bytes, dict[str, Columns]]:
         """Return the text of a frame behind its TIMESTEP, without numbers, and their places."""

@@ -15,6 +15,16 @@ def check_precision(precision: float | None) -> None:
         raise ValueError(f"precision: expected nm, between 0 and 1, got {precision!r}")
 
 
+def per_nm(precision: float) -> float:
+    """Return the reciprocal, a whole number if it is nearly one.
+
+    What is divided by it is the decimal number that is meant: 123 / 1000, not 123 * 0.001.
+    """
+    reciprocal = 1.0 / precision
+    whole = round(reciprocal)
+    return float(whole) if abs(reciprocal - whole) < 1e-9 * reciprocal else reciprocal
+
+
 def rounded(values: NDArray[Any], precision: float) -> NDArray[Any]:
     """Round to multiples of `precision`, in double; the dtype stays.
 
@@ -23,11 +33,8 @@ def rounded(values: NDArray[Any], precision: float) -> NDArray[Any]:
     >>> rounded(np.array([0.12349, -2.5]), 0.001)
     array([ 0.123, -2.5  ])
     """
-    # Divided by the reciprocal it is the decimal number that is meant: 123 / 1000, not 123 * 0.001.
-    per_nm = 1.0 / precision
-    if abs(per_nm - round(per_nm)) < 1e-9 * per_nm:
-        per_nm = float(round(per_nm))
-    return (np.rint(values.astype(np.float64) * per_nm) / per_nm).astype(values.dtype)
+    scale = per_nm(precision)
+    return (np.rint(values.astype(np.float64) * scale) / scale).astype(values.dtype)
 
 
 def binary_precision(precision: float) -> float:

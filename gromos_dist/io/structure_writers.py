@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from gromos_dist._version import __version__
 from gromos_dist.io.columns import Columns, ColumnsError, format_columns
-from gromos_dist.io.rounding import rounded
-from gromos_dist.io.writer import Contents, Frames
+from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 
 _TILT = 1e-6
 
 
-def gro_encoder(contents: Contents) -> GROEncoder:
+def gro_encoder(contents: Contents) -> Encoder:
     """Return the encoder of a GRO file; its decimals are those of the precision, at least 3."""
     _check(contents, "GRO")
     decimals = 3
@@ -26,14 +25,14 @@ def gro_encoder(contents: Contents) -> GROEncoder:
         decimals = min(8, max(3, math.ceil(-math.log10(contents.precision) - 1e-9)))
     velocities = ("velocities",) if "velocities" in contents.fields else ()
     box = ("box",) if "box" in contents.fields else ()
-    return GROEncoder(
+    encoder = GROEncoder(
         path=contents.path,
         n_atoms=contents.n_atoms,
         fields=("positions", *velocities, *box, "time", "step"),
         labels=_gro_labels(contents),
         decimals=decimals,
-        precision=contents.precision,
     )
+    return encoder if contents.precision is None else Rounding(encoder, contents.precision)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class GROEncoder:
     labels: tuple[bytes, ...]
     decimals: int
     """Of positions; velocities have one more."""
-    precision: float | None
 
     def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
         """Return nothing: each frame has its own."""
@@ -56,7 +54,7 @@ class GROEncoder:
         """Return nothing."""
         return b""
 
-    def encode(self, frames: Frames, first_frame: int) -> memoryview:
+    def encode(self, frames: Frames, first: int) -> list[memoryview]:
         """Return the text of a block of frames: see `gromos_dist.io.writer.Encoder.encode`."""
         width = self.decimals + 5
         vectors = [name for name in ("positions", "velocities") if name in self.fields]
@@ -76,22 +74,22 @@ class GROEncoder:
         tails = [_gro_box(box, self.decimals + 2) for box in boxes]
         text, starts = assemble(heads, body, tails)
         for name in vectors:
-            _fill(self, frames, name, columns[name], starts, text, first_frame)
-        return text.data
+            _fill(self, frames, name, columns[name], starts, text, first)
+        return [text.data]
 
 
-def pdb_encoder(contents: Contents) -> PDBEncoder:
+def pdb_encoder(contents: Contents) -> Encoder:
     """Return the encoder of a PDB file; several frames are its models."""
     _check(contents, "PDB")
     box = ("box",) if "box" in contents.fields else ()
-    return PDBEncoder(
+    encoder = PDBEncoder(
         path=contents.path,
         n_atoms=contents.n_atoms,
         fields=("positions", *box, "time", "step"),
         labels=_pdb_labels(contents),
         is_single=contents.n_frames == 1,
-        precision=contents.precision,
     )
+    return encoder if contents.precision is None else Rounding(encoder, contents.precision)
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,6 @@ class PDBEncoder:
     labels: tuple[tuple[bytes, bytes], ...]
     """What stands before and behind the numbers of each atom."""
     is_single: bool
-    precision: float | None
 
     def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
         """Return who wrote it."""
@@ -117,7 +114,7 @@ class PDBEncoder:
         """Return the last record."""
         return b"END\n"
 
-    def encode(self, frames: Frames, first_frame: int) -> memoryview:
+    def encode(self, frames: Frames, first: int) -> list[memoryview]:
         """Return the text of a block of frames: see `gromos_dist.io.writer.Encoder.encode`."""
         body = b"".join(before + b" " * 24 + after for before, after in self.labels)
         before, after = self.labels[0]
@@ -127,16 +124,14 @@ class PDBEncoder:
         for i, (time, step) in enumerate(timeline):
             head = f"TITLE     t= {time:.5f} step= {step}\n"
             if "box" in self.fields:
-                head += _cryst1(
-                    np.asarray(frames["box"][i], np.float64), self.path, first_frame + i
-                )
+                head += _cryst1(np.asarray(frames["box"][i], np.float64), self.path, first + i)
             if not self.is_single:
-                head += f"MODEL {(first_frame + i + 1) % 10**8:8d}\n"
+                head += f"MODEL {(first + i + 1) % 10**8:8d}\n"
             heads.append(head.encode())
         tail = b"" if self.is_single else b"ENDMDL\n"
         text, starts = assemble(heads, body, [tail] * len(heads))
-        _fill(self, frames, "positions", columns, starts, text, first_frame)
-        return text.data
+        _fill(self, frames, "positions", columns, starts, text, first)
+        return [text.data]
 
 
 def assemble(
@@ -167,8 +162,6 @@ def _fill(
     first_frame: int,
 ) -> None:
     values: NDArray[Any] = frames[name]
-    if name == "positions" and encoder.precision is not None:
-        values = rounded(values, encoder.precision)
     try:
         format_columns(values, columns, starts, text)
     except ColumnsError as error:
@@ -182,10 +175,7 @@ def _check(contents: Contents, kind: str) -> None:
     if "positions" not in contents.fields:
         raise ValueError(f"{contents.path}: {kind} holds positions, of which there are none")
     if contents.box_shape == "truncated octahedron":
-        raise ValueError(
-            f"{contents.path}: {kind} cannot say that the box is a truncated octahedron; leave the "
-            "box out with .drop_vars('box'), or write GROMOS text"
-        )
+        raise no_octahedron(contents.path, kind)
 
 
 def _names(contents: Contents) -> list[tuple[int, str, str, str]]:

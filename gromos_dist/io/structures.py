@@ -263,7 +263,7 @@ def _records(text: Bytes, starts: Integers) -> NDArray[np.bytes_]:
 
 
 def _is_atom(records: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    return (records == b"ATOM") | (records == b"HETATM")
+    return np.asarray((records == b"ATOM") | (records == b"HETATM"))
 
 
 def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
@@ -286,8 +286,11 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     first_rows, last_rows = atoms[first], atoms[first + counts - 1]
     # What stands outside of models belongs to the next one.
     box = np.full((len(first), 9), np.nan)
-    for row in np.flatnonzero(records == b"CRYST1").tolist():
-        frame = int(np.searchsorted(groups, borders[row]))
+    cells = np.flatnonzero(records == b"CRYST1")
+    # Some programs write it behind the model instead.
+    behind = int(len(cells) > 0 and len(first) > 1 and cells[0] > last_rows[0])
+    for row in cells.tolist():
+        frame = int(np.searchsorted(groups, borders[row])) - behind
         box[frame:] = _cryst1(path, row, _line(text, starts, row))
     titles = [b""] * len(first)
     for row in np.flatnonzero((records == b"TITLE") | (records == b"REMARK")).tolist():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,7 @@ from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision
 from gromos_dist.io.source import Source
 from gromos_dist.io.trajectory import Paths, TopologyLike
-from gromos_dist.io.writer import Contents, TrajectoryFile, make_encoder, trajectory_file
+from gromos_dist.io.writer import Contents, EncodedFile, check_writable, make_encoder, open_encoded
 from gromos_dist.topology import Selection, Topology, load_topology
 
 _BLOCK_BYTES = 4 * 2**20
@@ -222,6 +223,11 @@ class TrajectoryWriter:
     FileExistsError
         The file is there, and `overwrite` is False.
 
+    Warns
+    -----
+    UserWarning
+        Once, when the format has no room for velocities, forces or the box of the frames.
+
     Examples
     --------
     >>> import tempfile
@@ -243,6 +249,7 @@ class TrajectoryWriter:
         overwrite: bool = False,
     ) -> None:
         check_precision(precision)
+        check_writable(path)
         self.path = os.fspath(path)
         if topology is not None and not isinstance(topology, Topology):
             topology = load_topology(Path(topology))
@@ -250,10 +257,11 @@ class TrajectoryWriter:
         self._precision = precision
         self._overwrite = overwrite
         self._stack: ExitStack | None = None
-        self._file: TrajectoryFile | None = None
+        self._file: EncodedFile | None = None
         self._first: Contents | None = None
         self._waiting: list[dict[str, NDArray[Any]]] = []
         self._bytes = 0
+        self._left: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         refuse_existing(Path(self.path), self._overwrite)
@@ -270,6 +278,8 @@ class TrajectoryWriter:
         if self._first is None:
             self._open(arrays)
         self._check(arrays)
+        for name in self._left:
+            del arrays[name]
         self._waiting.append(arrays)
         self._bytes += sum(array.nbytes for array in arrays.values())
         if self._bytes >= _BLOCK_BYTES:
@@ -289,9 +299,15 @@ class TrajectoryWriter:
             box=arrays["box"][0] if "box" in arrays else None,
             precision=self._precision,
         )
+        encoder = make_encoder(self._first)
+        self._left = tuple(name for name in arrays if name not in encoder.fields)
+        if self._left:
+            warnings.warn(
+                f"{self.path}: this format has no room for {', '.join(self._left)}", stacklevel=4
+            )
         assert self._stack is not None
         self._file = self._stack.enter_context(
-            trajectory_file(self.path, make_encoder(self._first), overwrite=self._overwrite)
+            open_encoded(self.path, encoder, overwrite=self._overwrite)
         )
 
     def _check(self, arrays: dict[str, NDArray[Any]]) -> None:

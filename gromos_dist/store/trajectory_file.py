@@ -19,10 +19,10 @@ from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.source import Source
 from gromos_dist.io.writer import (
     Contents,
+    EncodedFile,
     Encoder,
-    TrajectoryFile,
     make_encoder,
-    trajectory_file,
+    open_encoded,
     writable_suffix,
 )
 from gromos_dist.progress import progress_bar
@@ -74,7 +74,7 @@ def write(
     time, step = _timeline(dataset)
     bounds = _bounds(dataset, written)
     with (
-        trajectory_file(target, encoder, overwrite=overwrite) as file,
+        open_encoded(target, encoder, overwrite=overwrite) as file,
         progress_bar(target.name, n_frames, show=progress) as advance,
     ):
         blocks = _tasks(dataset, written, encoder, bounds, (time, step))
@@ -110,6 +110,7 @@ def _contents(
         box=box,
         box_shape=shape,
         precision=precision,
+        double=any(dataset[name].dtype == np.float64 for name in fields if name != "box"),
     )
 
 
@@ -209,7 +210,7 @@ def _encode(
 ) -> bytes:
     frames: Mapping[str, NDArray[Any]] = {**fields, "time": time, "step": step}
     # Bytes, not a view: they may travel to another process.
-    return bytes(encoder.encode(frames, first_frame))
+    return b"".join(map(bytes, encoder.encode(frames, first_frame)))
 
 
 _read_task = delayed(_read_and_encode, pure=False)
@@ -221,7 +222,7 @@ class _InOrder:
 
     def __init__(
         self,
-        file: TrajectoryFile,
+        file: EncodedFile,
         timeline: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]],
     ) -> None:
         self._file = file
@@ -246,5 +247,5 @@ class _InOrder:
                 path.unlink()
             else:
                 self._bytes -= len(block)
-            self._file.append(block, *self._timeline[self._following])
+            self._file.append([block], *self._timeline[self._following])
             self._following += 1
