@@ -74,7 +74,7 @@ def water(n_molecules: int, seed: int = 0, box: float = 3.0) -> Any:
 
 
 def file_of(path: Path, frames: Any, precision: float = 1000.0, **fields: Any) -> Path:
-    with open_writer(path, precision=precision, overwrite=True) as writer:
+    with open_writer(path, precision=1 / precision, overwrite=True) as writer:
         writer.write({"positions": np.asarray(frames), **fields})
     return path
 
@@ -557,7 +557,7 @@ def test_written_again_it_is_the_same(tmp_path: Path, name: str) -> None:
     reader = open_xtc(REAL_FILES[name])
     frames = read(reader)
     path = tmp_path / "again.xtc"
-    with open_writer(path, precision=reader.precision or 1000) as writer:
+    with open_writer(path, precision=1 / (reader.precision or 1000)) as writer:
         half = reader.n_frames // 2
         writer.write({key: array[:half] for key, array in frames.items()})
         writer.write({key: array[half:] for key, array in frames.items()})

@@ -25,7 +25,7 @@ from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated
-from gromos_dist.io.writer import Frames
+from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 
 _VECTORS = ("positions", "velocities", "forces")
 _SCRATCH_BYTES = 1 << 18
@@ -217,9 +217,21 @@ class TRREncoder:
                 )
             yield out[: size[0]].data
 
-    def finish(self, n_frames: int) -> dict[int, bytes]:  # noqa: ARG002
+    def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
         """Nothing: every frame is complete."""
-        return {}
+        return b""
+
+    def footer(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+def trr_encoder(contents: Contents) -> Encoder:
+    """Return the encoder of a TRR file: see `gromos_dist.io.writer.WRITERS`."""
+    if contents.box_shape == "truncated octahedron":
+        raise no_octahedron(contents.path, "TRR")
+    encoder = encode_trr(double=contents.double)
+    return encoder if contents.precision is None else Rounding(encoder, contents.precision)
 
 
 def encode_trr(*, double: bool = False) -> TRREncoder:

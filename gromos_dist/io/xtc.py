@@ -24,8 +24,9 @@ from gromos_dist.io.frame_chain import (
 from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
+from gromos_dist.io.rounding import per_nm
 from gromos_dist.io.truncated import OnTruncated
-from gromos_dist.io.writer import Frames
+from gromos_dist.io.writer import Contents, Frames, no_octahedron
 
 _SCRATCH_BYTES = 1 << 18
 _ATOMS_OF_1995 = 298_261_617  # more need the form of 2023
@@ -217,9 +218,13 @@ class XTCEncoder:
                 raise ValueError(self._problem(status, where, first + i, frames["step"][i]))
             yield out[: size[0]].data
 
-    def finish(self, n_frames: int) -> dict[int, bytes]:  # noqa: ARG002
+    def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
         """Nothing: every frame is complete."""
-        return {}
+        return b""
+
+    def footer(self) -> bytes:
+        """Nothing."""
+        return b""
 
     def _problem(self, status: int, where: Any, frame: int, step: int) -> str:
         if status == lib.GD_BAD_ARGUMENT:
@@ -231,6 +236,13 @@ class XTCEncoder:
             f"frame {frame}{atom}: positions are too large for a precision of {self.precision:g} "
             f"per nm: at most {2**31 / self.precision:g} nm; choose a lower precision, or TRR"
         )
+
+
+def xtc_encoder(contents: Contents) -> XTCEncoder:
+    """Return the encoder of an XTC file: see `gromos_dist.io.writer.WRITERS`."""
+    if contents.box_shape == "truncated octahedron":
+        raise no_octahedron(contents.path, "XTC")
+    return encode_xtc(precision=per_nm(contents.precision or 0.001))
 
 
 def encode_xtc(*, precision: float = 1000.0) -> XTCEncoder:
