@@ -22,6 +22,7 @@ from gromos_dist.io.columns import Columns, ColumnsError, parse_columns
 from gromos_dist.io.frame_index import FileKey, cached_index, open_index
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
+from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -48,6 +49,11 @@ class StructureReader:
     is_pdb: bool
     index_path: str
     key: FileKey
+
+    @property
+    def damage(self) -> str:
+        """Nothing: a file that ends inside a frame is always refused."""
+        return ""
 
     @property
     def preferred_step(self) -> int:
@@ -120,13 +126,20 @@ class StructureReader:
                 ) from None
 
 
-def open_pdb(path: str | Path, *, index_folder: str | Path | None = None) -> StructureReader:
+def open_pdb(
+    path: str | Path,
+    *,
+    on_truncated: OnTruncated = "raise",
+    index_folder: str | Path | None = None,
+) -> StructureReader:
     """Open a PDB file for its positions and box: its models, or what END lines separate.
 
     Parameters
     ----------
     path : str or Path
         The file: ``.pdb`` or ``.ent``, also ``.gz``.
+    on_truncated : {"raise", "drop", "warn"}
+        As of other readers; a file that ends inside a frame is refused all the same.
     index_folder : str or Path, optional
         Where to keep the frame index instead of beside the file.
 
@@ -148,10 +161,16 @@ def open_pdb(path: str | Path, *, index_folder: str | Path | None = None) -> Str
     >>> reader.n_frames, reader.n_atoms
     (24, 392)
     """
+    check_on_truncated(on_truncated)
     return _open(str(path), True, index_folder)
 
 
-def open_gro(path: str | Path, *, index_folder: str | Path | None = None) -> StructureReader:
+def open_gro(
+    path: str | Path,
+    *,
+    on_truncated: OnTruncated = "raise",
+    index_folder: str | Path | None = None,
+) -> StructureReader:
     """Open a GRO file, of one frame or of several, with any number of decimals.
 
     Parameters, result and errors are those of `open_pdb`.
@@ -163,6 +182,7 @@ def open_gro(path: str | Path, *, index_folder: str | Path | None = None) -> Str
     >>> reader.n_frames, reader.n_atoms, reader.fields
     (1, 6, ('positions', 'velocities', 'box', 'time', 'step'))
     """
+    check_on_truncated(on_truncated)
     return _open(str(path), False, index_folder)
 
 
