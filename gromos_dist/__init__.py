@@ -8,6 +8,7 @@ from gromos_dist._version import __version__
 from gromos_dist.analysis import (
     center_of_geometry,
     center_of_mass,
+    energy_statistics,
     make_whole,
     radius_of_gyration,
     rmsd,
@@ -15,25 +16,31 @@ from gromos_dist.analysis import (
     superpose,
 )
 from gromos_dist.errors import FrameError, SelectionError, TopologyError, TrajectoryError
-from gromos_dist.io import open_trajectory
+from gromos_dist.io import open_energies, open_trajectory
 from gromos_dist.kernels import calculate_rmsd
+from gromos_dist.md import Frame, Trajectory, TrajectoryWriter
 from gromos_dist.store import open_store, store
 from gromos_dist.topology import Topology, load_topology, select
 
 __all__ = [
+    "Frame",
     "FrameError",
     "SelectionError",
     "Topology",
     "TopologyError",
+    "Trajectory",
     "TrajectoryError",
+    "TrajectoryWriter",
     "__version__",
     "accessor",
     "calculate_rmsd",
     "center_of_geometry",
     "center_of_mass",
+    "energy_statistics",
     "instruction_set",
     "load_topology",
     "make_whole",
+    "open_energies",
     "open_store",
     "open_trajectory",
     "radius_of_gyration",

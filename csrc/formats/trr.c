@@ -318,3 +318,59 @@ int gd_trr_read(int fd, const int64_t *begins, const int64_t *ends, const int64_
     where->frame = -1;
     return GD_OK;
 }
+
+/* ---- writing ---- */
+
+static unsigned char *put_real(unsigned char *to, double value, int size) {
+    if (size == 8)
+        xdr_put_double(to, value);
+    else
+        xdr_put_float(to, (float)value);
+    return to + size;
+}
+
+static unsigned char *put_vectors(unsigned char *to, const void *vectors, int type, int64_t n,
+                                  int size) {
+    if (type == GD_FLOAT64)
+        for (int64_t i = 0; i < n; i++)
+            to = put_real(to, ((const double *)vectors)[i], size);
+    else
+        for (int64_t i = 0; i < n; i++)
+            to = put_real(to, (double)((const float *)vectors)[i], size);
+    return to;
+}
+
+int64_t gd_trr_room(int64_t n_atoms, int n_vectors, int real_size) {
+    return HEAD + (int64_t)n_vectors * 3 * n_atoms * real_size;
+}
+
+int gd_trr_encode(const void *const vectors[3], const int types[3], int64_t n_atoms,
+                  const double *box, int64_t step, double time, double lambda, int real_size,
+                  unsigned char *out, int64_t *size, struct gd_where *where) {
+    const int64_t block = 3 * n_atoms * real_size;
+    if (n_atoms < 1 || (real_size != 4 && real_size != 8) || block > INT32_MAX)
+        return xdr_fail(where, GD_BAD_ARGUMENT, -1, INT32_MAX, n_atoms);
+    if (step < INT32_MIN || step > INT32_MAX)
+        return xdr_fail(where, GD_BAD_ARGUMENT, -1, INT32_MAX, step);
+    xdr_put_word(out, MAGIC);
+    xdr_put_word(out + 4, 13);
+    xdr_put_word(out + 8, 12);
+    memcpy(out + 12, "GMX_trn_file", 12);
+    unsigned char *to = out + SIZES;
+    for (int i = 0; i < N_SIZES; i++, to += 4) {
+        int64_t n = i >= VECTORS && vectors[i - VECTORS] ? block : 0;
+        xdr_put_word(to, (uint32_t)(i == BOX ? 9 * real_size : n));
+    }
+    xdr_put_word(to, (uint32_t)n_atoms);
+    xdr_put_word(to + 4, (uint32_t)step);
+    xdr_put_word(to + 8, 0);
+    to = put_real(to + 12, time, real_size);
+    to = put_real(to, lambda, real_size);
+    for (int k = 0; k < 9; k++)
+        to = put_real(to, box && !isnan(box[k]) ? box[k] : 0.0, real_size);
+    for (int k = 0; k < 3; k++)
+        if (vectors[k])
+            to = put_vectors(to, vectors[k], types[k], 3 * n_atoms, real_size);
+    *size = to - out;
+    return GD_OK;
+}

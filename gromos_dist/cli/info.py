@@ -158,11 +158,11 @@ def _print(found: dict[str, Any]) -> None:
     first = files[0]["path"]
     table = two_columns(first if len(files) == 1 else f"{first} and {len(files) - 1} more")
     add(table, "format", "; ".join(dict.fromkeys(file["format"] for file in files)))
-    add(table, "size", _bytes(found["size"]))
+    add(table, "size", in_bytes(found["size"]))
     add(table, "frames", f"{found['frames']}")
     if len(files) > 1:
         for file in files:
-            add(table, "", f"{file['frames']} in {file['path']}, {_bytes(file['size'])}")
+            add(table, "", f"{file['frames']} in {file['path']}, {in_bytes(file['size'])}")
     for file in files:
         if file["damage"]:
             add(table, "damaged", f"{file['path']}: {file['damage']}")
@@ -210,14 +210,15 @@ def _box_text(box: dict[str, Any] | None) -> str:
 def _chunks_text(chunks: dict[str, Any]) -> str:
     frames = chunks["frames"]
     if len(frames) == 1:
-        return f"1 chunk, {_bytes(chunks['bytes'])} of coordinates"
+        return f"1 chunk, {in_bytes(chunks['bytes'])} of coordinates"
     return (
         f"{len(frames)} chunks of up to {max(frames)} frames, "
-        f"{_bytes(chunks['bytes'])} of coordinates each"
+        f"{in_bytes(chunks['bytes'])} of coordinates each"
     )
 
 
-def _bytes(size: float) -> str:
+def in_bytes(size: float) -> str:
+    """Return a size with a unit that suits it."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -41,6 +41,17 @@ Atoms = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
+AtomsToKeep = Annotated[
+    str | None,
+    typer.Option(
+        "--atoms",
+        "-a",
+        metavar="SELECTION",
+        help="Atoms to write, for example 'protein' or 'not water'; the others are not even "
+        "decoded. All atoms if not given.",
+        rich_help_panel=_ATOMS,
+    ),
+]
 Fit = Annotated[
     str | None,
     typer.Option(
@@ -177,6 +188,24 @@ Output = Annotated[
         metavar="FILE.{zarr,nc,csv}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
         "block: when a run was stopped, the same command goes on where it ended.",
+        rich_help_panel=_RESULTS,
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT",
+        help="The file to write, in the format of its suffix.",
+        show_default=False,
+    ),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        "--precision",
+        metavar="NM",
+        help="Round positions to so many nm: 0.001 is what XTC does by itself. A .zarr or .nc "
+        "takes the power of two below, and is compressed.",
         rich_help_panel=_RESULTS,
     ),
 ]

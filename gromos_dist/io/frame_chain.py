@@ -177,6 +177,12 @@ def places_of(index: Arrays, frames: range) -> Places:
     return Places(*(np.ascontiguousarray(column[chosen]) for column in columns))
 
 
+def deliver(out: NDArray[Any], values: NDArray[Any]) -> None:
+    """Put numbers into the caller's buffer; what is too large for its dtype becomes infinite."""
+    with np.errstate(over="ignore"):
+        out[...] = values
+
+
 def check_frame(
     path: str, status: int, where: Any, fault: int, fault_message: FaultMessage
 ) -> None:

@@ -9,6 +9,7 @@ import dask
 import dask.array as da
 import numpy as np
 from dask.array.core import normalize_chunks
+from dask.base import tokenize
 from numpy.typing import NDArray
 
 from gromos_dist.io.reader import FRAME_FIELDS
@@ -61,7 +62,7 @@ def trajectory_array(source: Source, field: str, frame_chunks: tuple[int, ...]) 
     shape = source.shape(field)
     dtype = source.field_dtype(field)
     chunks = (frame_chunks, *((size,) for size in shape[1:]))
-    name = f"{field}-{dask.base.tokenize(source, field, frame_chunks)}"
+    name = f"{field}-{tokenize(source, field, frame_chunks)}"
     plain = da.map_blocks(
         _read_block,
         constants=constant((source, field, block_bounds(frame_chunks))),
@@ -80,7 +81,7 @@ def trajectory_array(source: Source, field: str, frame_chunks: tuple[int, ...]) 
 
 def constant(value: Any) -> Any:
     """Return `value` as one content-named node of a graph, however many tasks use it."""
-    return dask.delayed(value, name=f"constant-{dask.base.tokenize(value)}", traverse=False)
+    return dask.delayed(value, name=f"constant-{tokenize(value)}", traverse=False)
 
 
 def block_bounds(frame_chunks: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -97,6 +97,9 @@ OPENERS: dict[str, str] = {
     ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
     ".xtc": "gromos_dist.io.xtc:open_xtc",
     ".trr": "gromos_dist.io.trr:open_trr",
+    ".pdb": "gromos_dist.io.structures:open_pdb",
+    ".ent": "gromos_dist.io.structures:open_pdb",
+    ".gro": "gromos_dist.io.structures:open_gro",
 }
 
 

@@ -113,7 +113,11 @@ def open_trajectory(
     else:
         raise ValueError(f"chunks: expected 'auto' or a number of frames, got {chunks!r}")
     variables = {
-        name: (VARIABLES[name].dims, trajectory_array(source, name, frame_chunks), attributes(name))
+        name: (
+            VARIABLES[name].dims,
+            trajectory_array(source, name, frame_chunks),
+            _attributes_in(source, name),
+        )
         for name in source.fields
         if name not in coords
     }
@@ -153,7 +157,7 @@ class GromosBackend(BackendEntrypoint):
             name: xr.Variable(
                 VARIABLES[name].dims,
                 indexing.LazilyIndexedArray(_FieldOfSource(source, name)),
-                attributes(name),
+                _attributes_in(source, name),
                 {"preferred_chunks": {"frame": chunks}},
             )
             for name in source.fields
@@ -209,6 +213,15 @@ class _FieldOfSource(BackendArray):
 def attributes(name: str) -> dict[str, str]:
     """Return a fresh copy of a variable's attributes."""
     return dict(VARIABLES[name].attrs)
+
+
+def _attributes_in(source: Source, name: str) -> dict[str, str]:
+    """Return a variable's attributes, with what these files say beyond its numbers."""
+    shape = getattr(source.readers[0], "box_shape", "")
+    if name == "box" and shape == "truncated octahedron":
+        # The numbers are the edges of the cube that it is cut from.
+        return {**attributes(name), "shape": shape}
+    return attributes(name)
 
 
 def _open(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
 from gromos_dist.io.frame_chain import (
     check_frame,
+    deliver,
     index_of,
     open_chain,
     opened,
@@ -24,6 +25,7 @@ from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated
+from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 
 _VECTORS = ("positions", "velocities", "forces")
 _SCRATCH_BYTES = 1 << 18
@@ -132,7 +134,7 @@ class TRRReader:
         index = index_of(self.path, self.index_path, self.key, scan, self.n_frames)
         for name in ("time", "step", "lambda"):
             if name in out:
-                out[name][...] = index[name][frames.start : frames.stop : frames.step]
+                deliver(out[name], index[name][frames.start : frames.stop : frames.step])
         vectors, box = [out.get(name) for name in _VECTORS], out.get("box")
         if box is None and all(array is None for array in vectors):
             return
@@ -167,8 +169,86 @@ class TRRReader:
         if status != lib.GD_OK and where.frame >= 0:
             where.frame = frames[where.frame]
         check_frame(self.path, status, where, frame.fault, _fault_message)
-        if box is not None:
-            box[...] = boxes
+        if box is not None and boxes is not None:
+            deliver(box, boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class TRREncoder:
+    """Frames as TRR: `gromos_dist.io.writer.Encoder`, made by `encode_trr`."""
+
+    real_size: int
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What TRR has room for."""
+        return (*_VECTORS, "box", "lambda", "time", "step")
+
+    def encode(self, frames: Frames, first: int) -> Iterator[memoryview]:
+        """Yield one frame after the other."""
+        given = {name: frames[name] for name in _VECTORS if name in frames}
+        n_atoms = next(iter(given.values())).shape[1]
+        out = np.empty(lib.gd_trr_room(n_atoms, len(given), self.real_size), np.uint8)
+        size, where = ffi.new("int64_t *"), new_where()
+        boxes, coupling = frames.get("box"), frames.get("lambda")
+        for i in range(len(frames["step"])):
+            vectors = [_unless_nan(given[name][i]) if name in given else None for name in _VECTORS]
+            types = [
+                lib.GD_FLOAT64 if array is not None and array.dtype == np.float64 else 0
+                for array in vectors
+            ]
+            status = lib.gd_trr_encode(
+                ffi.new("void *[3]", [pointer("void *", array) for array in vectors]),
+                ffi.new("int[3]", types),
+                n_atoms,
+                pointer("double *", None if boxes is None else boxes[i]),
+                frames["step"][i],
+                frames["time"][i],
+                0.0 if coupling is None else coupling[i],
+                self.real_size,
+                pointer("unsigned char *", out),
+                size,
+                where,
+            )
+            if status != lib.GD_OK:
+                raise ValueError(
+                    f"frame {first + i}: step {frames['step'][i]} or the size of {n_atoms} atoms "
+                    "does not fit the 32 bits that TRR has for it"
+                )
+            yield out[: size[0]].data
+
+    def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
+        """Nothing: every frame is complete."""
+        return b""
+
+    def footer(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+def trr_encoder(contents: Contents) -> Encoder:
+    """Return the encoder of a TRR file: see `gromos_dist.io.writer.WRITERS`."""
+    if contents.box_shape == "truncated octahedron":
+        raise no_octahedron(contents.path, "TRR")
+    encoder = encode_trr(double=contents.double)
+    return encoder if contents.precision is None else Rounding(encoder, contents.precision)
+
+
+def encode_trr(*, double: bool = False) -> TRREncoder:
+    """Make the encoder of TRR.
+
+    Of a frame, positions, velocities or forces that are all NaN are left out.
+
+    Parameters
+    ----------
+    double : bool
+        Write numbers of 8 bytes; otherwise of 4, which everything can read.
+    """
+    return TRREncoder(8 if double else 4)
+
+
+def _unless_nan(array: NDArray[Any]) -> NDArray[Any] | None:
+    return None if np.isnan(array[0, 0]) and np.isnan(array).all() else array
 
 
 def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
 from gromos_dist.io.frame_chain import (
     check_frame,
+    deliver,
     index_of,
     open_chain,
     opened,
@@ -23,9 +24,12 @@ from gromos_dist.io.frame_chain import (
 from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
+from gromos_dist.io.rounding import per_nm
 from gromos_dist.io.truncated import OnTruncated
+from gromos_dist.io.writer import Contents, Frames, no_octahedron
 
 _SCRATCH_BYTES = 1 << 18
+_ATOMS_OF_1995 = 298_261_617  # more need the form of 2023
 
 
 def open_xtc(
@@ -72,7 +76,7 @@ def open_xtc(
     >>> positions = np.empty((5, reader.n_atoms, 3), np.float32)
     >>> reader.read(range(0, 10, 2), {"positions": positions})
     >>> positions[0, 0]
-    array([5.201, 4.339, 3.155], dtype=float32)
+    array([5.202    , 4.3560004, 3.1550002], dtype=float32)
     """
     path = str(path)
     place, key, index, damage = open_chain(path, scan, on_truncated, index_folder)
@@ -139,7 +143,7 @@ class XTCReader:
         index = index_of(self.path, self.index_path, self.key, scan, self.n_frames)
         for name in ("time", "step"):
             if name in out:
-                out[name][...] = index[name][frames.start : frames.stop : frames.step]
+                deliver(out[name], index[name][frames.start : frames.stop : frames.step])
         positions, box = out.get("positions"), out.get("box")
         if positions is None and box is None:
             return
@@ -171,8 +175,95 @@ class XTCReader:
         if status != lib.GD_OK and where.frame >= 0:
             where.frame = frames[where.frame]
         check_frame(self.path, status, where, frame.fault, _fault_message)
-        if box is not None:
-            box[...] = boxes
+        if box is not None and boxes is not None:
+            deliver(box, boxes)
+
+
+@dataclass(frozen=True, slots=True)
+class XTCEncoder:
+    """Frames as XTC: `gromos_dist.io.writer.Encoder`, made by `encode_xtc`."""
+
+    precision: float
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What XTC has room for."""
+        return ("positions", "box", "time", "step")
+
+    def encode(self, frames: Frames, first: int) -> Iterator[memoryview]:
+        """Yield one frame after the other."""
+        if "positions" not in frames:
+            raise ValueError("XTC has positions and nothing else of the atoms: expected positions")
+        positions, boxes = frames["positions"], frames.get("box")
+        n_atoms = positions.shape[1]
+        out = np.empty(lib.gd_xtc_room(n_atoms), np.uint8)
+        work = np.empty(lib.gd_xtc_work(n_atoms), np.uint8)
+        size, where = ffi.new("int64_t *"), new_where()
+        for i in range(len(positions)):
+            status = lib.gd_xtc_encode(
+                pointer("void *", positions[i]),
+                lib.GD_FLOAT64 if positions.dtype == np.float64 else lib.GD_FLOAT32,
+                n_atoms,
+                pointer("double *", None if boxes is None else boxes[i]),
+                frames["step"][i],
+                frames["time"][i],
+                self.precision,
+                n_atoms > _ATOMS_OF_1995,
+                pointer("void *", work),
+                pointer("unsigned char *", out),
+                size,
+                where,
+            )
+            if status != lib.GD_OK:
+                raise ValueError(self._problem(status, where, first + i, frames["step"][i]))
+            yield out[: size[0]].data
+
+    def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
+        """Nothing: every frame is complete."""
+        return b""
+
+    def footer(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def _problem(self, status: int, where: Any, frame: int, step: int) -> str:
+        if status == lib.GD_BAD_ARGUMENT:
+            return f"frame {frame}: step {step} does not fit the 32 bits that XTC has for it"
+        if status == lib.GD_NOT_FINITE:
+            return f"frame {frame}, atom {where.atom}: a position is NaN or infinite"
+        atom = f", atom {where.atom}" if where.atom >= 0 else ""
+        return (
+            f"frame {frame}{atom}: positions are too large for a precision of {self.precision:g} "
+            f"per nm: at most {2**31 / self.precision:g} nm; choose a lower precision, or TRR"
+        )
+
+
+def xtc_encoder(contents: Contents) -> XTCEncoder:
+    """Return the encoder of an XTC file: see `gromos_dist.io.writer.WRITERS`."""
+    if contents.box_shape == "truncated octahedron":
+        raise no_octahedron(contents.path, "XTC")
+    return encode_xtc(precision=per_nm(contents.precision or 0.001))
+
+
+def encode_xtc(*, precision: float = 1000.0) -> XTCEncoder:
+    """Make the encoder of XTC.
+
+    Parameters
+    ----------
+    precision : float
+        Positions are rounded to multiples of its reciprocal, in nm.
+
+    Raises
+    ------
+    ValueError
+        The precision is not above 0 or not finite.
+    """
+    with np.errstate(all="ignore"):
+        single = np.float32(precision)
+        is_usable = single > 0 and np.isfinite(single) and np.isfinite(np.float32(1) / single)
+    if not is_usable:
+        raise ValueError(f"precision: expected a number above 0 (1000 is usual), got {precision!r}")
+    return XTCEncoder(float(precision))
 
 
 def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
