@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,29 @@ def _free_format() -> bytes:
     return "\n".join(" ".join(line.split()) if line[:1] == " " else line for line in lines).encode()
 
 
+def _pdb() -> bytes:
+    cell = "CRYST1   30.000   40.000   50.000  90.00  90.00  90.00 P 1           1\n"
+    atom = "ATOM  {:5d}  CA  ALA A{:4d}    {:8.3f}{:8.3f}{:8.3f}  1.00  0.00           C\n"
+    models = (
+        f"MODEL     {m + 1:4d}\n"
+        + "".join(atom.format(i + 1, i + 1, m + i, -m, i / 8) for i in range(5))
+        + "ENDMDL\n"
+        for m in range(4)
+    )
+    return (cell + "".join(models) + "END\n").encode()
+
+
+def _gro() -> bytes:
+    line = "{:5d}SOL  {:>5s}{:5d}{:8.3f}{:8.3f}{:8.3f}{:8.4f}{:8.4f}{:8.4f}\n"
+    frames = (
+        f"water t= {m * 2.0:.5f} step= {m * 100}\n{6:5d}\n"
+        + "".join(line.format(1 + i // 3, "OW", i + 1, m, i, -i, m / 4, 0.5, -i) for i in range(6))
+        + f"{3 + m / 8:10.5f}{3:10.5f}{3:10.5f}\n"
+        for m in range(4)
+    )
+    return "".join(frames).encode()
+
+
 FORMATS = {
     "dcd": Format(".dcd", _dcd()),
     "dcd with fixed atoms": Format(".dcd", _dcd((1, 4, 5))),
@@ -47,6 +71,9 @@ FORMATS = {
     "trf.gz": Format(".trf.gz", (_OURS / "small.trf.gz").read_bytes()),
     "cnf": Format(".cnf", (_OURS / "small.cnf").read_bytes()),
     "g96.gz": Format(".g96.gz", (_OURS / "small.cnf.gz").read_bytes()),
+    "pdb": Format(".pdb", _pdb()),
+    "gro": Format(".gro", _gro()),
+    "gro.gz": Format(".gro.gz", gzip.compress(_gro())),
     "xtc": Format(".xtc", (_THEIRS / "xtc_test_only_10_frame_10_atoms.xtc").read_bytes()),
     "xtc, uncompressed": Format(".xtc", (_THEIRS / "coordinates" / "test.xtc").read_bytes()),
     "trr": Format(".trr", (_THEIRS / "trr_test_only_10_frame_10_atoms.trr").read_bytes()),
