@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-_BYTES_OF_A_CHUNK = 2 * 1024 * 1024
+_BYTES_OF_A_CHUNK = 1024 * 1024
 
 
 def frames_of_a_chunk(frames: int, frame_bytes: int) -> int:
-    """Return into how many frames to cut a block of `frames`: a divisor, for about 2 MiB.
+    """Return into how many frames to cut a block of `frames`: a divisor, for about 1 MiB.
 
     Examples
     --------
     >>> frames_of_a_chunk(100, 100_000)
-    20
+    10
     """
     most = max(1, min(frames, _BYTES_OF_A_CHUNK // max(1, frame_bytes)))
     return next(size for size in range(most, 0, -1) if frames % size == 0)
