@@ -34,6 +34,13 @@ _ALL = (
     Variable("positions", ("frame", "atom", "xyz"), "f", "nm", "position"),
     Variable("velocities", ("frame", "atom", "xyz"), "f", "nm ps-1", "velocity"),
     Variable("forces", ("frame", "atom", "xyz"), "f", "kJ mol-1 nm-1", "force"),
+    Variable(
+        "constraint_forces",
+        ("frame", "atom", "xyz"),
+        "f",
+        "kJ mol-1 nm-1",
+        "force of the constraints",
+    ),
     Variable("box", ("frame", "box_vector", "xyz"), "f", "nm", "box vectors"),
     Variable("lambda", ("frame",), "f", "", "coupling parameter"),
     Variable("time", ("frame",), "f", "ps", "time"),

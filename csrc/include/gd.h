@@ -216,11 +216,12 @@ int gd_rmsd_pairs(const double *a, const double *spreads_a, int64_t n_a, const d
 /* What a block of a frame holds; bits, so that a frame's blocks are a set. The bit of blocks[i] is
  * 1 << i. */
 enum gd_gromos_field {
-    GD_GROMOS_POSITIONS = 1,  /* POSITION, POSITIONRED: nm */
-    GD_GROMOS_VELOCITIES = 2, /* VELOCITY, VELOCITYRED: nm ps-1 */
-    GD_GROMOS_FORCES = 4,     /* FREEFORCE, FREEFORCERED: kJ mol-1 nm-1 */
-    GD_GROMOS_BOX = 8,        /* GENBOX, BOX: nm, degrees */
-    GD_GROMOS_TIMESTEP = 16   /* TIMESTEP: step, ps */
+    GD_GROMOS_POSITIONS = 1,          /* POSITION, POSITIONRED: nm */
+    GD_GROMOS_VELOCITIES = 2,         /* VELOCITY, VELOCITYRED: nm ps-1 */
+    GD_GROMOS_FORCES = 4,             /* FREEFORCE, FREEFORCERED: kJ mol-1 nm-1 */
+    GD_GROMOS_BOX = 8,                /* GENBOX, BOX: nm, degrees */
+    GD_GROMOS_CONSTRAINT_FORCES = 16, /* CONSFORCE, CONSFORCERED: kJ mol-1 nm-1 */
+    GD_GROMOS_TIMESTEP = 32           /* TIMESTEP: step, ps */
 };
 
 /* Why text is not what it should be. */
@@ -256,7 +257,7 @@ struct gd_gromos_frame {
     int64_t step; /* without a TIMESTEP block: the number of the frame */
     double time;  /* ps; without a TIMESTEP block: the number of the frame */
     int64_t fields;
-    struct gd_gromos_block blocks[4]; /* positions, velocities, forces, box */
+    struct gd_gromos_block blocks[5]; /* positions, velocities, forces, box, constraint forces */
 };
 
 /* The state of a scan between two calls. Set line to 1, n_atoms to -1, all else to 0 to begin. */
@@ -266,7 +267,7 @@ struct gd_gromos_scan {
     int64_t n_frames; /* found so far */
     int64_t n_atoms;  /* of every frame; -1: not known yet */
     int64_t fields;   /* of every frame; 0: not known yet */
-    int64_t inside;   /* the block that the scan is in: a field, 32 for any other, 0 for none */
+    int64_t inside;   /* the block that the scan is in: a field, 64 for any other, 0 for none */
     int64_t count;    /* lines of atoms in it, or numbers in a TIMESTEP */
     int64_t after_comment;
     int64_t regular;
@@ -282,13 +283,17 @@ struct gd_gromos_scan {
  * `capacity`, and their number to `found`; when there is no room left it returns before the end.
  * Numbers of atoms are counted, not read.
  *
+ * To go on behind a known frame, set byte, line, n_frames, n_atoms and fields to what they were
+ * where it begins. After GD_TRUNCATED `found` frames are whole, and state->frame is the one that is
+ * cut.
+ *
  * GD_CORRUPT, GD_TRUNCATED: state->fault says why; where.line, where.byte (of the stream, the
  * beginning of that line) and where.frame (from 0) say where. */
 int gd_gromos_scan(const char *text, int64_t size, int final, struct gd_gromos_scan *state,
                    struct gd_gromos_frame *frames, int64_t capacity, int64_t *found, int64_t *used,
                    struct gd_where *where);
 
-/* Read the vectors of `n_blocks` blocks of positions, velocities or forces.
+/* Read the vectors of `n_blocks` blocks of positions, velocities, forces or constraint forces.
  *
  * `text` holds `size` bytes of the stream from its byte `origin`, with all that is to be read.
  * Numbers come out as strtod in the C locale gives them, rounded to float unless `is_double`.

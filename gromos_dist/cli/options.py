@@ -120,6 +120,26 @@ Stride = Annotated[
         rich_help_panel=_FRAMES,
     ),
 ]
+OnTruncated = Annotated[
+    str,
+    typer.Option(
+        "--on-truncated",
+        metavar="raise|drop|warn",
+        help="What to do with a file that ends inside a frame, because its run was killed or is "
+        "still going on: refuse it, leave that frame out, or leave it out and warn.",
+        rich_help_panel=_FRAMES,
+    ),
+]
+Overlap = Annotated[
+    str,
+    typer.Option(
+        "--overlap",
+        metavar="warn|keep|drop|raise",
+        help="What to do with frames that a later file has again, as after a restart: keep both "
+        "copies and warn, keep both, leave out the earlier file's, or refuse.",
+        rich_help_panel=_FRAMES,
+    ),
+]
 Scheduler = Annotated[
     str,
     typer.Option(

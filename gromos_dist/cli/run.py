@@ -30,6 +30,8 @@ class Input:
     start: int | None
     stop: int | None
     stride: int
+    on_truncated: Any = "raise"
+    overlap: Any = "warn"
 
     def open(self, *, atoms: str | None = None, dtype: str = "float32") -> xr.Dataset:
         """Return the trajectory, lazily.
@@ -62,6 +64,8 @@ class Input:
                 stop=self.stop,
                 stride=self.stride,
                 dtype=dtype,
+                on_truncated=self.on_truncated,
+                overlap=self.overlap,
             )
         if not trajectory.sizes["frame"]:
             raise ValueError(

@@ -21,7 +21,8 @@ _SCAN_BYTES = 1 << 16
 _SCAN_FRAMES = 4096
 _KINDS = {np.dtype(np.int64): "int64_t *", np.dtype(np.float64): "double *"}
 
-Scan = Callable[[str], dict[str, NDArray[Any]]]
+Scan = Callable[..., dict[str, NDArray[Any]]]
+"""From a path to the arrays of its index; a second argument is the index before the file grew."""
 FaultMessage = Callable[[Any, int], str]
 """From ``struct gd_where`` and the fault of a frame to what is wrong with it."""
 
@@ -68,7 +69,9 @@ def open_chain(
     check_on_truncated(on_truncated)
     with Path(path).open("rb", buffering=0):
         pass  # the system's own error when there is no such file
-    place, key, index = open_index(path, lambda: scan(path), folder=index_folder)
+    place, key, index = open_index(
+        path, lambda: scan(path), extend=lambda known: scan(path, known), folder=index_folder
+    )
     expected, found = index["cut"].tolist()
     damage = ""
     if expected:
@@ -89,6 +92,7 @@ def scan_chain(
     state: Any,
     columns: Mapping[str, type[np.generic]],
     fault_message: FaultMessage,
+    known: Arrays | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Find the frames of a file with a scanning function of the C core.
 
@@ -104,6 +108,8 @@ def scan_chain(
         What the function writes for each frame; the first one where it begins.
     fault_message : callable
         What a fault of ``state.frame`` means.
+    known : mapping of str to array, optional
+        The index of the file before it grew: only what follows its frames is read.
 
     Returns
     -------
@@ -116,6 +122,10 @@ def scan_chain(
     buffers = [np.empty(_SCAN_FRAMES, dtype) for dtype in columns.values()]
     scratch = np.empty(_SCAN_BYTES, np.uint8)
     pieces = [[buffer[:0] for buffer in buffers]]
+    if known is not None:
+        state.byte, state.n_frames = known["byte"][-1], len(known["step"])
+        state.n_atoms = known["n_atoms"].item()
+        pieces.append([known[name][: state.n_frames] for name in columns])
     status = lib.GD_OK
     with opened(path) as file:
         size = os.fstat(file).st_size

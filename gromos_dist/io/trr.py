@@ -21,7 +21,7 @@ from gromos_dist.io.frame_chain import (
     places_of,
     scan_chain,
 )
-from gromos_dist.io.frame_index import FileKey
+from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated
@@ -251,8 +251,15 @@ def _unless_nan(array: NDArray[Any]) -> NDArray[Any] | None:
     return None if np.isnan(array[0, 0]) and np.isnan(array).all() else array
 
 
-def scan(path: str) -> dict[str, NDArray[Any]]:
+def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
     """Find the frames of a file: the arrays of its frame index.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    known : mapping of str to array, optional
+        The index of the file before it grew: only what follows its frames is read.
 
     Returns
     -------
@@ -262,8 +269,10 @@ def scan(path: str) -> dict[str, NDArray[Any]]:
         ``n_atoms`` and ``cut`` as `gromos_dist.io.frame_chain.scan_chain` has them.
     """
     state = ffi.new("struct gd_trr_scan *", {"n_atoms": -1})
+    if known is not None:
+        state.has = known["has"].tolist()
     columns = {"byte": np.int64, "step": np.int64, "time": np.float64, "lambda": np.float64}
-    arrays = scan_chain(path, lib.gd_trr_scan, state, columns, _fault_message)
+    arrays = scan_chain(path, lib.gd_trr_scan, state, columns, _fault_message, known)
     arrays["has"] = np.array(list(state.has), np.int32)
     return arrays
 

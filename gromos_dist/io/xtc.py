@@ -21,7 +21,7 @@ from gromos_dist.io.frame_chain import (
     places_of,
     scan_chain,
 )
-from gromos_dist.io.frame_index import FileKey
+from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.rounding import per_nm
@@ -266,8 +266,15 @@ def encode_xtc(*, precision: float = 1000.0) -> XTCEncoder:
     return XTCEncoder(float(precision))
 
 
-def scan(path: str) -> dict[str, NDArray[Any]]:
+def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
     """Find the frames of a file: the arrays of its frame index.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    known : mapping of str to array, optional
+        The index of the file before it grew: only what follows its frames is read.
 
     Returns
     -------
@@ -277,8 +284,10 @@ def scan(path: str) -> dict[str, NDArray[Any]]:
         `gromos_dist.io.frame_chain.scan_chain` has them.
     """
     state = ffi.new("struct gd_xtc_scan *", {"n_atoms": -1})
+    if known is not None:
+        state.precision = known["precision"].item()
     columns = {"byte": np.int64, "step": np.int64, "time": np.float64}
-    arrays = scan_chain(path, lib.gd_xtc_scan, state, columns, _fault_message)
+    arrays = scan_chain(path, lib.gd_xtc_scan, state, columns, _fault_message, known)
     arrays["precision"] = np.array([state.precision])
     return arrays
 
