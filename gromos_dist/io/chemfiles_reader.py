@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
+from gromos_dist.io.truncated import OnTruncated
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class ChemfilesReader:
     n_atoms: int
     fields: tuple[str, ...]
     format: str
+
+    @property
+    def damage(self) -> str:
+        """Nothing: chemfiles refuses a file that ends inside a frame."""
+        return ""
 
     @property
     def preferred_step(self) -> int:
@@ -79,7 +84,12 @@ class ChemfilesReader:
                     out["time"][i] = _time(frame, number)
 
 
-def open_chemfiles(path: str | Path, *, format: str = "") -> ChemfilesReader:
+def open_chemfiles(
+    path: str | Path,
+    *,
+    format: str = "",
+    on_truncated: OnTruncated = "raise",
+) -> ChemfilesReader:
     """Open any file that chemfiles can read.
 
     Parameters
@@ -88,6 +98,9 @@ def open_chemfiles(path: str | Path, *, format: str = "") -> ChemfilesReader:
         The file.
     format : str
         Its format, as chemfiles names it (``"Amber NetCDF"``); by its suffix when empty.
+
+    on_truncated : {"raise"}
+        chemfiles does not tell a file that was cut off from another that it cannot read.
 
     Returns
     -------
@@ -103,6 +116,8 @@ def open_chemfiles(path: str | Path, *, format: str = "") -> ChemfilesReader:
         chemfiles cannot read it; its own words.
     """
     path = str(path)
+    if on_truncated != "raise":
+        raise ValueError(f"on_truncated={on_truncated!r}: engine='chemfiles' can only 'raise'")
     if stat.S_ISDIR(Path(path).stat().st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     with _opened(path, format) as trajectory:
@@ -136,15 +151,12 @@ def _chemfiles() -> Any:
 @contextmanager
 def _opened(path: str, file_format: str) -> Iterator[Any]:
     chemfiles = _chemfiles()
-    with warnings.catch_warnings():
-        # It warns of what a format lacks, file by file.
-        warnings.simplefilter("ignore")
-        try:
-            trajectory = chemfiles.Trajectory(path, "r", file_format)
-        except chemfiles.ChemfilesError as error:
-            raise TrajectoryError(f"{path}: chemfiles cannot open it: {error}") from error
-        with trajectory:
-            yield trajectory
+    try:
+        trajectory = chemfiles.Trajectory(path, "r", file_format)
+    except chemfiles.ChemfilesError as error:
+        raise TrajectoryError(f"{path}: chemfiles cannot open it: {error}") from error
+    with trajectory:
+        yield trajectory
 
 
 def _n_frames(path: str, trajectory: Any) -> int:
