@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _STORES = (".zarr", ".nc")
+_SINGLE_PRECISION = (*_STORES, ".xtc", ".trr")
 
 
 def convert(
@@ -90,10 +91,9 @@ def convert(
 
 def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
     """Open with as many digits as the target can hold, in blocks that suit it."""
-    is_store = target.suffix.lower() in _STORES
-    trajectory = source.open(
-        atoms=None if source.whole else atoms, dtype="float32" if is_store else "float64"
-    )
+    is_single = target.suffix.lower() in _SINGLE_PRECISION
+    dtype = "float32" if is_single else "float64"
+    trajectory = source.open(atoms=None if source.whole else atoms, dtype=dtype)
     if source.whole and atoms is not None:
         # Molecules are made whole with all their atoms, and then cut.
         from gromos_dist.topology import resolve
