@@ -18,15 +18,19 @@ from gromos_dist.analysis import (
 from gromos_dist.errors import FrameError, SelectionError, TopologyError, TrajectoryError
 from gromos_dist.io import open_energies, open_trajectory
 from gromos_dist.kernels import calculate_rmsd
+from gromos_dist.md import Frame, Trajectory, TrajectoryWriter
 from gromos_dist.store import open_store, store
 from gromos_dist.topology import Topology, load_topology, select
 
 __all__ = [
+    "Frame",
     "FrameError",
     "SelectionError",
     "Topology",
     "TopologyError",
+    "Trajectory",
     "TrajectoryError",
+    "TrajectoryWriter",
     "__version__",
     "accessor",
     "calculate_rmsd",

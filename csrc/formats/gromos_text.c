@@ -9,7 +9,7 @@
 
 #include "gd.h"
 
-enum { N_BLOCKS = 4, OTHER = 32, VECTORS = 7, LABEL_SIZE = 24, LONGEST_NUMBER = 255 };
+enum { N_BLOCKS = 5, OTHER = 64, VECTORS = 1 + 2 + 4 + 16, LABEL_SIZE = 24, LONGEST_NUMBER = 255 };
 
 static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
@@ -264,6 +264,8 @@ static int field_of(const char *p, const char *end, int32_t *labelled) {
         {"VELOCITY", GD_GROMOS_VELOCITIES, 1},
         {"FREEFORCERED", GD_GROMOS_FORCES, 0},
         {"FREEFORCE", GD_GROMOS_FORCES, 1},
+        {"CONSFORCERED", GD_GROMOS_CONSTRAINT_FORCES, 0},
+        {"CONSFORCE", GD_GROMOS_CONSTRAINT_FORCES, 1},
         {"GENBOX", GD_GROMOS_BOX, 0},
         {"BOX", GD_GROMOS_BOX, 1},
         {"TIMESTEP", GD_GROMOS_TIMESTEP, 0},
@@ -312,6 +314,16 @@ static int close_frame(struct gd_gromos_scan *state, struct gd_gromos_frame *fra
     state->n_frames++;
     memset(frame, 0, sizeof *frame);
     return GD_OK;
+}
+
+/* The text ends inside a line or a block; the frame before that may be whole. */
+static int cut_off(struct gd_gromos_scan *state, struct gd_gromos_frame *frames, int64_t *found,
+                   int fault, struct gd_where *where) {
+    if (!(state->inside & ~OTHER) && state->fields && state->frame.fields == state->fields)
+        close_frame(state, frames, found, 1, where);
+    where->expected = state->fields;
+    where->found = state->frame.fields;
+    return fail(state, where, fault, GD_TRUNCATED);
 }
 
 static void open_block(struct gd_gromos_scan *state, int field, int labelled, int64_t line_size) {
@@ -438,7 +450,8 @@ int gd_gromos_scan(const char *text, int64_t size, int final, struct gd_gromos_s
         if (!whole && state->inside && kind != END)
             break; /* a line cut short says nothing */
         if (!whole && !state->inside && kind != EMPTY && (state->n_frames || state->frame.fields)) {
-            status = fail(state, where, GD_GROMOS_CUT_FRAME, GD_TRUNCATED);
+            if (*found < capacity)
+                status = cut_off(state, frames, found, GD_GROMOS_CUT_FRAME, where);
             break;
         }
         if (state->inside == 0) {
@@ -477,7 +490,7 @@ int gd_gromos_scan(const char *text, int64_t size, int final, struct gd_gromos_s
     }
     if (status == GD_OK && final && *found < capacity) {
         if (state->inside)
-            status = fail(state, where, GD_GROMOS_CUT_BLOCK, GD_TRUNCATED);
+            status = cut_off(state, frames, found, GD_GROMOS_CUT_BLOCK, where);
         else if (p == end)
             status = close_frame(state, frames, found, 1, where);
     }

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist.distributed import block_frames, block_slices, take_blocks, to_blocks
+from gromos_dist.io.beside import file_beside
 from gromos_dist.progress import progress_bar
-from gromos_dist.store.beside import file_beside
 
 
 def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:

@@ -27,9 +27,9 @@ from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
 from gromos_dist.distributed import block_frames, run_blocks, to_blocks
+from gromos_dist.io.beside import clear_beside, folder_beside, locked
 from gromos_dist.progress import note, progress_bar
 from gromos_dist.provenance import canonical_json
-from gromos_dist.store.beside import clear_beside, folder_beside, locked
 from gromos_dist.store.identity import describe, differences, plain
 
 _ROOT = "zarr.json"
