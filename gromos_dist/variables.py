@@ -35,6 +35,7 @@ _ALL = (
     Variable("velocities", ("frame", "atom", "xyz"), "f", "nm ps-1", "velocity"),
     Variable("forces", ("frame", "atom", "xyz"), "f", "kJ mol-1 nm-1", "force"),
     Variable("box", ("frame", "box_vector", "xyz"), "f", "nm", "box vectors"),
+    Variable("lambda", ("frame",), "f", "", "coupling parameter"),
     Variable("time", ("frame",), "f", "ps", "time"),
     Variable("step", ("frame",), "i", "", "step"),
     Variable("atom_name", ("atom",), "U", "", "atom name"),

@@ -19,6 +19,7 @@ FRAME_FIELDS: dict[str, tuple[int | None, ...]] = {
     "velocities": (None, 3),
     "forces": (None, 3),
     "box": (3, 3),
+    "lambda": (),
     "time": (),
     "step": (),
 }
@@ -61,8 +62,9 @@ class Reader(Protocol):
         out : mapping of str to array
             For each field wanted a C-contiguous array of shape ``(len(frames), *shape of the
             field)``: positions in float32 or float64 (nm), velocities (nm ps-1), forces
-            (kJ mol-1 nm-1), box (nm; rows are the box vectors, NaN where the file has none) in
-            float32 or float64, time (ps) in float64, step in int64. Only these are decoded.
+            (kJ mol-1 nm-1), box (nm; rows are the box vectors, NaN where the file has none) and
+            lambda in float32 or float64, time (ps) in float64, step in int64. Only these are
+            decoded.
         atoms : (n,) int64 array, optional
             Atoms wanted, from 0, in the order wanted; all when None.
 
@@ -84,6 +86,7 @@ OPENERS: dict[str, str] = {
     ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
     ".xtc": "gromos_dist.io.xtc:open_xtc",
+    ".trr": "gromos_dist.io.trr:open_trr",
 }
 
 
