@@ -26,8 +26,8 @@ fi
 mkdir -p "$build"/{corpus,findings,logs}
 [ -f "$build/meson/build.ninja" ] || CFLAGS=-fsanitize=fuzzer-no-link "$bin/meson" setup \
     "$build/meson" --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
-    >"$build/logs/setup" || { cat "$build/logs/setup" && exit 1; }
-"$bin/meson" compile -C "$build/meson" "${@/#/fuzz_}" >"$build/logs/compile" || {
+    >"$build/logs/setup" 2>&1 || { cat "$build/logs/setup" && exit 1; }
+"$bin/meson" compile -C "$build/meson" "${@/#/fuzz_}" >"$build/logs/compile" 2>&1 || {
     cat "$build/logs/compile" && exit 1
 }
 "$bin/python" csrc/fuzz/make_corpus.py "$build/corpus"
