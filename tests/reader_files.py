@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,28 @@ def _free_format() -> bytes:
     return "\n".join(" ".join(line.split()) if line[:1] == " " else line for line in lines).encode()
 
 
+def _structure(suffix: str) -> bytes:
+    """A file of several models, line by line as the formats' descriptions have it."""
+    random = np.random.default_rng(3)
+    text = ""
+    for frame in range(5):
+        angstrom = random.normal(scale=20, size=(7, 3))
+        if suffix == "pdb":
+            text += f"TITLE     t= {frame * 2.5:.5f} step= {frame * 10}\n"
+            text += f"CRYST1{30 + frame:9.3f}{40:9.3f}{50:9.3f}{80:7.2f}{90:7.2f}{100:7.2f} P 1\n"
+            text += f"MODEL {frame + 1:8d}\n"
+            for i, (x, y, z) in enumerate(angstrom):
+                text += f"ATOM  {i + 1:5d}  CA  ALA A{i + 1:4d}    {x:8.3f}{y:8.3f}{z:8.3f}  1.00\n"
+            text += "ENDMDL\n"
+        else:
+            text += f"made for a test, t= {frame * 2.5:.5f} step= {frame * 10}\n7\n"
+            for i, (x, y, z) in enumerate(angstrom / 10):
+                text += f"{i + 1:5d}ALA     CA{i + 1:5d}{x:8.3f}{y:8.3f}{z:8.3f}"
+                text += f"{-x:8.4f}{-y:8.4f}{-z:8.4f}\n"
+            text += f"{3 + frame:10.5f}{4:10.5f}{5:10.5f}\n"
+    return (text + ("END\n" if suffix == "pdb" else "")).encode()
+
+
 FORMATS = {
     "dcd": Format(".dcd", _dcd()),
     "dcd with fixed atoms": Format(".dcd", _dcd((1, 4, 5))),
@@ -50,6 +73,11 @@ FORMATS = {
     "xtc": Format(".xtc", (_THEIRS / "xtc_test_only_10_frame_10_atoms.xtc").read_bytes()),
     "xtc, uncompressed": Format(".xtc", (_THEIRS / "coordinates" / "test.xtc").read_bytes()),
     "trr": Format(".trr", (_THEIRS / "trr_test_only_10_frame_10_atoms.trr").read_bytes()),
+    "pdb": Format(".pdb", _structure("pdb")),
+    "pdb.gz": Format(".pdb.gz", gzip.compress(_structure("pdb"), mtime=0)),
+    "ent": Format(".ent", _structure("pdb")),
+    "gro": Format(".gro", _structure("gro")),
+    "gro.gz": Format(".gro.gz", gzip.compress(_structure("gro"), mtime=0)),
     "trr, all fields": Format(".trr", (_THEIRS / "coordinates" / "test.trr").read_bytes()),
 }
 

@@ -47,7 +47,7 @@ def same_bits(got: np.ndarray, expected: np.ndarray) -> bool:
 
 def test_every_reader_has_a_file_here() -> None:
     suffixes = {some.suffix.removesuffix(".gz") for some in FORMATS.values()}
-    assert suffixes | {".g96"} >= set(OPENERS)
+    assert suffixes | {".ent"} >= set(OPENERS)
 
 
 @each

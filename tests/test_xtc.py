@@ -23,7 +23,7 @@ from gromos_dist.errors import TrajectoryError
 from gromos_dist.io import frame_index
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
-from gromos_dist.io.xtc import XTCReader, open_xtc, scan
+from gromos_dist.io.xtc import XTCReader, encode_xtc, open_xtc, scan
 
 NAMES = (
     "AUX_EDR_XTC",
@@ -615,7 +615,7 @@ def test_what_xtc_cannot_hold(tmp_path: Path) -> None:
         file_of(path, frame, velocities=frame)
     for precision in (0, -1, np.inf, np.nan, 1e-45):
         with pytest.raises(ValueError, match="precision: expected a number above 0"):
-            file_of(path, frame, precision)
+            encode_xtc(precision=precision)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _STORES = (".zarr", ".nc")
+_SINGLE_PRECISION = (*_STORES, ".xtc", ".trr")
 
 
 def convert(
@@ -29,6 +30,8 @@ def convert(
     start: options.Start = None,
     stop: options.Stop = None,
     stride: options.Stride = 1,
+    on_truncated: options.OnTruncated = "raise",
+    overlap: options.Overlap = "warn",
     precision: options.Precision = None,
     scheduler: options.Scheduler = "threads",
     workers: options.Workers = None,
@@ -63,7 +66,7 @@ def convert(
     for file in files:
         if Path(file).exists() and target.exists() and Path(file).samefile(target):
             raise ValueError(f"{target} is read and cannot be written at the same time")
-    source = Input(files, top, whole, start, stop, stride)
+    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
     job = Job(scheduler, workers, progress, None, target, None, overwrite, quiet)
     resumed = job.resumes
     try:
@@ -88,10 +91,9 @@ def convert(
 
 def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
     """Open with as many digits as the target can hold, in blocks that suit it."""
-    is_store = target.suffix.lower() in _STORES
-    trajectory = source.open(
-        atoms=None if source.whole else atoms, dtype="float32" if is_store else "float64"
-    )
+    is_single = target.suffix.lower() in _SINGLE_PRECISION
+    dtype = "float32" if is_single else "float64"
+    trajectory = source.open(atoms=None if source.whole else atoms, dtype=dtype)
     if source.whole and atoms is not None:
         # Molecules are made whole with all their atoms, and then cut.
         from gromos_dist.topology import resolve

@@ -103,7 +103,13 @@ OPENERS: dict[str, str] = {
 }
 
 
-def open_reader(path: str | Path, *, on_truncated: OnTruncated = "raise") -> Reader:
+# The engine of open_trajectory -> what opens every file with it.
+ENGINES: dict[str, str] = {"chemfiles": "gromos_dist.io.chemfiles_reader:open_chemfiles"}
+
+
+def open_reader(
+    path: str | Path, *, on_truncated: OnTruncated = "raise", engine: str | None = None
+) -> Reader:
     """Open one trajectory file with the reader of its suffix (``.gz`` may follow it).
 
     Reads the header and the frame index, no frames.
@@ -115,25 +121,38 @@ def open_reader(path: str | Path, *, on_truncated: OnTruncated = "raise") -> Rea
     on_truncated : {"raise", "drop", "warn"}
         What to do with a file that ends inside a frame: refuse it, leave that frame out, or leave
         it out and warn. What was left out stands in the reader's `damage`.
+    engine : {"chemfiles"}, optional
+        Read with this library, whatever the suffix.
 
     Raises
     ------
+    ImportError
+        The engine is not installed.
     ValueError
-        No reader is known for the suffix.
+        No reader is known for the suffix, or no such engine.
     FileNotFoundError, IsADirectoryError
         There is no such file.
     TrajectoryError
         The file is damaged or of another format.
     """
+    if engine is not None:
+        if engine not in ENGINES:
+            raise ValueError(f"engine: expected None or {', '.join(ENGINES)}, got {engine!r}")
+        return _call(ENGINES[engine], path, on_truncated)
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in OPENERS:
         known = ", ".join(sorted(OPENERS))
         raise ValueError(
-            f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}"
+            f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}; "
+            "engine='chemfiles' reads many others"
         )
     if stat.S_ISDIR(Path(path).stat().st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    module, function = OPENERS[suffix].split(":")
-    opener: Callable[..., Reader] = getattr(import_module(module), function)
-    return opener(str(path), on_truncated=on_truncated)
+    return _call(OPENERS[suffix], path, on_truncated)
+
+
+def _call(opener: str, path: str | Path, on_truncated: OnTruncated) -> Reader:
+    module, function = opener.split(":")
+    open_file: Callable[..., Reader] = getattr(import_module(module), function)
+    return open_file(str(path), on_truncated=on_truncated)

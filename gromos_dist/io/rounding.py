@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 def check_precision(precision: float | None) -> None:
     """Raise a ValueError for a precision that is no length."""
-    if precision is not None and not (0 < precision < 1):
-        raise ValueError(f"precision: expected nm, between 0 and 1, got {precision!r}")
+    if precision is not None and not 0 < precision < math.inf:
+        raise ValueError(f"precision: expected a number of nm above 0, got {precision!r}")
 
 
 def per_nm(precision: float) -> float:

@@ -22,7 +22,7 @@ from gromos_dist.io.columns import Columns, ColumnsError, parse_columns
 from gromos_dist.io.frame_index import FileKey, cached_index, open_index
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
-from gromos_dist.io.truncated import OnTruncated, check_on_truncated
+from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -47,13 +47,10 @@ class StructureReader:
     columns: Mapping[str, Columns]
     """Where positions and velocities stand in the line of an atom."""
     is_pdb: bool
+    damage: str
+    """What was left out of a truncated file; empty when nothing was."""
     index_path: str
     key: FileKey
-
-    @property
-    def damage(self) -> str:
-        """Nothing: a file that ends inside a frame is always refused."""
-        return ""
 
     @property
     def preferred_step(self) -> int:
@@ -139,7 +136,8 @@ def open_pdb(
     path : str or Path
         The file: ``.pdb`` or ``.ent``, also ``.gz``.
     on_truncated : {"raise", "drop", "warn"}
-        As of other readers; a file that ends inside a frame is refused all the same.
+        What to do with a file that ends inside a frame which is not its first: refuse it, leave
+        that frame out, or leave it out and warn.
     index_folder : str or Path, optional
         Where to keep the frame index instead of beside the file.
 
@@ -161,8 +159,7 @@ def open_pdb(
     >>> reader.n_frames, reader.n_atoms
     (24, 392)
     """
-    check_on_truncated(on_truncated)
-    return _open(str(path), True, index_folder)
+    return _open(str(path), True, on_truncated, index_folder)
 
 
 def open_gro(
@@ -182,11 +179,13 @@ def open_gro(
     >>> reader.n_frames, reader.n_atoms, reader.fields
     (1, 6, ('positions', 'velocities', 'box', 'time', 'step'))
     """
+    return _open(str(path), False, on_truncated, index_folder)
+
+
+def _open(
+    path: str, is_pdb: bool, on_truncated: OnTruncated, folder: str | Path | None
+) -> StructureReader:
     check_on_truncated(on_truncated)
-    return _open(str(path), False, index_folder)
-
-
-def _open(path: str, is_pdb: bool, folder: str | Path | None) -> StructureReader:
     with Path(path).open("rb", buffering=0):
         pass  # the system's own error when there is no such file
     scan = _scan_pdb if is_pdb else _scan_gro
@@ -197,6 +196,15 @@ def _open(path: str, is_pdb: bool, folder: str | Path | None) -> StructureReader
         columns["positions"] = Columns(_GRO_LABELS, 0, width, 0)
         if has_velocities:
             columns["velocities"] = Columns(_GRO_LABELS + 3 * width, 0, width, 0)
+    line, found = index["cut"].tolist()
+    damage = ""
+    if line:
+        cut = (
+            f"the file ends inside frame {len(index['step'])}, which begins at line {line}: "
+            f"expected {index['n_atoms'].item()} atoms"
+            f"{'' if is_pdb else ' and a box'}, found {found}"
+        )
+        damage = handle_cut(path, on_truncated, n_frames=len(index["step"]), cut=cut)
     has_box = bool(np.isfinite(index["box"]).any())
     return StructureReader(
         path=path,
@@ -205,6 +213,7 @@ def _open(path: str, is_pdb: bool, folder: str | Path | None) -> StructureReader
         fields=(*columns, *(("box",) if has_box else ()), "time", "step"),
         columns=columns,
         is_pdb=is_pdb,
+        damage=damage,
         index_path=place,
         key=key,
     )
@@ -295,6 +304,10 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
         raise TrajectoryError(f"{path}: no ATOM or HETATM records; is this a PDB file?")
     borders = np.cumsum((records == b"MODEL") | (records == b"ENDMDL") | (records == b"END"))
     groups, first, counts = np.unique(borders[atoms], return_index=True, return_counts=True)
+    cut = np.zeros(2, "<i8")
+    if len(counts) > 1 and counts[-1] < counts[0] and borders[-1] == groups[-1]:
+        cut[:] = atoms[first[-1]] + 1, counts[-1]
+        groups, first, counts = groups[:-1], first[:-1], counts[:-1]
     wrong = np.flatnonzero(counts != counts[0])
     if len(wrong):
         frame = int(wrong[0])
@@ -310,7 +323,7 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     # Some programs write it behind the model instead.
     behind = int(len(cells) > 0 and len(first) > 1 and cells[0] > last_rows[0])
     for row in cells.tolist():
-        frame = int(np.searchsorted(groups, borders[row])) - behind
+        frame = max(0, int(np.searchsorted(groups, borders[row])) - behind)
         box[frame:] = _cryst1(path, row, _line(text, starts, row))
     titles = [b""] * len(first)
     for row in np.flatnonzero((records == b"TITLE") | (records == b"REMARK")).tolist():
@@ -327,6 +340,7 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
         "line": (first_rows + 1).astype("<i8"),
         "box": box,
         "n_atoms": counts[:1].astype("<i8"),
+        "cut": cut,
     }
 
 
@@ -384,13 +398,17 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
     while n_lines and not _line(text, starts, n_lines - 1).strip():
         n_lines -= 1
     row, n_atoms = 0, -1
+    cut = np.zeros(2, "<i8")
     rows: list[int] = []
     titles: list[bytes] = []
     boxes: list[NDArray[np.float64]] = []
     while row < n_lines:
+        if row + 1 == n_lines and rows:
+            cut[:] = row + 1, 0
+            break
         count = _line(text, starts, row + 1).split() if row + 1 < n_lines else []
         if not count or not count[0].isdigit() or len(count[0]) > 18 or not int(count[0]):
-            found = count[0].decode("latin-1")[:60] if count else "the end of the file"
+            found = b" ".join(count)[:60].decode("latin-1") if count else "the end of the file"
             raise TrajectoryError(
                 f"{path}: frame {len(rows)}, line {row + 2}: expected the number of atoms, "
                 f"found {found!r}"
@@ -403,16 +421,17 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
             )
         n_atoms = found_atoms
         if row + 2 + n_atoms >= n_lines:
-            raise TrajectoryError(
-                f"{path}: frame {len(rows)}, line {n_lines}: expected {n_atoms} atoms and a box, "
-                f"but the file ends after {max(0, n_lines - row - 2)} lines of them; it is cut off"
-            )
+            cut[:] = row + 1, n_lines - row - 2
+            break
         titles.append(_line(text, starts, row))
         rows.append(row + 2)
         boxes.append(_gro_box(path, row + 2 + n_atoms, _line(text, starts, row + 2 + n_atoms)))
         row += 3 + n_atoms
     if not rows:
-        raise TrajectoryError(f"{path}: the file is empty")
+        found = f"found {n_lines - 2} lines" if cut[0] else "the file is empty"
+        raise TrajectoryError(
+            f"{path}: expected {max(n_atoms, 1)} atoms and a box, {found}; there is no whole frame"
+        )
     first = np.array(rows)
     width = _gro_width(path, rows[0], _line(text, starts, rows[0]))
     lines = (first[:, None] + np.arange(n_atoms)).ravel()
@@ -426,6 +445,7 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
         "line": (first + 1).astype("<i8"),
         "box": np.array(boxes, "<f8"),
         "n_atoms": np.array([n_atoms], "<i8"),
+        "cut": cut,
         "layout": np.array([width, has_velocities], "<i8"),
     }
 

@@ -48,6 +48,7 @@ def open_trajectory(
     dtype: DTypeLike = np.float32,
     on_truncated: OnTruncated = "raise",
     overlap: OnOverlap = "warn",
+    engine: str | None = None,
 ) -> xr.Dataset:
     """Open trajectory files as one lazy Dataset.
 
@@ -74,6 +75,8 @@ def open_trajectory(
     overlap : {"warn", "keep", "drop", "raise"}
         What to do with frames that a later file has again, as happens when a run was restarted:
         keep both copies and warn, keep both, leave out the copy of the earlier file, or refuse.
+    engine : {"chemfiles"}, optional
+        Read the files with this library (an optional extra): Amber NetCDF, LAMMPS, XYZ, mmCIF, ...
 
     Returns
     -------
@@ -103,7 +106,7 @@ def open_trajectory(
     (98, 214, 3)
     """
     source, coords, attrs = _open(
-        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap
+        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine
     )
     if chunks == "auto":
         frame_chunks = default_frame_chunks(source)
@@ -234,10 +237,11 @@ def _open(
     dtype: DTypeLike,
     on_truncated: OnTruncated,
     overlap: OnOverlap,
+    engine: str | None = None,
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
     _check_options(stride, dtype, on_truncated, overlap)
-    opened = _open_files(expand(paths), on_truncated)
+    opened = _open_files(expand(paths), on_truncated, engine)
     readers = tuple(file.reader for file in opened)
     for reader in readers[1:]:
         if reader.n_atoms != readers[0].n_atoms:
@@ -286,6 +290,8 @@ def _open(
         coords[name] = ("frame", values, attributes(name))
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
+    if engine is not None:
+        parameters["engine"] = engine
     return source, coords, {"history": history("open_trajectory", parameters, inputs), **attrs}
 
 
@@ -316,12 +322,14 @@ class _Opened(NamedTuple):
     clock: Clock
 
 
-def _open_files(files: list[str], on_truncated: OnTruncated) -> list[_Opened]:
+def _open_files(files: list[str], on_truncated: OnTruncated, engine: str | None) -> list[_Opened]:
     """Open files, several at a time: scanning and hashing do not hold the GIL."""
 
     def open_file(path: str) -> _Opened:
         # Warnings are given by the thread that was called, in the order of the files.
-        reader = open_reader(path, on_truncated="raise" if on_truncated == "raise" else "drop")
+        reader = open_reader(
+            path, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
+        )
         time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
         reader.read(range(reader.n_frames), {"time": time, "step": step})
         return _Opened(reader, describe_file(path), Clock(path, time, step))

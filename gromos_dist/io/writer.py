@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.io.beside import file_beside
 from gromos_dist.io.reader import FRAME_FIELDS
-from gromos_dist.io.rounding import rounded
+from gromos_dist.io.rounding import check_precision, rounded
 
 Frames = Mapping[str, NDArray[Any]]
 """A block of frames: for each field an array of shape ``(n_frames, *shape of the field)``, in nm,
@@ -429,6 +429,7 @@ def open_writer(
     True
     """
     check_writable(path)
+    check_precision(precision)
     with _opened(Path(path), overwrite) as file:
         writer = Writer(str(path), file, atoms or {}, precision=precision, double=double)
         yield writer
