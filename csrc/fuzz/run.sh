@@ -42,13 +42,13 @@ for target; do
         -rss_limit_mb=512 -timeout=10 -print_final_stats=1 \
         -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" >"$log" 2>&1 || status=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-    covered=$(grep -oE 'cov: [0-9]+' "$log" | tail -n 1 || true)
+    covered=$(grep -aoE 'cov: [0-9]+' "$log" | tail -n 1 || true)
     kept=$(find "$build/corpus/$target" -type f | wc -l)
     printf '%-15s %10s executions, %s, %s inputs kept: ' "$target" "${runs:-0}" "${covered:-cov: 0}" "$kept"
     if ((status)); then
         failed=1
         echo "FOUND SOMETHING, see $log"
-        grep -E 'ERROR|SUMMARY|runtime error|not true|Test unit written' "$log" || tail -n 5 "$log"
+        grep -aE 'ERROR|SUMMARY|runtime error|not true|Test unit written' "$log" || tail -n 5 "$log"
     else
         echo "nothing found"
     fi

@@ -28,7 +28,7 @@ from gromos_dist.io.energy_layout import (
     volume_pressure_arrays,
     volume_pressure_layout,
 )
-from gromos_dist.io.trajectory import Paths, _expand
+from gromos_dist.io.trajectory import Paths, expand
 from gromos_dist.provenance import describe_file, history
 from gromos_dist.variables import VARIABLES
 
@@ -117,7 +117,7 @@ def open_energies(
     """
     if on_truncated not in ("raise", "warn", "drop"):
         raise ValueError(f"on_truncated: expected raise, warn or drop, got {on_truncated!r}")
-    names = _expand(paths)
+    names = expand(paths)
     inputs = [describe_file(name) for name in names]
     wanted = None if variables is None else frozenset(variables)
     n_threads = max(1, min(len(names), len(os.sched_getaffinity(0))))
