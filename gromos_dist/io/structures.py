@@ -313,13 +313,15 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     cut = np.zeros(2, "<i8")
     # Of a first model that was begun and not ended, nobody knows how many atoms it should have.
     in_atom = len(records) < len(starts) and _line(text, starts, last)[:4] in (b"ATOM", b"HETA")
-    is_open = b"MODEL" in records[: atoms[0]] and borders[-1] == groups[-1]
-    if len(groups) == 1 and (in_atom or is_open):
+    is_same = borders[-1] == groups[-1]
+    if in_atom and not is_same:
+        cut[:] = last + 1, 0
+    if len(groups) == 1 and is_same and (in_atom or b"MODEL" in records[: atoms[0]]):
         raise TrajectoryError(
             f"{path}: the file ends at line {len(starts)}, inside its first frame; there is no "
             "whole frame"
         )
-    if len(counts) > 1 and counts[-1] < counts[0] and borders[-1] == groups[-1]:
+    if len(counts) > 1 and counts[-1] < counts[0] and is_same:
         cut[:] = atoms[first[-1]] + 1, counts[-1]
         groups, first, counts = groups[:-1], first[:-1], counts[:-1]
     wrong = np.flatnonzero(counts != counts[0])
