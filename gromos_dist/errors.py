@@ -16,6 +16,10 @@ class TopologyError(OSError):
     """A topology file is damaged or contradicts itself."""
 
 
+class SettingsError(OSError):
+    """A file of simulation settings is damaged, or asks for forces that are not computed here."""
+
+
 class SelectionError(ValueError):
     """A selection cannot be read, or selects nothing."""
 
