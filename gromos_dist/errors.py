@@ -93,6 +93,11 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
         raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
     if status == lib.GD_NO_VOLUME and path is None:
         raise FrameError("the box has no volume", first_frame + where.frame)
+    if status == lib.GD_COINCIDENT:
+        raise FrameError(
+            f"atoms {where.atom} and {where.found} stand at the same place",
+            first_frame + where.frame,
+        )
     message = _message(status, where, first_frame)
     if path is not None:
         raise TrajectoryError(f"{path}: {message}")

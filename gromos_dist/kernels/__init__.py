@@ -1,5 +1,6 @@
 """Kernels of the C core: NumPy in, NumPy out."""
 
+from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
 from gromos_dist.kernels.rmsd import (
     calculate_rmsd,
@@ -12,6 +13,8 @@ from gromos_dist.kernels.superpose import superpose, transform
 from gromos_dist.kernels.whole import make_whole
 
 __all__ = [
+    "Bonded",
+    "bonded",
     "calculate_rmsd",
     "center",
     "fit_transform",
