@@ -14,15 +14,22 @@ from gromos_dist.analysis import (
     rmsd_matrix,
     superpose,
 )
-from gromos_dist.errors import FrameError, SelectionError, TopologyError, TrajectoryError
+from gromos_dist.errors import (
+    FrameError,
+    SelectionError,
+    SettingsError,
+    TopologyError,
+    TrajectoryError,
+)
 from gromos_dist.io import open_trajectory
 from gromos_dist.kernels import calculate_rmsd
 from gromos_dist.store import open_store, store
-from gromos_dist.topology import Topology, load_topology, select
+from gromos_dist.topology import Topology, load_topology, select, write_topology
 
 __all__ = [
     "FrameError",
     "SelectionError",
+    "SettingsError",
     "Topology",
     "TopologyError",
     "TrajectoryError",
@@ -42,4 +49,5 @@ __all__ = [
     "select",
     "store",
     "superpose",
+    "write_topology",
 ]

@@ -47,7 +47,7 @@ class FrozenArrays:
         digest = hashlib.sha256()
         for field in fields(cast(Any, self)):
             value = getattr(self, field.name)
-            digest.update(f"{field.name} {np.shape(value)}:".encode())
+            digest.update(f"{field.name} {getattr(value, 'shape', ())}:".encode())
             digest.update(_content(value))
         return digest.hexdigest()
 

@@ -356,25 +356,25 @@ def read_lj_parameters(block: Block, n_types: int) -> dict[str, Floats]:
     columns = ("the first atom type", "the second atom type", "C12", "C6", "CS12", "CS6")
     rows = tokens.reals(count, columns)
     tokens.end()
-    matrices = {name: np.full((n_types, n_types), np.nan) for name in ("c12", "c6", "cs12", "cs6")}
-    for name, column in zip(matrices, rows[:, 2:].T, strict=True):
-        types = rows[:, :2].astype(np.int64) - 1
-        bad = np.flatnonzero(
-            ((types < 0) | (types >= n_types) | (types + 1 != rows[:, :2])).any(axis=1)
+    types = rows[:, :2]
+    bad = np.flatnonzero(((types < 1) | (types > n_types) | (types % 1 != 0)).any(axis=1))
+    if len(bad):
+        found = " ".join(f"{number:g}" for number in types[bad[0]])
+        raise block.error(
+            f"expected atom types from 1 to {n_types} in row {bad[0] + 1}, found {found}"
         )
-        if len(bad):
-            found = " ".join(f"{number:g}" for number in rows[bad[0], :2])
-            raise block.error(
-                f"expected atom types from 1 to {n_types} in row {bad[0] + 1}, found {found}"
-            )
-        matrices[name][types[:, 0], types[:, 1]] = column
-        matrices[name][types[:, 1], types[:, 0]] = column
-        missing = np.argwhere(np.isnan(matrices[name]))
-        if len(missing):
-            raise block.error(
-                f"the pair of types {missing[0][0] + 1} and {missing[0][1] + 1} is missing, "
-                "another one is there twice"
-            )
+    one, other = types.astype(np.int64).T - 1
+    given = np.zeros((n_types, n_types), dtype=bool)
+    given[one, other] = given[other, one] = True
+    missing = np.argwhere(~given)
+    if len(missing):
+        raise block.error(
+            f"the pair of types {missing[0][0] + 1} and {missing[0][1] + 1} is missing, another "
+            "one is there twice"
+        )
+    matrices = {name: np.empty((n_types, n_types)) for name in ("c12", "c6", "cs12", "cs6")}
+    for matrix, column in zip(matrices.values(), rows[:, 2:].T, strict=True):
+        matrix[one, other] = matrix[other, one] = column
     return matrices
 
 
