@@ -93,9 +93,15 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
         raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
     if status == lib.GD_NO_VOLUME and path is None:
         raise FrameError("the box has no volume", first_frame + where.frame)
-    if status == lib.GD_COINCIDENT:
+    if status == lib.GD_SMALL_BOX and path is None:
         raise FrameError(
-            f"atoms {where.atom} and {where.found} stand at the same place",
+            "the cutoff is longer than half the shortest box vector; use a shorter one",
+            first_frame + where.frame,
+        )
+    if status == lib.GD_SAME_PLACE and path is None:
+        atom = f" (atom {where.atom})" if where.atom >= 0 else ""
+        raise FrameError(
+            f"two interacting atoms lie in one place, or so near that the force overflows{atom}",
             first_frame + where.frame,
         )
     message = _message(status, where, first_frame)

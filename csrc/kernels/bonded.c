@@ -20,7 +20,7 @@ struct frame {
     struct gd_lattice lattice;
     double *forces;   /* NULL if not wanted */
     double virial[9]; /* of the whole frame */
-    int32_t pair[2];  /* two atoms that stand at the same place */
+    int32_t at;       /* the atom that stands where another one does */
 };
 
 static void position(const struct frame *frame, int32_t atom, double *xyz) {
@@ -55,10 +55,9 @@ static double between(const struct frame *frame, int32_t i, int32_t j, double *d
     return dot(d, d);
 }
 
-static int same_place(struct frame *frame, int32_t i, int32_t j) {
-    frame->pair[0] = i;
-    frame->pair[1] = j;
-    return GD_COINCIDENT;
+static int same_place(struct frame *frame, int32_t atom) {
+    frame->at = atom;
+    return GD_SAME_PLACE;
 }
 
 static void add_force(struct frame *frame, int32_t atom, const double *f) {
@@ -116,7 +115,7 @@ static int bond_harmonic(struct frame *frame, const int32_t *atoms, const double
     const double length = sqrt(between(frame, atoms[0], atoms[1], r));
     const double beyond = length - p[1];
     if (length == 0.0)
-        return same_place(frame, atoms[0], atoms[1]);
+        return same_place(frame, atoms[0]);
     *energy = 0.5 * p[0] * beyond * beyond;
     pull(frame, atoms, r, -p[0] * beyond / length);
     return GD_OK;
@@ -128,7 +127,7 @@ static int angle_cosine(struct frame *frame, const int32_t *atoms, const double 
     const double a = sqrt(between(frame, atoms[0], atoms[1], ij));
     const double b = sqrt(between(frame, atoms[2], atoms[1], kj));
     if (a == 0.0 || b == 0.0)
-        return same_place(frame, atoms[a == 0.0 ? 0 : 2], atoms[1]);
+        return same_place(frame, atoms[a == 0.0 ? 0 : 2]);
     const double cosine = dot(ij, kj) / (a * b);
     const double beyond = cosine - p[1], pull_back = -p[0] * beyond;
     *energy = 0.5 * p[0] * beyond * beyond;
@@ -147,7 +146,7 @@ static int angle_harmonic(struct frame *frame, const int32_t *atoms, const doubl
     const double a2 = between(frame, atoms[0], atoms[1], ij);
     const double b2 = between(frame, atoms[2], atoms[1], kj);
     if (a2 == 0.0 || b2 == 0.0)
-        return same_place(frame, atoms[a2 == 0.0 ? 0 : 2], atoms[1]);
+        return same_place(frame, atoms[a2 == 0.0 ? 0 : 2]);
     cross(ij, kj, normal);
     const double sine = sqrt(dot(normal, normal));
     const double beyond = atan2(sine, dot(ij, kj)) - p[1];
@@ -178,7 +177,7 @@ static int torsion(struct frame *frame, const int32_t *atoms, struct torsion *t)
     t->axis2 = between(frame, atoms[2], atoms[1], t->kj);
     between(frame, atoms[2], atoms[3], t->kl);
     if (t->axis2 == 0.0)
-        return same_place(frame, atoms[2], atoms[1]);
+        return same_place(frame, atoms[2]);
     cross(t->ij, t->kj, t->m);
     cross(t->kj, t->kl, t->n);
     t->m2 = dot(t->m, t->m);
@@ -277,8 +276,7 @@ static int evaluate(struct frame *frame, const struct gd_bonded_terms *terms,
             frame, atoms, terms->parameters + (int64_t)terms->kinds[i] * form->n_parameters,
             &energy);
         if (status != GD_OK) {
-            where->atom = frame->pair[0];
-            where->found = frame->pair[1];
+            where->atom = frame->at;
             return status;
         }
         if (!isfinite(energy)) {
@@ -298,9 +296,9 @@ static int evaluate(struct frame *frame, const struct gd_bonded_terms *terms,
 }
 
 int gd_bonded(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
-              const double *boxes, int boundary, const struct gd_bonded_terms *terms,
-              int64_t n_lists, const int32_t *energy_groups, int64_t n_energy_groups,
-              double *forces, double *energies, double *virials, struct gd_where *where) {
+              const double *boxes, const struct gd_bonded_terms *terms, int64_t n_lists,
+              const int32_t *energy_groups, int64_t n_energy_groups, double *forces,
+              double *energies, double *virials, struct gd_where *where) {
     struct gd_frames frames;
     int status = gd_frames_open(positions, type, n_frames, n_atoms, &frames, where);
     if (status != GD_OK)
@@ -315,7 +313,8 @@ int gd_bonded(const void *positions, int type, int64_t n_frames, int64_t n_atoms
                               .type = type,
                               .forces = forces ? forces + 3 * f * n_atoms : 0};
         where->frame = f;
-        status = gd_lattice_open(boundary, boxes ? boxes + 9 * f : 0, &frame.lattice);
+        if (gd_lattice_open(boxes ? boxes + 9 * f : 0, &frame.lattice) < 0)
+            return GD_NO_VOLUME;
         double *energy = energies + f * n_lists * n_energy_groups;
         memset(energy, 0, (size_t)(n_lists * n_energy_groups) * sizeof *energy);
         for (int64_t l = 0; l < n_lists && status == GD_OK; l++)
@@ -323,8 +322,8 @@ int gd_bonded(const void *positions, int type, int64_t n_frames, int64_t n_atoms
                 evaluate(&frame, &terms[l], energy_groups, energy + l * n_energy_groups, where);
         if (status != GD_OK)
             return status;
-        if (virials)
-            memcpy(virials + 9 * f, frame.virial, sizeof frame.virial);
+        for (int i = 0; i < 9 && virials; i++)
+            virials[9 * f + i] = -0.5 * frame.virial[i];
     }
     where->frame = -1;
     return GD_OK;

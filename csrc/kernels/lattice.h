@@ -1,47 +1,59 @@
-/* Periodic boundaries: the nearest image of a vector between two atoms. */
+/* The lattice of a periodic box, and nearest images in it. */
 #ifndef GD_LATTICE_H
 #define GD_LATTICE_H
 
 #include <math.h>
-#include <stdint.h>
-
-#include "gd.h"
 
 struct gd_lattice {
-    int boundary;       /* enum gd_boundary */
-    double box[9];      /* rows are the vectors; rectangular: only the diagonal counts */
-    double inverse[9];  /* triclinic: columns are the reciprocal vectors */
-    double half[3];     /* of the diagonal */
-    double per_edge[3]; /* one over it */
+    int periodic;
+    int rectangular;    /* box vectors along x, y and z */
+    double vectors[9];  /* rows; reduced: as short and as close to right angles as they get */
+    double inverse[9];  /* columns are the reciprocal vectors */
+    double heights[3];  /* distances of opposite faces */
+    double shortest;    /* length of the shortest lattice vector */
 };
 
-/* GD_OK, GD_BAD_ARGUMENT (no such boundary) or GD_NO_VOLUME. */
-int gd_lattice_open(int boundary, const double *box, struct gd_lattice *lattice);
+/* The inverse of a matrix whose rows are the box vectors: columns are the reciprocal vectors.
+ * Returns 0 when there is no lattice (all zero, or not finite), -1 when it has no volume. */
+int gd_reciprocal(const double *box, double *inverse);
 
-/* Move a vector by lattice vectors to where it is shortest. In a triclinic box it is the one whose
- * fractional coordinates are at most one half: that is the shortest when it is shorter than half
- * the smallest height of the box. */
+/* The same lattice with short vectors. Returns what gd_reciprocal does. */
+int gd_lattice_open(const double *box, struct gd_lattice *lattice);
+
+/* Move a difference of two positions to the nearest image. */
 static inline void gd_nearest_image(const struct gd_lattice *lattice, double *d) {
-    if (lattice->boundary == GD_VACUUM)
+    if (!lattice->periodic)
         return;
-    if (lattice->boundary == GD_TRICLINIC) {
-        const double *inverse = lattice->inverse, *box = lattice->box;
-        double cells[3];
-        for (int v = 0; v < 3; v++)
-            cells[v] = nearbyint(d[0] * inverse[v] + d[1] * inverse[3 + v] + d[2] * inverse[6 + v]);
+    const double *box = lattice->vectors, *inverse = lattice->inverse;
+    if (lattice->rectangular) {
         for (int c = 0; c < 3; c++)
-            d[c] -= cells[0] * box[c] + cells[1] * box[3 + c] + cells[2] * box[6 + c];
+            d[c] -= box[4 * c] * rint(d[c] / box[4 * c]);
         return;
     }
+    double in_cell[3];
     for (int c = 0; c < 3; c++)
-        if (fabs(d[c]) > lattice->half[c])
-            d[c] -= lattice->box[4 * c] * nearbyint(d[c] * lattice->per_edge[c]);
-    if (lattice->boundary == GD_OCTAHEDRAL && fabs(d[0]) * lattice->per_edge[0] +
-                                                      fabs(d[1]) * lattice->per_edge[1] +
-                                                      fabs(d[2]) * lattice->per_edge[2] >
-                                                  0.75)
+        in_cell[c] = d[c];
+    for (int v = 0; v < 3; v++) {
+        const double cells = rint(d[0] * inverse[v] + d[1] * inverse[3 + v] + d[2] * inverse[6 + v]);
         for (int c = 0; c < 3; c++)
-            d[c] -= copysign(lattice->half[c], d[c]);
+            in_cell[c] -= cells * box[3 * v + c];
+    }
+    /* With reduced vectors the nearest image is among the neighbours of the one in the cell. */
+    double least = INFINITY;
+    for (int image = 0; image < 27; image++) {
+        const int steps[3] = {image % 3 - 1, image / 3 % 3 - 1, image / 9 - 1};
+        double moved[3], square = 0.0;
+        for (int c = 0; c < 3; c++) {
+            moved[c] = in_cell[c] + (steps[0] * box[c] + steps[1] * box[3 + c] +
+                                     steps[2] * box[6 + c]);
+            square += moved[c] * moved[c];
+        }
+        if (square < least) {
+            least = square;
+            for (int c = 0; c < 3; c++)
+                d[c] = moved[c];
+        }
+    }
 }
 
 #endif

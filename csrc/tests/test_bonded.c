@@ -53,14 +53,17 @@ int main(void) {
         double *parameters =
             copy_of(forms[form].parameters, sizeof(double) * (size_t)forms[form].n_parameters);
         const struct gd_bonded_terms terms = {form, 2, own_atoms, own_kinds, parameters};
-        for (int boundary = GD_VACUUM; boundary <= GD_OCTAHEDRAL; boundary++) {
+        for (int boundary = 0; boundary < 3; boundary++) {
             double zeros[FRAMES * ATOMS * 3] = {0};
             double *positions = copy_of(x, sizeof x), *forces = copy_of(zeros, sizeof zeros);
             double *energies = copy_of(zeros, sizeof(double) * FRAMES);
             double *virials = copy_of(zeros, sizeof(double) * FRAMES * 9);
             double *own_boxes = copy_of(boxes, sizeof boxes);
+            /* None, rectangular, triclinic. */
+            for (int f = 0; f < FRAMES; f++)
+                own_boxes[9 * f + 3] = own_boxes[9 * f + 7] = boundary == 2 ? -1.5 : 0.0;
             struct gd_where where = {-1, -1, -1, -1, -1, -1, 0};
-            int status = gd_bonded(positions, GD_FLOAT64, FRAMES, ATOMS, own_boxes, boundary,
+            int status = gd_bonded(positions, GD_FLOAT64, FRAMES, ATOMS, boundary ? own_boxes : 0,
                                    &terms, 1, 0, 1, forces, energies, virials, &where);
             CHECK(status == GD_OK, "form %d, boundary %d: status %d", form, boundary, status);
             for (int i = 0; i < FRAMES * ATOMS * 3; i++) {
@@ -69,8 +72,8 @@ int main(void) {
                 for (int side = 0; side < 2; side++) {
                     double moved[FRAMES];
                     positions[i] = x[i] + (side ? 1e-6 : -1e-6);
-                    gd_bonded(positions, GD_FLOAT64, FRAMES, ATOMS, own_boxes, boundary, &terms, 1,
-                              0, 1, 0, moved, 0, &where);
+                    gd_bonded(positions, GD_FLOAT64, FRAMES, ATOMS, boundary ? own_boxes : 0,
+                              &terms, 1, 0, 1, 0, moved, 0, &where);
                     both[side] = moved[frame];
                 }
                 positions[i] = x[i];
@@ -81,8 +84,8 @@ int main(void) {
                       forces[i], numeric);
             }
             positions[5] = NAN;
-            status = gd_bonded(positions, GD_FLOAT64, FRAMES, ATOMS, own_boxes, boundary, &terms, 1,
-                               0, 1, forces, energies, virials, &where);
+            status = gd_bonded(positions, GD_FLOAT64, FRAMES, ATOMS, boundary ? own_boxes : 0,
+                               &terms, 1, 0, 1, forces, energies, virials, &where);
             CHECK(status == GD_NOT_FINITE && where.frame == 0 && where.atom == 1,
                   "form %d: status %d, atom %ld", form, status, (long)where.atom);
             free(positions);

@@ -2,6 +2,14 @@
 
 from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
+from gromos_dist.kernels.nonbonded import Nonbonded, molecular_virial, nonbonded_plain
+from gromos_dist.kernels.nonbonded_field import (
+    NonbondedField,
+    PairList,
+    ReactionField,
+    prepare_nonbonded,
+    reaction_field,
+)
 from gromos_dist.kernels.rmsd import (
     calculate_rmsd,
     fit_transform,
@@ -14,14 +22,22 @@ from gromos_dist.kernels.whole import make_whole
 
 __all__ = [
     "Bonded",
+    "Nonbonded",
+    "NonbondedField",
+    "PairList",
+    "ReactionField",
     "bonded",
     "calculate_rmsd",
     "center",
     "fit_transform",
     "gyration_tensor",
     "make_whole",
+    "molecular_virial",
+    "nonbonded_plain",
+    "prepare_nonbonded",
     "prepare_reference",
     "radius_of_gyration",
+    "reaction_field",
     "rmsd",
     "rmsd_matrix",
     "superpose",

@@ -11,14 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import check, new_where
 from gromos_dist.kernels.arrays import as_frames, pointer, type_of
-
-BOUNDARIES: Final[dict[str, int]] = {
-    "vacuum": lib.GD_VACUUM,
-    "rectangular": lib.GD_RECTANGULAR,
-    "triclinic": lib.GD_TRICLINIC,
-    "truncated octahedron": lib.GD_OCTAHEDRAL,
-}
-"""Names of the boundary conditions, as the readers have them."""
+from gromos_dist.kernels.boxes import as_boxes
 
 
 class _Form(NamedTuple):
@@ -46,36 +39,7 @@ class Bonded(NamedTuple):
     energy: NDArray[np.float64]
     """kJ mol-1, shape (frames, lists, energy groups)."""
     virial: NDArray[np.float64]
-    """Sum of r f over the atoms of every term, kJ mol-1, shape (frames, 3, 3). The virial of
-    GROMOS is -1/2 of it."""
-
-
-def as_boxes(box: ArrayLike | None, n_frames: int, boundary: str) -> NDArray[np.float64] | None:
-    """Return box vectors as the kernels read them; None in vacuum.
-
-    Raises
-    ------
-    ValueError
-        Another shape, a boundary that is not known, or a box that does not go with it.
-    """
-    if boundary not in BOUNDARIES:
-        known = ", ".join(map(repr, BOUNDARIES))
-        raise ValueError(f"boundary: expected one of {known}, got {boundary!r}")
-    if boundary == "vacuum":
-        return None
-    if box is None:
-        raise ValueError(f"box: a {boundary} boundary needs one for each frame, got None")
-    boxes = np.require(box, dtype=np.float64, requirements=("C", "A"))
-    if boxes.shape != (n_frames, 3, 3):
-        raise ValueError(f"box: expected shape ({n_frames}, 3, 3), got {boxes.shape}")
-    if boundary != "triclinic":
-        off_diagonal = boxes[:, ~np.eye(3, dtype=bool)]
-        if off_diagonal.any() and not np.isnan(off_diagonal).any():
-            raise ValueError(
-                f"box: a {boundary} boundary needs vectors along x, y and z; "
-                "with others pass boundary='triclinic'"
-            )
-    return boxes
+    """-1/2 of the sum of r f over the atoms of every term, kJ mol-1, shape (frames, 3, 3)."""
 
 
 def bonded(
@@ -83,7 +47,6 @@ def bonded(
     box: ArrayLike | None,
     terms: Sequence[tuple[str, NDArray[Any], NDArray[Any], NDArray[Any]]],
     *,
-    boundary: str,
     energy_group: ArrayLike | None = None,
     n_energy_groups: int = 1,
     add_to: NDArray[np.float64] | None = None,
@@ -94,9 +57,9 @@ def bonded(
     ----------
     positions : array of float32 or float64, shape (frames, atoms, 3)
         Coordinates in nm.
-    box : array, shape (frames, 3, 3), or None
-        Rows are the box vectors, in nm; not looked at in vacuum. That of a truncated octahedron is
-        the cube that it is cut from.
+    box : array, shape (frames, 3, 3), optional
+        Rows are the box vectors, in nm; frames without one (NaN or zeros) are not periodic. Of a
+        truncated octahedron give `octahedron_vectors`.
     terms : sequence of (form, atoms, kind, parameters)
         Lists of terms of one form each. `atoms` (terms, n) count from 0; `kind` (terms,) are rows
         of `parameters`. With b a distance (nm) and t, q, r angles (radians) the forms, their
@@ -113,9 +76,6 @@ def bonded(
         ==================  ===============================  ============
 
         Of an improper dihedral q - q0 is taken the shorter way round.
-    boundary : str
-        ``"vacuum"``, ``"rectangular"``, ``"triclinic"`` or ``"truncated octahedron"``. Vectors are
-        nearest images, which is right while they are shorter than half the box's smallest height.
     energy_group : array of int, shape (atoms,), optional
         Energy groups, from 0; a term counts for that of its first atom.
     n_energy_groups : int
@@ -142,7 +102,7 @@ def bonded(
     >>> from gromos_dist.kernels import bonded
     >>> positions = np.array([[[0.0, 0.0, 0.0], [0.11, 0.0, 0.0]]])
     >>> bond = ("harmonic bond", np.array([[0, 1]]), np.array([0]), np.array([[5e5, 0.1]]))
-    >>> result = bonded(positions, None, [bond], boundary="vacuum")
+    >>> result = bonded(positions, None, [bond])
     >>> result.energy.round(6)
     array([[[25.]]])
     >>> result.forces[0, :, 0].round(6)
@@ -150,7 +110,7 @@ def bonded(
     """
     frames = as_frames(positions)
     n_frames, n_atoms, _ = frames.shape
-    boxes = as_boxes(box, n_frames, boundary)
+    boxes = as_boxes(box, n_frames)
     groups = as_energy_groups(energy_group, n_atoms, n_energy_groups)
     lists = ffi.new("struct gd_bonded_terms[]", max(1, len(terms)))
     kept = [_fill(lists[i], i, list_of_terms, n_atoms) for i, list_of_terms in enumerate(terms)]
@@ -170,7 +130,6 @@ def bonded(
             n_frames,
             n_atoms,
             pointer(boxes),
-            BOUNDARIES[boundary],
             lists,
             len(terms),
             pointer(groups, "int32_t *"),
