@@ -23,6 +23,7 @@ from gromos_dist.errors import (
 )
 from gromos_dist.io import open_trajectory
 from gromos_dist.kernels import calculate_rmsd
+from gromos_dist.md import State, Vec3
 from gromos_dist.store import open_store, store
 from gromos_dist.topology import Topology, load_topology, select, write_topology
 
@@ -30,9 +31,11 @@ __all__ = [
     "FrameError",
     "SelectionError",
     "SettingsError",
+    "State",
     "Topology",
     "TopologyError",
     "TrajectoryError",
+    "Vec3",
     "__version__",
     "accessor",
     "calculate_rmsd",
