@@ -48,7 +48,8 @@ docs: $(VENV)/installed-docs ## build docs/_build/html; examples are executed, a
 	@echo "docs/_build/html/index.html"
 
 bench: $(VENV)/installed-bench ## all benchmarks against the other programs; tables in docs/benchmarks
-	set -e; for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script; done
+	set -e; for script in $$(grep -l __main__ benchmarks/*.py); do \
+	  $(BIN)/python $$script --output docs/benchmarks/$$(basename $$script .py).md; done
 
 clean: ## remove all that the other targets made
 	rm -rf $(VENV) build build-* dist demo docs/_build docs/generated

@@ -8,66 +8,25 @@ fills blocks of about 4 MiB of coordinates, ours and NumPy's into one buffer tha
 
 from __future__ import annotations
 
-import argparse
-import os
-import struct
-import sys
-import time
-import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from common import best_of, in_threads, machine, number, table, without_output
 
+import argparse
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import data
 import MDAnalysis
 import mdtraj
 import numpy as np
 from MDAnalysis.coordinates.DCD import DCDReader as MDAnalysisReader
-from MDAnalysisTests.datafiles import DCD, GRO
 from mdtraj.formats import DCDTrajectoryFile
 from numpy.typing import NDArray
 
 from gromos_dist import __version__, instruction_set
 from gromos_dist.io.dcd import DCDReader, open_dcd
 
-CACHE = Path(__file__).parent / ".cache"
 BLOCK_BYTES = 4 << 20
-
-
-def write_tiled(path: Path, frames: NDArray[np.float32], n_frames: int, *, cell: bool) -> None:
-    """Write n_frames frames (Å), the given ones over and over, in NAMD's flavour."""
-    n_atoms = frames.shape[1]
-    time_step = struct.unpack("<i", struct.pack("<f", 20.454828))[0]
-    control = [n_frames, 0, 1, n_frames, 0, 0, 0, 0, 0, time_step, int(cell), *[0] * 8, 24]
-    beside = path.with_suffix(".part")
-    with beside.open("wb") as file:
-        file.write(struct.pack("<i4s20ii", 84, b"CORD", *control, 84))
-        file.write(struct.pack("<ii80si", 84, 1, b"benchmark".ljust(80), 84))
-        file.write(struct.pack("<iii", 4, n_atoms, 4))
-        marker = struct.pack("<i", 4 * n_atoms)
-        for i in range(n_frames):
-            if cell:
-                file.write(struct.pack("<i6di", 48, 80.0, 0.0, 80.0, 0.0, 0.0, 80.0, 48))
-            for plane in frames[i % len(frames)].T:
-                file.write(marker + plane.tobytes() + marker)
-    beside.rename(path)
-
-
-def make_data() -> dict[str, Path]:
-    """adk: 3341 atoms x 20000 frames, no cell; solv: 47681 atoms x 500 frames, with cell."""
-    CACHE.mkdir(exist_ok=True)
-    paths = {name: CACHE / f"read_{name}.dcd" for name in ("adk", "solv")}
-    if not paths["adk"].exists():
-        reader = open_dcd(DCD)
-        frames = np.empty((reader.n_frames, reader.n_atoms, 3), np.float32)
-        reader.read(range(reader.n_frames), {"positions": frames})
-        write_tiled(paths["adk"], frames * 10, 20000, cell=False)
-    if not paths["solv"].exists():
-        positions = MDAnalysis.Universe(GRO).atoms.positions
-        noise = np.random.default_rng(1).normal(0, 0.05, (10, *positions.shape))
-        write_tiled(paths["solv"], (positions + noise).astype(np.float32), 500, cell=True)
-    return paths
 
 
 # ---- one pass over a file by each reader ----
@@ -152,54 +111,10 @@ def mdanalysis(reader: DCDReader) -> Callable[[], None]:
     return run
 
 
-def two_threads(halves: list[Callable[[], None]]) -> Callable[[], None]:
-    def run() -> None:
-        with ThreadPoolExecutor(2) as pool:
-            for future in [pool.submit(half) for half in halves]:
-                future.result()
-
-    return run
-
-
-# ---- the table ----
-
-
-@contextmanager
-def without_output() -> Iterator[None]:
-    """Silence what the C of mdtraj prints whenever it opens a file."""
-    sys.stdout.flush()
-    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nothing)
-
-
-def best_of(runs: dict[str, Callable[[], None]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Wall and CPU seconds, the least of the rounds, in turns; `2x` in a name: on two cores."""
-    best = dict.fromkeys(runs, (np.inf, np.inf))
-    cores = sorted(os.sched_getaffinity(0))
-    try:
-        for _ in range(rounds):
-            for name, run in runs.items():
-                os.sched_setaffinity(0, cores[-2:] if name.startswith("2x") else cores[-1:])
-                begin, cpu_begin = time.perf_counter(), time.process_time()
-                run()
-                wall, cpu = time.perf_counter() - begin, time.process_time() - cpu_begin
-                best[name] = (min(best[name][0], wall), min(best[name][1], cpu))
-    finally:
-        os.sched_setaffinity(0, cores)
-    return best
-
-
-def measure(path: Path, rounds: int) -> tuple[str, list[list[str]]]:
+def measure(path: Path, rounds: int) -> list[str]:
     reader = open_dcd(path)
     n, n_atoms = reader.n_frames, reader.n_atoms
     size = max(1, BLOCK_BYTES // (12 * n_atoms))
-    half = n // 2
     few = np.arange(1000, 1000 + n_atoms // 15)
     spread = np.arange(0, n_atoms, 15)
     runs = {
@@ -213,62 +128,50 @@ def measure(path: Path, rounds: int) -> tuple[str, list[list[str]]]:
         "mdtraj, a fifteenth of the atoms, together": mdtraj_file(reader, size, few),
         "gromos_dist, every fifteenth atom": ours(reader, size, atoms=spread),
         "mdtraj, every fifteenth atom": mdtraj_file(reader, size, spread),
-        "2x gromos_dist, two threads": two_threads(
-            [ours(reader, size, part=part) for part in ((0, half), (half, n))]
-        ),
-        "2x NumPy copy, two threads": two_threads(
-            [numpy_copy(reader, size, part) for part in ((0, half), (half, n))]
-        ),
+    }
+    halves = ((0, n // 2), (n // 2, n))
+    on_two_cores = {
+        "gromos_dist, two threads": in_threads([ours(reader, size, part=half) for half in halves]),
+        "NumPy copy, two threads": in_threads([numpy_copy(reader, size, half) for half in halves]),
     }
     with without_output():
-        for run in runs.values():  # into the page cache, and the modules' own first calls
-            run()
-        seconds = best_of(runs, rounds)
-    wall, cpu = seconds["gromos_dist"]
-    gigabytes = path.stat().st_size / 1e9
+        seconds = best_of(runs, rounds) | best_of(on_two_cores, rounds, n_cores=2)
     rows = [
         [
-            name.removeprefix("2x "),
-            f"{n / its_wall:,.0f}",
-            f"{gigabytes / its_wall:.2f}",
-            f"{its_wall / wall:.2f}",
-            f"{its_cpu / cpu:.2f}",
+            name,
+            number(n / time),
+            number(path.stat().st_size / time / 1e9),
+            number(time / seconds["gromos_dist"]),
         ]
-        for name, (its_wall, its_cpu) in seconds.items()
+        for name, time in seconds.items()
     ]
-    return f"{path.stem.removeprefix('read_')}: {n_atoms} atoms x {n} frames", rows
-
-
-def markdown(tables: list[tuple[str, list[list[str]]]], rounds: int) -> str:
-    versions = f"gromos_dist {__version__} ({instruction_set.active()})"
-    versions += f", mdtraj {mdtraj.__version__}, MDAnalysis {MDAnalysis.__version__}"
-    lines = [
-        "# Reading DCD files",
+    return [
         "",
-        f"`python benchmarks/read_dcd.py`: {versions}, NumPy {np.__version__}.",
-        f"One core unless two threads are named, files in the page cache, best of {rounds} rounds",
-        "in turns. GB/s of the file; time relative to ours, all atoms to float32 nm.",
-        f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} (it should be 0 without us:",
-        "other work on the machine costs more wall than CPU time, and two threads most).",
+        f"## {path.stem}: {n_atoms} atoms x {n} frames",
+        "",
+        *table(["reader", "frames/s", "GB/s", "time / ours"], rows),
     ]
-    for title, rows in tables:
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            "| reader | frames/s | GB/s | time / ours | CPU time / ours |",
-        ]
-        lines += ["|---|---:|---:|---:|---:|", *("| " + " | ".join(row) + " |" for row in rows)]
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--output", type=Path)
-    arguments: Any = parser.parse_args()
-    tables = [measure(path, arguments.rounds) for path in make_data().values()]
-    text = markdown(tables, arguments.rounds)
+    arguments = parser.parse_args()
+    lines = [
+        "# Reading DCD files",
+        "",
+        f"`python benchmarks/read_dcd.py` on {machine()}: gromos_dist {__version__} "
+        f"({instruction_set.active()}), mdtraj {mdtraj.__version__}, "
+        f"MDAnalysis {MDAnalysis.__version__}, NumPy {np.__version__}.",
+        "",
+        "One core unless two threads are named, files in the page cache, best of "
+        f"{arguments.rounds} rounds in turns. GB/s of the file; time relative to ours, all atoms "
+        "to float32 nm.",
+    ]
+    for path in (data.adk_dcd(), data.solvated_dcd()):
+        lines += measure(path, arguments.rounds)
+    text = "\n".join(lines) + "\n"
     print(text)
     if arguments.output:
         arguments.output.write_text(text)

@@ -116,7 +116,7 @@ def _help(*command: str) -> str:
 
 def _commands() -> str:
     """Show the help page of every command."""
-    names = ("info", "rmsd", "rmsd-matrix", "rgyr")
+    names = ("info", "convert", "rmsd", "rmsd-matrix", "rgyr")
     pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
     return "\n".join(pages)
 
@@ -132,6 +132,8 @@ def _copy_example_files() -> None:
     folder.mkdir(parents=True)
     for name in ("adk.psf", "adk_dims.dcd"):
         shutil.copyfile(data / name, folder / name)
+    energies = _DOCS.parent / "tests" / "data" / "energies" / "series.tre.gz"
+    shutil.copyfile(energies, folder / "md.tre.gz")
     os.environ["GROMOS_DIST_EXAMPLE"] = str(folder)
 
 

@@ -8,6 +8,7 @@ from gromos_dist._version import __version__
 from gromos_dist.analysis import (
     center_of_geometry,
     center_of_mass,
+    energy_statistics,
     make_whole,
     radius_of_gyration,
     rmsd,
@@ -21,29 +22,34 @@ from gromos_dist.errors import (
     TopologyError,
     TrajectoryError,
 )
-from gromos_dist.io import open_trajectory
+from gromos_dist.io import open_energies, open_trajectory
 from gromos_dist.kernels import calculate_rmsd
-from gromos_dist.md import State, Vec3
+from gromos_dist.md import Frame, State, Trajectory, TrajectoryWriter, Vec3
 from gromos_dist.store import open_store, store
 from gromos_dist.topology import Topology, load_topology, select, write_topology
 
 __all__ = [
+    "Frame",
     "FrameError",
     "SelectionError",
     "SettingsError",
     "State",
     "Topology",
     "TopologyError",
+    "Trajectory",
     "TrajectoryError",
+    "TrajectoryWriter",
     "Vec3",
     "__version__",
     "accessor",
     "calculate_rmsd",
     "center_of_geometry",
     "center_of_mass",
+    "energy_statistics",
     "instruction_set",
     "load_topology",
     "make_whole",
+    "open_energies",
     "open_store",
     "open_trajectory",
     "radius_of_gyration",

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,8 @@ from gromos_dist.progress import progress_bar
 _CLUSTER_SCHEMES = ("tcp://", "tls://")
 _SYNCHRONOUS = ("sync", "synchronous", "single-threaded", dask.local.get_sync)
 _FREE_LOOPBACK_PORT = "127.0.0.1:0"
+_PATIENCE = 10.0
+"""Seconds that a busy scheduler is given to say what became of cancelled work."""
 
 # Stands for the values of a DataArray among its coordinates.
 _RESULT = object()
@@ -261,6 +263,19 @@ def _run_on_client(
     finally:
         if pending:
             client.cancel(list(pending.values()))
+            _hear_out(client)
+
+
+def _hear_out(client: Any) -> None:
+    """Wait for what the scheduler has to say about work that was cancelled.
+
+    Its word would otherwise come later and cancel the same blocks, begun anew. Messages keep their
+    order: once a task is heard of that was sent afterwards, all before it were.
+    """
+    from distributed import wait  # noqa: PLC0415
+
+    with suppress(OSError, TimeoutError, CancelledError):
+        wait(client.submit(int, pure=False, priority=1), timeout=_PATIENCE)
 
 
 def to_blocks(arrays: Sequence[Any]) -> list[list[Delayed]]:

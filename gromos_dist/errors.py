@@ -35,21 +35,26 @@ class FrameError(ValueError):
         Of the block that the kernel was given; of the trajectory, once `located`.
     path : str, optional
         The file that `frame` counts in.
+    argument : int
+        Which of the kernel's arrays has the frame.
     """
 
-    def __init__(self, problem: str, frame: int, path: str | None = None) -> None:
+    def __init__(
+        self, problem: str, frame: int, path: str | None = None, argument: int = 0
+    ) -> None:
         place = f"frame {frame}" if path is None else f"{path}: frame {frame}"
         super().__init__(f"{place}: {problem}")
         self.problem = problem
         self.frame = frame
         self.path = path
+        self.argument = argument
 
-    def __reduce__(self) -> tuple[type[FrameError], tuple[str, int, str | None]]:
-        return FrameError, (self.problem, self.frame, self.path)
+    def __reduce__(self) -> tuple[type[FrameError], tuple[str, int, str | None, int]]:
+        return FrameError, (self.problem, self.frame, self.path, self.argument)
 
     def located(self, frame: int, path: str | None = None) -> FrameError:
         """Return the same error for a frame of the trajectory."""
-        return FrameError(self.problem, frame, path)
+        return FrameError(self.problem, frame, path, self.argument)
 
 
 def new_where() -> Any:

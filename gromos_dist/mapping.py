@@ -14,6 +14,7 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
 from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.errors import FrameError
@@ -89,7 +90,8 @@ def map_frames(
         values = _Piece(0, datas).call(record.kernel, constants)
     else:
         chunks = (datas[0].chunks[0], *((size,) for size in shape[1:]))
-        values = _over_blocks(_map_block, (record.kernel, dtype), datas, constants, chunks, dtype)
+        job = (record.kernel, dtype)
+        values = _over_blocks(record.variable, _map_block, job, datas, constants, chunks, dtype)
     return _labelled(values, record.variable, arrays[0], dims, history)
 
 
@@ -119,14 +121,14 @@ def map_pairs(
     dims = VARIABLES[record.variable].dims
     a, b = _common_chunks([first.data])[0], _common_chunks([second.data])[0]
     if _in_memory([a, b]):
-        values = record.kernel(a, b, **constants)
+        values = _pair_block([[a]], [0], [[b]], [0], kernel=record.kernel, constants=constants)
     else:
         a, b = da.asarray(a), da.asarray(b)
         values = da.blockwise(
             _pair_block,
             "ij",
-            *(a, "iax"),
-            *(b, "jby"),
+            *(a, "iax", _first_frames(a), "i"),
+            *(b, "jby", _first_frames(b), "j"),
             kernel=record.kernel,
             constants=constant(constants),
             dtype=np.dtype(record.dtype),
@@ -143,9 +145,20 @@ def map_pairs(
     )
 
 
-def _pair_block(a: Any, b: Any, *, kernel: Any, constants: dict[str, Any]) -> Array:
-    # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
-    values: Array = kernel(a[0][0], b[0][0], **constants)
+def _first_frames(data: da.Array) -> da.Array:
+    """Return the first frame of each block, one in a block of its own."""
+    return da.from_array(np.array([start for start, _ in block_bounds(data.chunks[0])]), chunks=1)
+
+
+def _pair_block(
+    a: Any, first_a: Any, b: Any, first_b: Any, *, kernel: Any, constants: dict[str, Any]
+) -> Array:
+    try:
+        # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
+        values: Array = kernel(a[0][0], b[0][0], **constants)
+    except FrameError as error:
+        (first_frame,) = (first_a, first_b)[error.argument]
+        raise error.located(int(first_frame) + error.frame) from None
     return values
 
 
@@ -205,8 +218,9 @@ def reduce_frames(
     else:
         datas = _common_chunks(datas, multiple_of=block)
         chunks = ((1,) * len(datas[0].chunks[0]),)
+        of_object = np.dtype(object)
         leaves = _over_blocks(
-            _reduce_block, job, datas, constants, chunks, np.dtype(object), multiple_of=block
+            record.variable, _reduce_block, job, datas, constants, chunks, of_object, block
         )
         trees = list(leaves.to_delayed())
         merge = dask.delayed(_merge)
@@ -382,6 +396,7 @@ class _Piece:
 
 
 def _over_blocks(
+    name: str,
     task: Callable[..., Array],
     job: Any,
     datas: list[da.Array],
@@ -392,10 +407,12 @@ def _over_blocks(
 ) -> da.Array:
     """Run ``task(job, constants, pieces, shape of the output block)`` for every block.
 
-    Pieces have a multiple of so many frames, but for the last of a block.
+    Dask's dashboard shows them as `name`. Pieces have a multiple of so many frames, but for the
+    last of a block.
     """
     bounds = block_bounds(datas[0].chunks[0])
     shared = constant((task, job, constants, bounds, chunks))
+    name = f"{name}-{tokenize(shared.key, [data.name for data in datas])}"
     meta = np.empty((0,) * len(chunks), dtype)
     if _one_source(datas):
         # One task reads and computes, piece by piece: no chunk of coordinates is ever whole.
@@ -410,6 +427,7 @@ def _over_blocks(
             dtype=dtype,
             chunks=chunks,
             meta=meta,
+            name=name,
         )
     # Blocks keep the rank of the inputs, with dims of size one: to drop a dim, Dask would copy
     # every block.
@@ -424,6 +442,7 @@ def _over_blocks(
         chunks=chunks + ((1,),) * padding,
         new_axis=list(range(rank, len(chunks))) or None,
         meta=np.empty((0,) * (len(chunks) + padding), dtype),
+        name=name,
     )
     return values[(..., *(0,) * padding)] if padding else values
 

@@ -34,7 +34,15 @@ _ALL = (
     Variable("positions", ("frame", "atom", "xyz"), "f", "nm", "position"),
     Variable("velocities", ("frame", "atom", "xyz"), "f", "nm ps-1", "velocity"),
     Variable("forces", ("frame", "atom", "xyz"), "f", "kJ mol-1 nm-1", "force"),
+    Variable(
+        "constraint_forces",
+        ("frame", "atom", "xyz"),
+        "f",
+        "kJ mol-1 nm-1",
+        "force of the constraints",
+    ),
     Variable("box", ("frame", "box_vector", "xyz"), "f", "nm", "box vectors"),
+    Variable("lambda", ("frame",), "f", "", "coupling parameter"),
     Variable("time", ("frame",), "f", "ps", "time"),
     Variable("step", ("frame",), "i", "", "step"),
     Variable("atom_name", ("atom",), "U", "", "atom name"),
@@ -52,6 +60,78 @@ _ALL = (
     Variable("gyration_tensor", ("frame", "xyz", "xyz_2"), "f", "nm2", "gyration tensor"),
     Variable("center_of_mass", ("frame", "xyz"), "f", "nm", "centre of mass"),
     Variable("center_of_geometry", ("frame", "xyz"), "f", "nm", "centre of geometry"),
+    # Energy trajectories.
+    *(
+        Variable(name, ("frame", *dims), "f", "kJ mol-1", f"{long_name}{suffix}")
+        for derivative, suffix in (
+            ("", ""),
+            ("_derivative", ", derivative to the coupling parameter"),
+        )
+        for name, dims, long_name in (
+            (f"energy{derivative}", ("term",), "energy by term"),
+            (
+                f"energy{derivative}_bonded",
+                ("bonded_term", "group"),
+                "energy of covalent terms by group",
+            ),
+            (
+                f"energy{derivative}_nonbonded",
+                ("nonbonded_term", "group", "other_group"),
+                "energy of non-bonded terms by pair of groups",
+            ),
+            (
+                f"energy{derivative}_special",
+                ("special_term", "group"),
+                "energy of special terms by group",
+            ),
+            (f"energy{derivative}_eds", ("eds_term", "eds_state"), "energy of EDS end states"),
+            (
+                f"energy{derivative}_lambda",
+                ("lambda_term", "lambda_point"),
+                "energy at other values of the coupling parameter",
+            ),
+            (f"energy{derivative}_end_state", ("end_state",), "dihedral energy of the end states"),
+            (f"bath_kinetic_energy{derivative}", ("bath", "motion"), "kinetic energy by bath"),
+        )
+    ),
+    Variable(
+        "gamd_threshold",
+        ("frame", "acceleration_group", "gamd_term"),
+        "f",
+        "kJ mol-1",
+        "threshold of the GaMD boost",
+    ),
+    Variable(
+        "gamd_force_constant",
+        ("frame", "acceleration_group", "gamd_term"),
+        "f",
+        "mol kJ-1",
+        "force constant of the GaMD boost",
+    ),
+    Variable("gamd_boost", ("frame", "acceleration_group"), "f", "kJ mol-1", "GaMD boost"),
+    Variable("coupling_parameter", ("frame",), "f", "", "coupling parameter lambda"),
+    Variable("total_mass", ("frame",), "f", "u", "mass of all atoms"),
+    Variable("bath_temperature", ("frame", "bath", "motion"), "f", "K", "temperature by bath"),
+    Variable("bath_scaling", ("frame", "bath"), "f", "", "scaling factor of velocities"),
+    Variable("volume", ("frame",), "f", "nm3", "volume of the box"),
+    Variable("pressure", ("frame",), "f", "kJ mol-1 nm-3", "pressure"),
+    Variable("virial", ("frame",), "f", "kJ mol-1", "virial, a third of the trace"),
+    Variable(
+        "molecular_kinetic_energy",
+        ("frame",),
+        "f",
+        "kJ mol-1",
+        "kinetic energy of the molecules, a third of the trace",
+    ),
+    Variable("pressure_tensor", ("frame", "xyz", "xyz_2"), "f", "kJ mol-1 nm-3", "pressure tensor"),
+    Variable("virial_tensor", ("frame", "xyz", "xyz_2"), "f", "kJ mol-1", "virial tensor"),
+    Variable(
+        "molecular_kinetic_energy_tensor",
+        ("frame", "xyz", "xyz_2"),
+        "f",
+        "kJ mol-1",
+        "kinetic energy tensor of the molecules",
+    ),
 )
 
 _REGISTRY = {variable.name: variable for variable in _ALL}

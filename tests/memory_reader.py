@@ -22,6 +22,7 @@ class MemoryReader:
     n_atoms: int
     fields: tuple[str, ...] = ("positions", "box", "time", "step")
     preferred_step: int = 1
+    damage: str = ""
 
     def frames(self) -> dict[str, NDArray[Any]]:
         random = np.random.default_rng(self.seed)

@@ -13,10 +13,12 @@ FIELDS = {
     "VELOCITYRED": "velocities",
     "FREEFORCE": "forces",
     "FREEFORCERED": "forces",
+    "CONSFORCE": "constraint_forces",
+    "CONSFORCERED": "constraint_forces",
     "GENBOX": "box",
     "BOX": "box",
 }
-LABELLED = {"POSITION", "VELOCITY", "FREEFORCE"}
+LABELLED = {"POSITION", "VELOCITY", "FREEFORCE", "CONSFORCE"}
 
 
 def blocks(text: str) -> list[tuple[str, list[str]]]:

@@ -274,7 +274,7 @@ def test_coordinates_that_are_not_finite(ds: xr.Dataset, lazy: bool) -> None:
     broken = ds.isel(frame=slice(0, 20)).compute()
     broken.positions[13, 7, 1] = np.nan
     broken = broken.chunk(frame=6) if lazy else broken
-    for analysis in (gd.rmsd, gd.radius_of_gyration):
+    for analysis in (gd.rmsd, gd.radius_of_gyration, gd.rmsd_matrix):
         with pytest.raises(gd.FrameError, match=r"frame 13:.*NaN.*atom 7"):
             analysis(broken).compute()
 

@@ -4,6 +4,7 @@ import gzip
 import locale
 import os
 import pickle
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -481,7 +482,7 @@ def test_the_system_s_errors(tmp_path: Path) -> None:
         (b"\x00" * (3 << 20), "longer than 1048576 bytes.*not GROMOS"),
         ("TITLE\nx\nEND\n", "no frame in 3 lines"),
         ("TIMESTEP\n1 2.0\nEND\nENERGY03\n1\nEND\n", "only TIMESTEP.*not a GROMOS traj"),
-        ("TITLE\nx\n", "found the end of the file"),
+        ("TITLE\nx\n", "ends in line 3, inside frame 0.*more of a block.*no whole frame"),
         (trc("1 2 3\n") + "1 2 3\n", "frame 0.*line 10 .*name of a block, found '1 2 3'"),
         (trc("1 2 3\n", "")[:-4] + "GENBOX\n1\nEND\n", "frame 1.*line 14 .*END, found 'GENBOX'"),
         (trc("", "1 2 3\n"), "before its first atom"),
@@ -518,13 +519,16 @@ def test_a_file_cut_anywhere_is_an_error_or_its_whole_frames(tmp_path: Path, nam
     for cut in range(0, len(text), 7):
         path = write(tmp_path, text[:cut], name)
         reader = attempt(partial(open_gromos_text, path))
-        if isinstance(reader, TrajectoryError):
-            assert name in str(reader)
-            continue
-        opened += 1
-        got = read(reader)
-        n = reader.n_frames
-        assert all(got[x].tobytes() == whole[x][:n].tobytes() for x in got if x in reader.fields)
+        dropped = attempt(partial(open_gromos_text, path, on_truncated="drop"))
+        for some in (reader, dropped):
+            if isinstance(some, TrajectoryError):
+                assert name in str(some)
+                continue
+            got, n = read(some), some.n_frames
+            assert all(got[x].tobytes() == whole[x][:n].tobytes() for x in got if x in some.fields)
+        if text[:cut].count("POSITIONRED") > 1 and name != "small.cnf":
+            assert dropped.n_frames >= text[:cut].count("POSITIONRED") - 1
+        opened += not isinstance(reader, TrajectoryError)
     # Only a cut between two frames leaves a file that is right in itself.
     assert opened <= len(whole["step"]) * (3 if name == "small.cnf" else 1)
 
@@ -532,9 +536,17 @@ def test_a_file_cut_anywhere_is_an_error_or_its_whole_frames(tmp_path: Path, nam
 def test_a_killed_run_s_last_frame_is_named(tmp_path: Path) -> None:
     text = trc("1 2 3\n", "1 2 3\n", "1 2 3\n")
     path = write(tmp_path, text[: text.rindex("2 3")])
-    message = r"frame 2, line 20 .*POSITION or its END, found the end.*first 2 frames are whole"
-    with pytest.raises(TrajectoryError, match=message):
+    message = (
+        "the file ends in line 20, inside frame 2, which begins at byte "
+        f"{text.rindex('TIMESTEP')}: expected more of block POSITION, or its END"
+    )
+    with pytest.raises(TrajectoryError, match=f"{message}.*'drop' or 'warn' reads the 2 before it"):
         open_gromos_text(path)
+    with pytest.warns(UserWarning, match=f"frame 2 left out: {message}"):
+        reader = open_gromos_text(path, on_truncated="warn")
+    assert reader == open_gromos_text(path, on_truncated="drop")
+    assert reader.n_frames == 2
+    assert re.fullmatch(f"frame 2 left out: {message}", reader.damage)
 
 
 @pytest.mark.parametrize("cut", [5, 20, 1000, -1, -8, -9, -100])
@@ -624,19 +636,19 @@ def test_a_file_that_changed_since_it_was_opened_is_no_wrong_frame(tmp_path: Pat
 @pytest.mark.parametrize(
     ("frames", "out", "atoms", "message"),
     [
-        (range(6), {"step": np.empty(6, np.int64)}, None, "frames within 0 to 4"),
-        (range(-1, 2), {"step": np.empty(3, np.int64)}, None, "frames within 0 to 4"),
-        (range(2, 0, -1), {"step": np.empty(2, np.int64)}, None, "rising frames"),
-        (range(2), {"positions": np.empty((2, 22, 3))}, None, r"expected shape \(2, 23, 3\)"),
+        (range(6), {"step": np.empty(6, np.int64)}, None, "within the 5 frames"),
+        (range(-1, 2), {"step": np.empty(3, np.int64)}, None, "within the 5 frames"),
+        (range(2, 0, -1), {"step": np.empty(2, np.int64)}, None, "rising range"),
+        (range(2), {"positions": np.empty((2, 22, 3))}, None, r"of shape \(2, 23, 3\)"),
         (range(2), {"positions": np.empty((2, 23, 3), int)}, None, "got int64"),
         (range(2), {"positions": np.empty((2, 23, 6))[:, :, ::2]}, None, "C-contiguous"),
         (range(2), {"time": np.empty(2, np.float32)}, None, "got float32"),
-        (range(2), {"forces": np.empty((2, 23, 3))}, None, "has no forces: it has positions"),
-        (range(2), {"masses": np.empty((2, 23, 3))}, None, "has no masses"),
+        (range(2), {"forces": np.empty((2, 23, 3))}, None, "has no 'forces': it has positions"),
+        (range(2), {"masses": np.empty((2, 23, 3))}, None, "has no 'masses'"),
         (range(2), {}, np.array([], np.int64), "at least one atom"),
         (range(2), {}, np.array([1.0]), "int64"),
-        (range(2), {}, np.array([23]), "from 0 to 22 .* got 23 to 23"),
-        (range(2), {}, np.array([-1]), "got -1 to -1"),
+        (range(2), {}, np.array([23]), "23 to 23 is not within the 23 atoms"),
+        (range(2), {}, np.array([-1]), "-1 to -1 is not within"),
     ],
 )
 def test_bad_arguments(frames: range, out: Any, atoms: Any, message: str) -> None:

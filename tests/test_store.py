@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from gromos_dist import provenance
 from gromos_dist.distributed import scheduler
+from gromos_dist.io.beside import locked
 from gromos_dist.store import open_store, store
-from gromos_dist.store.beside import locked
 
 HERE = Path(__file__).parent
 # Imported, not run: the functions of a script have other names in the Dask graph.

@@ -93,7 +93,7 @@ def test_the_engine_reads_the_same(adk: AdK, index: dict[str, object]) -> None:
 
 def test_the_engine_and_dask(adk: AdK) -> None:
     ds = xr.open_dataset(adk.dcd, engine="gromos", chunks={})
-    assert ds.positions.chunks[0] == (98,)
+    assert ds.positions.chunks == open_trajectory(adk.dcd).positions.chunks
     xr.testing.assert_equal(ds.compute(), open_trajectory(adk.dcd).compute())
 
 

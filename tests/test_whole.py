@@ -115,4 +115,4 @@ def test_what_it_needs(files: tuple[Path, Path]) -> None:
     with pytest.raises(ValueError, match="has none"):
         gd.make_whole(ds.drop_vars("box"), files[1])
     with pytest.raises(gd.TopologyError, match="atoms"):
-        gd.make_whole(xr.concat([ds, ds], "atom"), files[1])
+        gd.make_whole(xr.concat([ds, ds], "atom", data_vars="all"), files[1])

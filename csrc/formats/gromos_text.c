@@ -9,7 +9,7 @@
 
 #include "gd.h"
 
-enum { N_BLOCKS = 4, OTHER = 32, VECTORS = 7, LABEL_SIZE = 24, LONGEST_NUMBER = 255 };
+enum { N_BLOCKS = 5, OTHER = 64, VECTORS = 1 + 2 + 4 + 16, LABEL_SIZE = 24, LONGEST_NUMBER = 255 };
 
 static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
@@ -264,6 +264,8 @@ static int field_of(const char *p, const char *end, int32_t *labelled) {
         {"VELOCITY", GD_GROMOS_VELOCITIES, 1},
         {"FREEFORCERED", GD_GROMOS_FORCES, 0},
         {"FREEFORCE", GD_GROMOS_FORCES, 1},
+        {"CONSFORCERED", GD_GROMOS_CONSTRAINT_FORCES, 0},
+        {"CONSFORCE", GD_GROMOS_CONSTRAINT_FORCES, 1},
         {"GENBOX", GD_GROMOS_BOX, 0},
         {"BOX", GD_GROMOS_BOX, 1},
         {"TIMESTEP", GD_GROMOS_TIMESTEP, 0},
@@ -312,6 +314,16 @@ static int close_frame(struct gd_gromos_scan *state, struct gd_gromos_frame *fra
     state->n_frames++;
     memset(frame, 0, sizeof *frame);
     return GD_OK;
+}
+
+/* The text ends inside a line or a block; the frame before that may be whole. */
+static int cut_off(struct gd_gromos_scan *state, struct gd_gromos_frame *frames, int64_t *found,
+                   int fault, struct gd_where *where) {
+    if (!(state->inside & ~OTHER) && state->fields && state->frame.fields == state->fields)
+        close_frame(state, frames, found, 1, where);
+    where->expected = state->fields;
+    where->found = state->frame.fields;
+    return fail(state, where, fault, GD_TRUNCATED);
 }
 
 static void open_block(struct gd_gromos_scan *state, int field, int labelled, int64_t line_size) {
@@ -438,7 +450,8 @@ int gd_gromos_scan(const char *text, int64_t size, int final, struct gd_gromos_s
         if (!whole && state->inside && kind != END)
             break; /* a line cut short says nothing */
         if (!whole && !state->inside && kind != EMPTY && (state->n_frames || state->frame.fields)) {
-            status = fail(state, where, GD_GROMOS_CUT_FRAME, GD_TRUNCATED);
+            if (*found < capacity)
+                status = cut_off(state, frames, found, GD_GROMOS_CUT_FRAME, where);
             break;
         }
         if (state->inside == 0) {
@@ -477,7 +490,7 @@ int gd_gromos_scan(const char *text, int64_t size, int final, struct gd_gromos_s
     }
     if (status == GD_OK && final && *found < capacity) {
         if (state->inside)
-            status = fail(state, where, GD_GROMOS_CUT_BLOCK, GD_TRUNCATED);
+            status = cut_off(state, frames, found, GD_GROMOS_CUT_BLOCK, where);
         else if (p == end)
             status = close_frame(state, frames, found, 1, where);
     }
@@ -777,6 +790,147 @@ int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_bl
         status = box_vectors(v, n, !block->labelled, kinds + i, out + 9 * i, where);
         if (status != GD_OK)
             return fail_at(&all, block, text + from, i, -1, status, where);
+    }
+    return GD_OK;
+}
+
+/* ---- blocks of numbers ---- */
+
+static int table_kind(const char *p, const char *end) {
+    static const struct {
+        const char *name;
+        int kind;
+    } known[] = {
+        {"TIMESTEP", GD_GROMOS_TIME_BLOCK},
+        {"ENERGY03", GD_GROMOS_ENERGY_BLOCK},
+        {"VOLUMEPRESSURE03", GD_GROMOS_VOLUME_PRESSURE_BLOCK},
+        {"FREEENERDERIVS03", GD_GROMOS_DERIVATIVE_BLOCK},
+        {"FREEENERGYDERIVS03", GD_GROMOS_DERIVATIVE_BLOCK},
+        {"ENEVERSION", GD_GROMOS_VERSION_BLOCK},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (is_word(p, end, known[i].name))
+            return known[i].kind;
+    return GD_GROMOS_OTHER_BLOCK;
+}
+
+int gd_gromos_tables(const char *text, int64_t size, int final, int64_t origin, int64_t *line,
+                     struct gd_gromos_table *tables, int64_t capacity, int64_t *found,
+                     int64_t *used, int64_t *fault, struct gd_where *where) {
+    struct gd_gromos_table table = {0};
+    int64_t done = 0, at_line = *line;
+    int inside = 0, status = GD_OK;
+    *found = *used = *fault = 0;
+    if (size < 0 || capacity < 1)
+        return GD_BAD_ARGUMENT;
+    while (done < size) {
+        const char *p = text + done;
+        const char *line_end = memchr(p, '\n', (size_t)(size - done));
+        int64_t line_size = (line_end ? line_end + 1 : text + size) - p;
+        if (!line_end) {
+            if (!final)
+                break;
+            line_end = text + size;
+        }
+        enum kind kind = line_kind(p, line_end);
+        if (!inside && kind == NAME) {
+            if (*found == capacity)
+                break;
+            inside = 1;
+            table.byte = origin + done;
+            table.line = at_line;
+            table.kind = table_kind(p, line_end);
+        } else if (inside && kind == END) {
+            inside = 0;
+            table.size = origin + done + line_size - table.byte;
+            tables[(*found)++] = table;
+        } else if (inside ? kind == NAME && table.kind != GD_GROMOS_OTHER_BLOCK : kind != EMPTY) {
+            /* A line that the end of the file cuts short says nothing. */
+            int cut = text + size == line_end;
+            *fault = cut ? GD_GROMOS_CUT_BLOCK : inside ? GD_GROMOS_NO_END : GD_GROMOS_NOT_A_BLOCK;
+            status = cut ? GD_TRUNCATED : GD_CORRUPT;
+            break;
+        }
+        done += line_size;
+        at_line++;
+        if (!inside) {
+            *used = done;
+            *line = at_line;
+        }
+    }
+    if (status == GD_OK && inside && final && done == size) {
+        *fault = GD_GROMOS_CUT_BLOCK;
+        status = GD_TRUNCATED;
+    }
+    if (status != GD_OK) {
+        where->line = at_line;
+        where->byte = origin + done;
+    }
+    return status;
+}
+
+/* The numbers of the lines from `p` on; moves *at to the line it has come to. */
+static int read_numbers(const char *p, const char *end, int64_t n_values, double *out,
+                        const char **at, int64_t *count) {
+    *count = 0;
+    for (const char *next; p < end; p = next) {
+        const char *line_end = memchr(p, '\n', (size_t)(end - p));
+        next = line_end ? line_end + 1 : end;
+        if (!line_end)
+            line_end = end;
+        *at = p;
+        if (*p == 'E' && is_word(p, line_end, "END"))
+            return *count == n_values ? GD_OK : GD_CORRUPT;
+        const char *comment = memchr(p, '#', (size_t)(line_end - p));
+        if (comment)
+            line_end = comment;
+        for (p = skip_blanks(p, line_end); p < line_end; p = skip_blanks(p, line_end)) {
+            double value;
+            int status = number(&p, line_end, &value);
+            if (status != GD_OK) {
+                *count = -1;
+                return status;
+            }
+            if (*count == n_values) {
+                (*count)++;
+                return GD_CORRUPT;
+            }
+            out[(*count)++] = value;
+        }
+    }
+    *at = end;
+    *count = -1;
+    return GD_TRUNCATED;
+}
+
+int gd_gromos_numbers(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
+                      const struct gd_gromos_table *tables, int64_t n_values, double *out,
+                      struct gd_where *where) {
+    if (size < 0 || n_blocks < 0 || n_values < 1)
+        return GD_BAD_ARGUMENT;
+    for (int64_t i = 0; i < n_blocks; i++) {
+        int64_t from = tables[i].byte - origin, count = -1;
+        const char *at = text + size, *name_end = NULL;
+        int status = GD_TRUNCATED;
+        if (from >= 0 && tables[i].size > 0 && from <= size - tables[i].size) {
+            at = text + from;
+            name_end = memchr(at, '\n', (size_t)tables[i].size);
+        }
+        if (name_end)
+            status = read_numbers(name_end + 1, text + from + tables[i].size, n_values,
+                                  out + i * n_values, &at, &count);
+        if (status == GD_OK)
+            continue;
+        where->frame = i;
+        where->byte = origin + (at - text);
+        where->line = tables[i].line;
+        for (const char *q = text + (from > 0 ? from : 0); name_end && q < at; q++)
+            where->line += *q == '\n';
+        if (count >= 0) {
+            where->expected = n_values;
+            where->found = count;
+        }
+        return status;
     }
     return GD_OK;
 }

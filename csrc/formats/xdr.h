@@ -33,6 +33,28 @@ static inline double xdr_double(const unsigned char *p) {
     return value;
 }
 
+static inline void xdr_put_word(unsigned char *p, uint32_t value) {
+    for (int i = 0; i < 4; i++)
+        p[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+static inline void xdr_put_long(unsigned char *p, uint64_t value) {
+    xdr_put_word(p, (uint32_t)(value >> 32));
+    xdr_put_word(p + 4, (uint32_t)value);
+}
+
+static inline void xdr_put_float(unsigned char *p, float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    xdr_put_word(p, bits);
+}
+
+static inline void xdr_put_double(unsigned char *p, double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    xdr_put_long(p, bits);
+}
+
 static inline int xdr_fail(struct gd_where *where, int status, int64_t byte, int64_t expected,
                            int64_t found) {
     where->byte = byte;

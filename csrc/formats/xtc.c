@@ -9,22 +9,17 @@
  * Mixed numbers stand with their lowest byte first, each byte with its highest bit first. */
 #include "gd.h"
 #include "xdr.h"
+#include "xtc_format.h"
 
 #include <math.h>
 
 enum {
-    SMALL_FIRST = 9,
-    SMALL_LAST = 72,
     SMALL_WORD = 57,  /* bits that one load of 64 has at any bit of a byte */
-    UNCOMPRESSED = 9, /* atoms */
-    HEADER = 56,
-    HEADER_LONG = 96, /* of a frame that is compressed */
     GROUP_ATOMS = 11, /* at most, as a length of 30 integers */
     /* Bytes that decoding a group may touch: 96 + 6 + 10 * 72 bits, and a load of 8 bytes. */
     GROUP_BYTES = 128
 };
 
-__extension__ typedef unsigned __int128 uint128;
 typedef uint32_t four_words __attribute__((vector_size(16)));
 typedef int32_t four_ints __attribute__((vector_size(16)));
 typedef float four_floats __attribute__((vector_size(16)));
@@ -59,8 +54,8 @@ static int compressed_header(const unsigned char *data, int64_t size, int is_lon
         frame->high[k] = high;
     }
     frame->small = xdr_int(data + 84);
-    if (frame->small < SMALL_FIRST || frame->small > SMALL_LAST)
-        return corrupt(frame, where, GD_XTC_SMALL, 84, SMALL_LAST, frame->small);
+    if (frame->small < XTC_SMALL_FIRST || frame->small > XTC_SMALL_LAST)
+        return corrupt(frame, where, GD_XTC_SMALL, 84, XTC_SMALL_LAST, frame->small);
     /* At least a bit of position and one of length for every atom, at most 96 and 6 bits. */
     int64_t n = is_long ? (int64_t)xdr_long(data + 88) : xdr_int(data + 88);
     int64_t least = (n_atoms + 3) / 4, most = 13 * n_atoms;
@@ -76,12 +71,12 @@ int gd_xtc_header(const unsigned char *data, int64_t size, struct gd_xtc_frame *
                   struct gd_where *where) {
     memset(frame, 0, sizeof *frame);
     if (size < 4)
-        return xdr_fail(where, GD_TRUNCATED, 0, HEADER, size);
+        return xdr_fail(where, GD_TRUNCATED, 0, XTC_HEADER, size);
     int32_t magic = xdr_int(data);
     if (magic != 1995 && magic != 2023)
         return corrupt(frame, where, GD_XTC_MAGIC, 0, 1995, magic);
-    if (size < HEADER)
-        return xdr_fail(where, GD_TRUNCATED, 0, HEADER, size);
+    if (size < XTC_HEADER)
+        return xdr_fail(where, GD_TRUNCATED, 0, XTC_HEADER, size);
     frame->n_atoms = xdr_int(data + 4);
     if (frame->n_atoms < 1)
         return corrupt(frame, where, GD_XTC_ATOMS, 4, 1, frame->n_atoms);
@@ -96,37 +91,15 @@ int gd_xtc_header(const unsigned char *data, int64_t size, struct gd_xtc_frame *
     }
     for (int k = 0; k < 9 && !has_box; k++)
         frame->box[k] = NAN;
-    if (frame->n_atoms > UNCOMPRESSED)
+    if (frame->n_atoms > XTC_UNCOMPRESSED)
         return compressed_header(data, size, magic == 2023, frame, where);
-    frame->data = HEADER;
+    frame->data = XTC_HEADER;
     frame->data_size = 12 * frame->n_atoms;
-    frame->size = HEADER + frame->data_size;
+    frame->size = XTC_HEADER + frame->data_size;
     return GD_OK;
 }
 
 /* ---- numbers of many bits ---- */
-
-/* How to take a number of `bits` bits out of the eight bytes that it begins with: all whole bytes,
- * and what is left of the last one. */
-struct field {
-    uint64_t whole;
-    uint64_t rest;
-    int rest_shift;
-    int bits;
-};
-
-#define FIELD(n)                                                                                   \
-    {.whole = ((uint64_t)1 << (((n) - 1) / 8 * 8)) - 1,                                            \
-     .rest = (((uint64_t)1 << (((n) - 1) % 8 + 1)) - 1) << (((n) - 1) / 8 * 8),                    \
-     .rest_shift = 7 - ((n) - 1) % 8,                                                              \
-     .bits = (n)}
-
-/* Division of numbers below 2^63 by d > 1, where t is the least with d <= 2^t: multiply by
- * 2^(63 + t) / d, rounded up, whose error is too small to reach the next quotient. */
-struct divisor {
-    uint64_t inverse;
-    int shift;
-};
 
 #define INVERSE(d, t) ((uint64_t)(((((uint128)1) << (63 + (t))) - 1) / (d) + 1))
 #define DIVISOR(d, t) {.inverse = INVERSE(d, t), .shift = (t) - 1}
@@ -176,13 +149,6 @@ static four_words unmixed(uint128 value, const uint32_t sizes[3], uint32_t *exce
 
 /* ---- small differences ---- */
 
-struct small {
-    struct divisor by_size;
-    struct divisor by_square;
-    struct field field;
-    uint32_t size;
-};
-
 #define SMALL(i, n)                                                                                \
     [i] = {.by_size = DIVISOR(n, ((i) + 2) / 3),                                                   \
            .by_square = DIVISOR((uint64_t)(n) * (n), (2 * (i) + 2) / 3),                           \
@@ -191,7 +157,7 @@ struct small {
 #define LARGE(i, n) [i] = {.field = {.bits = (i)}, .size = (n)}
 
 /* The ranges of small differences: about 2^(i / 3), so that three take i bits. */
-static const struct small smalls[SMALL_LAST + 1] = {
+const struct xtc_small xtc_smalls[XTC_SMALL_LAST + 1] = {
     SMALL(9, 8),        SMALL(10, 10),       SMALL(11, 12),       SMALL(12, 16),
     SMALL(13, 20),      SMALL(14, 25),       SMALL(15, 32),       SMALL(16, 40),
     SMALL(17, 50),      SMALL(18, 64),       SMALL(19, 80),       SMALL(20, 101),
@@ -224,13 +190,6 @@ struct large {
     struct divisor by_two;  /* sizes[1] * sizes[2] */
 };
 
-static int bit_length(uint128 value) {
-    int n = 0;
-    for (; value; value >>= 1)
-        n++;
-    return n;
-}
-
 static struct divisor divisor_of(uint64_t d) {
     int t = bit_length(d - 1);
     return (struct divisor)DIVISOR(d, t);
@@ -241,7 +200,7 @@ static struct large large_of(const struct gd_xtc_frame *frame) {
     for (int k = 0; k < 3; k++) {
         large.sizes[k] = (uint32_t)frame->high[k] - (uint32_t)frame->low[k] + 1;
         large.separate_bits[k] = bit_length(large.sizes[k]);
-        if (large.sizes[k] > 0xffffff)
+        if (large.sizes[k] > XTC_SEPARATE)
             large.kind = SEPARATE;
     }
     if (large.kind == SEPARATE) {
@@ -314,7 +273,7 @@ static inline __attribute__((always_inline)) void decode_groups(struct decoder *
                             (uint32_t)frame->low[2], 0};
     const four_ints least = (four_ints)low;
     const four_ints most = {frame->high[0], frame->high[1], frame->high[2], 0};
-    const struct small *small = smalls + decoder->small;
+    const struct xtc_small *small = xtc_smalls + decoder->small;
     const int64_t first = decoder->atom;
     uint64_t bit = decoder->bit;
     int64_t atom = first;
@@ -376,8 +335,8 @@ static inline __attribute__((always_inline)) void decode_groups(struct decoder *
             }
         }
         if (change) {
-            int index = (int)(small - smalls) + change;
-            if (index < SMALL_FIRST || index > SMALL_LAST) {
+            int index = (int)(small - xtc_smalls) + change;
+            if (index < XTC_SMALL_FIRST || index > XTC_SMALL_LAST) {
                 excess = 1;
                 break;
             }
@@ -387,7 +346,7 @@ static inline __attribute__((always_inline)) void decode_groups(struct decoder *
     decoder->bit = bit;
     decoder->atom = atom;
     decoder->run = run;
-    decoder->small = (int)(small - smalls);
+    decoder->small = (int)(small - xtc_smalls);
     decoder->excess |= excess;
     decoder->outside |= outside;
 }
@@ -458,7 +417,7 @@ int gd_xtc_decode(const unsigned char *data, int64_t size, struct gd_xtc_frame *
                   float *f32, double *f64, struct gd_where *where) {
     if (n < 0 || n > frame->n_atoms)
         return xdr_fail(where, GD_BAD_ARGUMENT, -1, frame->n_atoms, n);
-    if (frame->n_atoms <= UNCOMPRESSED) {
+    if (frame->n_atoms <= XTC_UNCOMPRESSED) {
         if (size < frame->data + 12 * n)
             return xdr_fail(where, GD_TRUNCATED, 0, frame->size, size);
         for (int64_t i = 0; i < 3 * n; i++) {
@@ -487,14 +446,14 @@ int gd_xtc_scan(int fd, int64_t file_size, struct gd_xtc_scan *state, int64_t *b
                 unsigned char *scratch, int64_t scratch_size, struct gd_where *where) {
     int64_t begin = 0, have = 0, typical = 0; /* what of the file is in the scratch */
     *found = 0;
-    if (scratch_size < HEADER_LONG || capacity < 1 || state->byte < 0)
-        return xdr_fail(where, GD_BAD_ARGUMENT, -1, HEADER_LONG, scratch_size);
+    if (scratch_size < XTC_HEADER_LONG || capacity < 1 || state->byte < 0)
+        return xdr_fail(where, GD_BAD_ARGUMENT, -1, XTC_HEADER_LONG, scratch_size);
     while (*found < capacity && state->byte < file_size) {
         struct gd_xtc_frame *frame = &state->frame;
         int64_t left = file_size - state->byte;
-        int64_t wanted = left < HEADER_LONG ? left : HEADER_LONG;
+        int64_t wanted = left < XTC_HEADER_LONG ? left : XTC_HEADER_LONG;
         if (state->byte < begin || state->byte + wanted > begin + have) {
-            have = typical > 0 && typical < scratch_size / 4 ? scratch_size : HEADER_LONG;
+            have = typical > 0 && typical < scratch_size / 4 ? scratch_size : XTC_HEADER_LONG;
             have = have < left ? have : left;
             begin = state->byte;
             int status = xdr_fetch(fd, begin, have, scratch, where);
@@ -590,7 +549,7 @@ static int read_frames(const struct reading *reading, const int64_t *begins, con
     int64_t from = 0, have = 0; /* what of the file is in the scratch */
     for (int64_t i = 0; i < n_frames; i++) {
         const int64_t begin = begins[i], size = ends[i] - begin;
-        int64_t needed = f32 || f64 ? likely_size(reading, size) : HEADER_LONG;
+        int64_t needed = f32 || f64 ? likely_size(reading, size) : XTC_HEADER_LONG;
         needed = needed < size ? needed : size;
         where->frame = i;
         if (begin < from || begin + needed > from + have) {
@@ -659,9 +618,9 @@ int gd_xtc_read(int fd, const int64_t *begins, const int64_t *ends, const int64_
     }
     int64_t largest = 0;
     for (int64_t i = 0; i < n_frames; i++) {
-        if (begins[i] < 0 || ends[i] - begins[i] < HEADER) {
+        if (begins[i] < 0 || ends[i] - begins[i] < XTC_HEADER) {
             where->frame = i;
-            return xdr_fail(where, GD_BAD_ARGUMENT, -1, HEADER, ends[i] - begins[i]);
+            return xdr_fail(where, GD_BAD_ARGUMENT, -1, XTC_HEADER, ends[i] - begins[i]);
         }
         largest = ends[i] - begins[i] > largest ? ends[i] - begins[i] : largest;
     }

@@ -219,11 +219,12 @@ int gd_rmsd_pairs(const double *a, const double *spreads_a, int64_t n_a, const d
 /* What a block of a frame holds; bits, so that a frame's blocks are a set. The bit of blocks[i] is
  * 1 << i. */
 enum gd_gromos_field {
-    GD_GROMOS_POSITIONS = 1,  /* POSITION, POSITIONRED: nm */
-    GD_GROMOS_VELOCITIES = 2, /* VELOCITY, VELOCITYRED: nm ps-1 */
-    GD_GROMOS_FORCES = 4,     /* FREEFORCE, FREEFORCERED: kJ mol-1 nm-1 */
-    GD_GROMOS_BOX = 8,        /* GENBOX, BOX: nm, degrees */
-    GD_GROMOS_TIMESTEP = 16   /* TIMESTEP: step, ps */
+    GD_GROMOS_POSITIONS = 1,          /* POSITION, POSITIONRED: nm */
+    GD_GROMOS_VELOCITIES = 2,         /* VELOCITY, VELOCITYRED: nm ps-1 */
+    GD_GROMOS_FORCES = 4,             /* FREEFORCE, FREEFORCERED: kJ mol-1 nm-1 */
+    GD_GROMOS_BOX = 8,                /* GENBOX, BOX: nm, degrees */
+    GD_GROMOS_CONSTRAINT_FORCES = 16, /* CONSFORCE, CONSFORCERED: kJ mol-1 nm-1 */
+    GD_GROMOS_TIMESTEP = 32           /* TIMESTEP: step, ps */
 };
 
 /* Why text is not what it should be. */
@@ -259,7 +260,7 @@ struct gd_gromos_frame {
     int64_t step; /* without a TIMESTEP block: the number of the frame */
     double time;  /* ps; without a TIMESTEP block: the number of the frame */
     int64_t fields;
-    struct gd_gromos_block blocks[4]; /* positions, velocities, forces, box */
+    struct gd_gromos_block blocks[5]; /* positions, velocities, forces, box, constraint forces */
 };
 
 /* The state of a scan between two calls. Set line to 1, n_atoms to -1, all else to 0 to begin. */
@@ -269,7 +270,7 @@ struct gd_gromos_scan {
     int64_t n_frames; /* found so far */
     int64_t n_atoms;  /* of every frame; -1: not known yet */
     int64_t fields;   /* of every frame; 0: not known yet */
-    int64_t inside;   /* the block that the scan is in: a field, 32 for any other, 0 for none */
+    int64_t inside;   /* the block that the scan is in: a field, 64 for any other, 0 for none */
     int64_t count;    /* lines of atoms in it, or numbers in a TIMESTEP */
     int64_t after_comment;
     int64_t regular;
@@ -285,13 +286,17 @@ struct gd_gromos_scan {
  * `capacity`, and their number to `found`; when there is no room left it returns before the end.
  * Numbers of atoms are counted, not read.
  *
+ * To go on behind a known frame, set byte, line, n_frames, n_atoms and fields to what they were
+ * where it begins. After GD_TRUNCATED `found` frames are whole, and state->frame is the one that is
+ * cut.
+ *
  * GD_CORRUPT, GD_TRUNCATED: state->fault says why; where.line, where.byte (of the stream, the
  * beginning of that line) and where.frame (from 0) say where. */
 int gd_gromos_scan(const char *text, int64_t size, int final, struct gd_gromos_scan *state,
                    struct gd_gromos_frame *frames, int64_t capacity, int64_t *found, int64_t *used,
                    struct gd_where *where);
 
-/* Read the vectors of `n_blocks` blocks of positions, velocities or forces.
+/* Read the vectors of `n_blocks` blocks of positions, velocities, forces or constraint forces.
  *
  * `text` holds `size` bytes of the stream from its byte `origin`, with all that is to be read.
  * Numbers come out as strtod in the C locale gives them, rounded to float unless `is_double`.
@@ -416,6 +421,171 @@ int gd_xtc_read(int fd, const int64_t *begins, const int64_t *ends, const int64_
                 int64_t n_frames, int64_t n_atoms, const int64_t *atoms, int64_t n_wanted,
                 float *f32, double *f64, double *boxes, unsigned char *scratch,
                 int64_t scratch_size, struct gd_xtc_frame *frame, struct gd_where *where);
+/* ---- Numbers in columns of fixed width (formats/columns.c) ---- */
+
+/* Where the numbers of a frame stand in its text: rows of `n` columns, one behind the other. Row r
+ * begins at first + r * row_size + (r / 10) * gap, from the frame's beginning. */
+struct gd_columns {
+    int64_t first;
+    int64_t row_size;
+    int64_t gap;      /* bytes between the tenth row and the next, as of a comment */
+    int32_t n;        /* numbers in a row */
+    int32_t width;    /* characters of a number, at most 24 */
+    int32_t decimals; /* digits behind the point, at most 9 */
+    int32_t power;    /* written are the digits of value * 10^power, at most 10: to be `decimals`
+                         for the number itself, one more for ten times it (nm in Å) */
+};
+
+/* Write (n_frames, n_rows, columns->n) numbers of `type` (enum gd_type) into text that is there.
+ * Each is what printf gives for %*.*f: rounded once, from its exact value, halves to even.
+ *   starts   n_frames: where in `text`, of `size` bytes, each frame begins
+ * GD_NOT_FINITE, GD_UNSUPPORTED (a number that needs more than the width): where.frame, and
+ * where.atom is the row. GD_BAD_ARGUMENT. */
+int gd_columns_format(const void *values, int type, int64_t n_frames, int64_t n_rows,
+                      const struct gd_columns *columns, const int64_t *starts, char *text,
+                      int64_t size, struct gd_where *where);
+
+/* Read such numbers: the rows `wanted` (n_wanted of them; NULL: the first n_wanted) of each frame.
+ * Digits behind the point are as many as there are; `power` is what the number is divided by, as a
+ * power of ten (1: Å to nm). Rounded once.
+ * GD_CORRUPT (no number, or one of more than 15 digits), GD_NOT_FINITE, GD_TRUNCATED (beyond
+ * `size`): where.frame, where.atom is the row. GD_BAD_ARGUMENT. */
+int gd_columns_parse(const char *text, int64_t size, const struct gd_columns *columns,
+                     int64_t n_frames, const int64_t *starts, int64_t n_wanted,
+                     const int64_t *wanted, int type, void *values, struct gd_where *where);
+
+/* Bytes of a frame of so many atoms, at most, and of the work space to encode it. */
+int64_t gd_xtc_room(int64_t n_atoms);
+int64_t gd_xtc_work(int64_t n_atoms);
+
+/* Encode a frame (formats/xtc_encode.c).
+ *   positions  (n_atoms, 3) of `type` (enum gd_type), nm; each becomes the integer nearest to
+ *              precision (as float32) times it, halves away from 0
+ *   box        9, nm; NULL or NaN for none
+ *   is_long    the form of 2023, which needs not be read by old programs
+ *   work       gd_xtc_work(n_atoms) bytes, aligned to 4
+ *   out, size  the frame; out has gd_xtc_room(n_atoms) bytes
+ * GD_NOT_FINITE: where.atom. GD_UNSUPPORTED: a coordinate (where.atom) or the distance of two
+ * (where.atom is -1) is too large for this precision. GD_BAD_ARGUMENT: the step does not fit
+ * 32 bits, or the precision is not above 0 and finite. */
+int gd_xtc_encode(const void *positions, int type, int64_t n_atoms, const double *box, int64_t step,
+                  double time, double precision, int is_long, void *work, unsigned char *out,
+                  int64_t *size, struct gd_where *where);
+
+/* ---- TRR: GROMACS' positions, velocities and forces (formats/trr.c) ---- */
+
+/* Why a frame is not what it should be. */
+enum gd_trr_fault {
+    GD_TRR_MAGIC = 1,  /* the frame does not begin with 1993 and "GMX_trn_file" */
+    GD_TRR_ATOMS = 2,  /* no atoms, or another number than expected */
+    GD_TRR_SIZE = 3,   /* a block of another size than its numbers take; or no block at all */
+    GD_TRR_CHANGED = 4 /* another step (at 80) or size (at 0) than expected */
+};
+
+/* What the header of a frame says. */
+struct gd_trr_frame {
+    int64_t size; /* bytes of the whole frame */
+    int64_t n_atoms;
+    int64_t step;
+    double time;        /* ps */
+    double lambda;      /* coupling parameter of a free-energy simulation */
+    int64_t box;        /* where the box begins, from the frame's beginning; -1: there is none */
+    int64_t vectors[3]; /* the same for positions, velocities and forces */
+    int32_t real_size;  /* bytes of a number: 4 or 8 */
+    int32_t fault;      /* enum gd_trr_fault, when the status is GD_CORRUPT */
+};
+
+/* Read the header of the frame that `data` begins with; 92 bytes are enough.
+ * GD_TRUNCATED: `size` bytes hold no whole header; where.expected bytes do.
+ * GD_CORRUPT: frame->fault says why; where.byte (from the frame's beginning), expected, found. */
+int gd_trr_header(const unsigned char *data, int64_t size, struct gd_trr_frame *frame,
+                  struct gd_where *where);
+
+/* The state of a scan between two calls. Set n_atoms to -1, all else to 0 to begin. */
+struct gd_trr_scan {
+    int64_t byte;              /* where the next frame begins */
+    int64_t n_frames;          /* found so far */
+    int64_t n_atoms;           /* of every frame; -1: not known yet */
+    int32_t has[3];            /* whether any frame has positions, velocities, forces */
+    struct gd_trr_frame frame; /* the last one whose header was read */
+};
+
+/* Find frames in a file from state->byte on, by their headers alone; arguments and result as those
+ * of gd_xtc_scan. */
+int gd_trr_scan(int fd, int64_t file_size, struct gd_trr_scan *state, int64_t *bytes,
+                int64_t *steps, double *times, double *lambdas, int64_t capacity, int64_t *found,
+                unsigned char *scratch, int64_t scratch_size, struct gd_where *where);
+
+/* Read `n_frames` frames; begins, ends, steps, atoms and the result as those of gd_xtc_read.
+ *   out, types  positions (nm), velocities (nm ps-1) and forces (kJ mol-1 nm-1), each
+ *               (n_frames, n_wanted, 3) of its enum gd_type, or NULL. NaN in frames without them.
+ *               float becomes double exactly, double becomes float rounded
+ *   boxes       (n_frames, 9), nm; NaN where the file has none or zeros; may be NULL
+ *   scratch     scratch_size bytes, at least 4096; for atoms that are not one rising run best
+ *               those of all from the lowest to the highest, 24 each
+ * Only the bytes between the lowest and the highest wanted atom are read. */
+int gd_trr_read(int fd, const int64_t *begins, const int64_t *ends, const int64_t *steps,
+                int64_t n_frames, int64_t n_atoms, const int64_t *atoms, int64_t n_wanted,
+                void *const out[3], const int types[3], double *boxes, unsigned char *scratch,
+                int64_t scratch_size, struct gd_trr_frame *frame, struct gd_where *where);
+
+/* Bytes of a frame with so many of positions, velocities and forces. */
+int64_t gd_trr_room(int64_t n_atoms, int n_vectors, int real_size);
+
+/* Encode a frame.
+ *   vectors, types  positions, velocities and forces, each (n_atoms, 3) of its enum gd_type, or
+ *                   NULL: not in this frame
+ *   box             9, nm; NULL or NaN for none, which is written as zeros
+ *   real_size       bytes of a number: 4 or 8
+ *   out, size       the frame; out has gd_trr_room bytes
+ * GD_BAD_ARGUMENT: the step or the size of a block does not fit 32 bits. */
+int gd_trr_encode(const void *const vectors[3], const int types[3], int64_t n_atoms,
+                  const double *box, int64_t step, double time, double lambda, int real_size,
+                  unsigned char *out, int64_t *size, struct gd_where *where);
+/* ---- GROMOS text: blocks of numbers (formats/gromos_text.c) ---- */
+
+/* The blocks of energy trajectories, .tre and .trg. */
+enum gd_gromos_table_kind {
+    GD_GROMOS_OTHER_BLOCK = 0,
+    GD_GROMOS_TIME_BLOCK = 1,            /* TIMESTEP */
+    GD_GROMOS_ENERGY_BLOCK = 2,          /* ENERGY03 */
+    GD_GROMOS_VOLUME_PRESSURE_BLOCK = 3, /* VOLUMEPRESSURE03 */
+    GD_GROMOS_DERIVATIVE_BLOCK = 4,      /* FREEENERDERIVS03, FREEENERGYDERIVS03 */
+    GD_GROMOS_VERSION_BLOCK = 5          /* ENEVERSION */
+};
+
+/* A block of a stream. */
+struct gd_gromos_table {
+    int64_t byte; /* of the stream, where its name stands */
+    int64_t size; /* in bytes, with the END line */
+    int64_t line; /* of the name, the first line of the stream being 1 */
+    int64_t kind; /* enum gd_gromos_table_kind */
+};
+
+/* Find the whole blocks in a stretch of a stream of GROMOS text.
+ *
+ * `text` holds `size` bytes of the stream from its byte `origin`, where line `*line` begins. Writes
+ * at most `capacity` blocks to `tables` and their number to `found`; sets `used` to the bytes it is
+ * done with and `line` to the line that begins there. What stays is a block that goes on behind the
+ * text: call it again with more. `final`: there is no more.
+ *
+ * GD_CORRUPT, GD_TRUNCATED: `fault` says why (enum gd_gromos_fault); where.line and where.byte, of
+ * the stream, say where. The blocks found before that are written. */
+int gd_gromos_tables(const char *text, int64_t size, int final, int64_t origin, int64_t *line,
+                     struct gd_gromos_table *tables, int64_t capacity, int64_t *found,
+                     int64_t *used, int64_t *fault, struct gd_where *where);
+
+/* Read the numbers of `n_blocks` blocks, `n_values` in each, however they are spread over lines;
+ * what follows a # on a line is passed over. `out` is (n_blocks, n_values), `text`, `size` and
+ * `origin` as above. Numbers come out as strtod in the C locale gives them.
+ *
+ * GD_TRUNCATED: the text is too short. GD_NOT_FINITE: nan or inf stands there. GD_CORRUPT:
+ * something that is no number, or, with where.expected and where.found, more or fewer than
+ * n_values. where.frame counts the blocks given; where.line and where.byte are those of the stream.
+ */
+int gd_gromos_numbers(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
+                      const struct gd_gromos_table *tables, int64_t n_values, double *out,
+                      struct gd_where *where);
 
 /* ---- Non-bonded interactions: Lennard-Jones, Coulomb with reaction field -------------------
  *

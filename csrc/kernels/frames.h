@@ -9,7 +9,7 @@
 
 /* Frames that are walked together at most, so that a tile of the reference is used several times
  * while it is in the fastest cache. */
-enum { GD_FRAMES_TOGETHER = 8 };
+enum { GD_FRAMES_TOGETHER = 16 };
 
 struct gd_frames {
     const char *positions;
@@ -32,8 +32,8 @@ struct gd_piece {
     int64_t group;         /* of the set, with which it begins */
     int64_t groups;        /* how many */
     const double *weights; /* of this piece; NULL: all 1; zero marks padding */
-    const char *near; /* what will be read next, and in the next round: as long as the piece, */
-    const char *far;  /* or the piece itself where nothing follows */
+    const char *near;      /* what will be read next, and a little later; the piece itself where */
+    const char *far;       /* nothing follows */
 };
 
 /* Called for each piece of frame `number` (0 .. n - 1 of those walked). */

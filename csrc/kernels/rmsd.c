@@ -8,8 +8,7 @@
 #include "table.h"
 
 enum { TOGETHER = GD_FRAMES_TOGETHER };
-_Static_assert((int)TOGETHER == (int)GD_BATCH,
-               "frames that are walked together are solved together");
+_Static_assert((int)TOGETHER % (int)GD_BATCH == 0, "frames are solved in whole batches");
 
 /* A mean square deviation below this part of the two mean square radii has lost digits to
  * cancellation: it is summed over the atoms instead. */
@@ -99,14 +98,23 @@ static void residuals(const struct gd_table *table, const struct gd_frames *fram
         mean_squares[i] = mean_of(walk.sums[i], set);
 }
 
+/* Where moment k of frame i stands. */
+static int moment(int i, int k) {
+    return 9 * GD_BATCH * (i / GD_BATCH) + GD_BATCH * k + i % GD_BATCH;
+}
+
 /* Superpose frames on the reference of the set. */
 static int superpose(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
                      int n, const struct gd_set *set, int with_rotation, struct superposition *fits,
                      struct gd_where *where) {
     struct walk walk;
-    double pivots[TOGETHER][3], moments[9 * GD_BATCH] = {0}, spreads[TOGETHER];
-    double bounds[GD_BATCH] = {0}, roots[GD_BATCH];
-    int64_t good[GD_BATCH];
+    /* Batches of moments, bounds and roots lie one behind the other. */
+    double pivots[TOGETHER][3], moments[9 * TOGETHER], spreads[TOGETHER];
+    double bounds[TOGETHER], roots[TOGETHER];
+    int64_t good[TOGETHER];
+    const int padded = (n + GD_BATCH - 1) / GD_BATCH * GD_BATCH;
+    memset(moments, 0, sizeof(double) * 9 * (size_t)padded);
+    memset(bounds, 0, sizeof(double) * (size_t)padded);
     begin(&walk, table, frames, set, n);
     for (int i = 0; i < n; i++) {
         gd_frame_atom(frames, frame + i, gd_set_atom(set, set->pivot), pivots[i]);
@@ -123,7 +131,7 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
             double product[3];
             gd_add_lanes(sums + GD_GROUP * (2 + k), product);
             for (int c = 0; c < 3; c++) {
-                moments[GD_BATCH * (3 * c + (c + k) % 3) + i] = product[c];
+                moments[moment(i, 3 * c + (c + k) % 3)] = product[c];
                 norm += product[c] * product[c];
             }
         }
@@ -137,13 +145,14 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
         spreads[i] = around > 0 ? around : 0;
         bounds[i] = sqrt(spreads[i]) * sqrt(set->spread);
     }
-    table->largest_roots(moments, bounds, roots, good);
+    for (int i = 0; i < n; i += GD_BATCH)
+        table->largest_roots(moments + 9 * i, bounds + i, roots + i, good + i);
 
     for (int i = 0; i < n; i++) {
         struct superposition *fit = fits + i;
         double m[9], quaternion[4], root = roots[i];
         for (int k = 0; k < 9; k++)
-            m[k] = moments[GD_BATCH * k + i];
+            m[k] = moments[moment(i, k)];
         if (!good[i])
             root = gd_largest_root_jacobi(m, quaternion);
         const double size = spreads[i] + set->spread;

@@ -9,7 +9,7 @@
 
 /* Blocking: BLOCK x BLOCK pairs have their sums in `work`; a tile of atoms of ROWS frames of a
  * stays in the first-level cache while one frame of b after the other meets it. */
-enum { BLOCK = 16, ROWS = 4, TILE_GROUPS = 32 };
+enum { BLOCK = 32, ROWS = 4, TILE_GROUPS = 32 };
 
 static const double cancelled = 1e-6;
 
@@ -23,20 +23,37 @@ struct walk {
     int type;
 };
 
-static void centre_piece(void *context, int i, const struct gd_piece *piece) {
-    const struct walk *walk = context;
-    (void)i;
-    double *out = walk->out + GD_GROUP * piece->group;
+/* Inlined once for each type and with and without weights. */
+static inline __attribute__((always_inline)) void centre_groups(const struct gd_piece *piece,
+                                                                const double *center,
+                                                                double *restrict out, int type,
+                                                                const double *weights) {
+    const double c[3] = {center[0], center[1], center[2]};
+    const float *floats = piece->x;
+    const double *doubles = piece->x;
     for (int64_t g = 0; g < piece->groups; g++) {
-        for (int lane = 0; lane < GD_GROUP; lane++) {
-            const int64_t at = GD_GROUP * g + lane;
-            const double number = walk->type == GD_FLOAT32 ? (double)((const float *)piece->x)[at]
-                                                           : ((const double *)piece->x)[at];
-            const double v = number - walk->center[lane % 3];
-            out[GD_GROUP * g + 8 * (lane % 3) + lane / 3] =
-                piece->weights ? sqrt(piece->weights[at]) * v : v;
+        for (int i = 0; i < GD_GROUP_ATOMS; i++) {
+            for (int k = 0; k < 3; k++) {
+                const int64_t at = GD_GROUP * g + 3 * i + k;
+                const double v = (type == GD_FLOAT32 ? (double)floats[at] : doubles[at]) - c[k];
+                out[GD_GROUP * g + 8 * k + i] = weights ? sqrt(weights[at]) * v : v;
+            }
         }
     }
+}
+
+static void centre_piece(void *context, int i, const struct gd_piece *piece) {
+    const struct walk *walk = context;
+    double *out = walk->out + GD_GROUP * piece->group;
+    (void)i;
+    if (walk->type == GD_FLOAT32 && piece->weights)
+        centre_groups(piece, walk->center, out, GD_FLOAT32, piece->weights);
+    else if (walk->type == GD_FLOAT32)
+        centre_groups(piece, walk->center, out, GD_FLOAT32, 0);
+    else if (piece->weights)
+        centre_groups(piece, walk->center, out, GD_FLOAT64, piece->weights);
+    else
+        centre_groups(piece, walk->center, out, GD_FLOAT64, 0);
 }
 
 static double spread_of(const double *centered, int64_t groups) {
@@ -122,6 +139,27 @@ static double explicit_residual(const double *a, const double *b, int64_t groups
     return 0.5 * (residual(a, b, groups, rotation) + residual(b, a, groups, inverse));
 }
 
+/* Numbers from .. to - 1 of the next tile of both blocks. */
+struct ahead {
+    const double *a, *b;
+    int64_t size, n_a, n_b, from, to;
+};
+
+/* Ask for the share of pair k of n in what comes next: the frames' tiles lie far apart, where the
+ * processor's own prefetching does not follow. */
+static void prefetch(const struct ahead *ahead, int64_t k, int64_t n) {
+    const int64_t lines = (ahead->to - ahead->from + 7) / 8;
+    if (lines <= 0)
+        return;
+    const int64_t all = lines * (ahead->n_a + ahead->n_b);
+    for (int64_t line = all * k / n; line < all * (k + 1) / n; line++) {
+        const int64_t frame = line / lines, at = ahead->from + 8 * (line % lines);
+        const double *start = frame < ahead->n_a ? ahead->a + ahead->size * frame
+                                                 : ahead->b + ahead->size * (frame - ahead->n_a);
+        __builtin_prefetch(start + at, 0, 2);
+    }
+}
+
 int gd_rmsd_pairs(const double *a, const double *spreads_a, int64_t n_a, const double *b,
                   const double *spreads_b, int64_t n_b, const struct gd_atom_set *set_of_atoms,
                   double *work, double *rmsd) {
@@ -141,12 +179,22 @@ int gd_rmsd_pairs(const double *a, const double *spreads_a, int64_t n_a, const d
             for (int64_t group = 0; group < set.groups; group += TILE_GROUPS) {
                 const int64_t groups =
                     set.groups - group < TILE_GROUPS ? set.groups - group : TILE_GROUPS;
-                for (int64_t row = i0; row < i1; row += ROWS)
-                    for (int64_t j = j0; j < j1; j++)
-                        for (int64_t i = row; i < i1 && i < row + ROWS; i++)
+                struct ahead ahead = {a + size * i0, b + size * j0, size, i1 - i0, width, 0, 0};
+                ahead.from = GD_GROUP * (group + TILE_GROUPS);
+                ahead.to = ahead.from + GD_GROUP * TILE_GROUPS < size
+                               ? ahead.from + GD_GROUP * TILE_GROUPS
+                               : size;
+                int64_t k = 0;
+                for (int64_t row = i0; row < i1; row += ROWS) {
+                    for (int64_t j = j0; j < j1; j++) {
+                        for (int64_t i = row; i < i1 && i < row + ROWS; i++) {
+                            prefetch(&ahead, k++, n_pairs);
                             table->pair_sums(a + size * i + GD_GROUP * group,
                                              b + size * j + GD_GROUP * group, groups,
                                              work + GD_PAIR_SUMS * ((i - i0) * width + (j - j0)));
+                        }
+                    }
+                }
             }
             for (int64_t pair = 0; pair < n_pairs; pair += GD_BATCH) {
                 double moments[9 * GD_BATCH], bounds[GD_BATCH] = {0}, roots[GD_BATCH];

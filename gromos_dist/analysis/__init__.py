@@ -2,11 +2,13 @@
 
 from gromos_dist.analysis.rmsd import rmsd, rmsd_matrix, superpose
 from gromos_dist.analysis.shape import center_of_geometry, center_of_mass, radius_of_gyration
+from gromos_dist.analysis.statistics import energy_statistics
 from gromos_dist.analysis.whole import make_whole
 
 __all__ = [
     "center_of_geometry",
     "center_of_mass",
+    "energy_statistics",
     "make_whole",
     "radius_of_gyration",
     "rmsd",

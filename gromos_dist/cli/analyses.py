@@ -25,6 +25,8 @@ def rmsd(
     start: options.Start = None,
     stop: options.Stop = None,
     stride: options.Stride = 1,
+    on_truncated: options.OnTruncated = "raise",
+    overlap: options.Overlap = "warn",
     scheduler: options.Scheduler = "threads",
     workers: options.Workers = None,
     progress: options.Progress = None,
@@ -51,7 +53,7 @@ def rmsd(
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, whole, start, stop, stride)
+    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,
@@ -78,6 +80,8 @@ def rgyr(
     start: options.Start = None,
     stop: options.Stop = None,
     stride: options.Stride = 1,
+    on_truncated: options.OnTruncated = "raise",
+    overlap: options.Overlap = "warn",
     scheduler: options.Scheduler = "threads",
     workers: options.Workers = None,
     progress: options.Progress = None,
@@ -100,7 +104,7 @@ def rgyr(
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, whole, start, stop, stride)
+    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,
@@ -123,6 +127,8 @@ def rmsd_matrix(
     start: options.Start = None,
     stop: options.Stop = None,
     stride: options.Stride = 1,
+    on_truncated: options.OnTruncated = "raise",
+    overlap: options.Overlap = "warn",
     scheduler: options.Scheduler = "threads",
     workers: options.Workers = None,
     progress: options.Progress = None,
@@ -141,7 +147,7 @@ def rmsd_matrix(
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, whole, start, stop, stride)
+    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
     job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
     run(
         source,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gromos_dist.cli import analyses, info
+from gromos_dist.cli import analyses, check, convert, info
 from gromos_dist.cli.errors import Commands
 from gromos_dist.cli.options import Debug
 
@@ -19,6 +19,8 @@ application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 application.command("info")(info.info)
+application.command("check")(check.check)
+application.command("convert")(convert.convert)
 application.command("rmsd")(analyses.rmsd)
 application.command("rgyr")(analyses.rgyr)
 application.command("rmsd-matrix")(analyses.rmsd_matrix)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-_FORMATS = {".dcd": "DCD", ".trc": "GROMOS text", ".cnf": "GROMOS text", ".g96": "GROMOS text"}
+_FORMATS = dict.fromkeys((".trc", ".trv", ".trf", ".cnf", ".g96"), "GROMOS text")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -63,9 +63,10 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
     from gromos_dist.io.trajectory import open_trajectory
     from gromos_dist.topology import load_topology
 
-    trajectory = open_trajectory(files, topology)
-    positions = trajectory["positions"]
-    readers = positions.data.source.readers
+    trajectory = open_trajectory(files, topology, on_truncated="drop", overlap="keep")
+    # A .trv has velocities only, a .trf forces.
+    vectors = next(array for array in trajectory.values() if array.dims[1:2] == ("atom",))
+    readers = vectors.data.source.readers
     n_atoms = trajectory.sizes["atom"]
     sizes = [Path(reader.path).stat().st_size for reader in readers]
     atoms = None if topology is None else load_topology(topology).with_n_atoms(n_atoms)
@@ -76,6 +77,7 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
                 "format": _format(reader.path),
                 "frames": reader.n_frames,
                 "size": size,
+                "damage": reader.damage or None,
             }
             for reader, size in zip(readers, sizes, strict=True)
         ],
@@ -85,12 +87,11 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
         "box": _box(trajectory),
         "fields": [str(name) for name in trajectory.data_vars],
         "size": sum(sizes),
+        "overlap": trajectory.attrs.get("overlap", "").splitlines(),
         "topology": None if topology is None else {"path": str(topology), **_topology(atoms)},
         "chunks": {
-            "frames": [int(n) for n in positions.chunksizes["frame"]],
-            "bytes": int(
-                max(positions.chunksizes["frame"]) * n_atoms * 3 * positions.dtype.itemsize
-            ),
+            "frames": [int(n) for n in vectors.chunksizes["frame"]],
+            "bytes": int(max(vectors.chunksizes["frame"]) * n_atoms * 3 * vectors.dtype.itemsize),
         },
     }
 
@@ -157,11 +158,16 @@ def _print(found: dict[str, Any]) -> None:
     first = files[0]["path"]
     table = two_columns(first if len(files) == 1 else f"{first} and {len(files) - 1} more")
     add(table, "format", "; ".join(dict.fromkeys(file["format"] for file in files)))
-    add(table, "size", _bytes(found["size"]))
+    add(table, "size", in_bytes(found["size"]))
     add(table, "frames", f"{found['frames']}")
     if len(files) > 1:
         for file in files:
-            add(table, "", f"{file['frames']} in {file['path']}, {_bytes(file['size'])}")
+            add(table, "", f"{file['frames']} in {file['path']}, {in_bytes(file['size'])}")
+    for file in files:
+        if file["damage"]:
+            add(table, "damaged", f"{file['path']}: {file['damage']}")
+    for line in found["overlap"]:
+        add(table, "overlap", line)
     add(table, "time", _time_text(found["time"]))
     add(table, "atoms", f"{found['atoms']}")
     add(table, "fields", ", ".join(found["fields"]))
@@ -204,14 +210,15 @@ def _box_text(box: dict[str, Any] | None) -> str:
 def _chunks_text(chunks: dict[str, Any]) -> str:
     frames = chunks["frames"]
     if len(frames) == 1:
-        return f"1 chunk, {_bytes(chunks['bytes'])} of coordinates"
+        return f"1 chunk, {in_bytes(chunks['bytes'])} of coordinates"
     return (
         f"{len(frames)} chunks of up to {max(frames)} frames, "
-        f"{_bytes(chunks['bytes'])} of coordinates each"
+        f"{in_bytes(chunks['bytes'])} of coordinates each"
     )
 
 
-def _bytes(size: float) -> str:
+def in_bytes(size: float) -> str:
+    """Return a size with a unit that suits it."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

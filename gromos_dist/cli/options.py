@@ -41,6 +41,17 @@ Atoms = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
+AtomsToKeep = Annotated[
+    str | None,
+    typer.Option(
+        "--atoms",
+        "-a",
+        metavar="SELECTION",
+        help="Atoms to write, for example 'protein' or 'not water'; the others are not even "
+        "decoded. All atoms if not given.",
+        rich_help_panel=_ATOMS,
+    ),
+]
 Fit = Annotated[
     str | None,
     typer.Option(
@@ -109,6 +120,26 @@ Stride = Annotated[
         rich_help_panel=_FRAMES,
     ),
 ]
+OnTruncated = Annotated[
+    str,
+    typer.Option(
+        "--on-truncated",
+        metavar="raise|drop|warn",
+        help="What to do with a file that ends inside a frame, because its run was killed or is "
+        "still going on: refuse it, leave that frame out, or leave it out and warn.",
+        rich_help_panel=_FRAMES,
+    ),
+]
+Overlap = Annotated[
+    str,
+    typer.Option(
+        "--overlap",
+        metavar="warn|keep|drop|raise",
+        help="What to do with frames that a later file has again, as after a restart: keep both "
+        "copies and warn, keep both, leave out the earlier file's, or refuse.",
+        rich_help_panel=_FRAMES,
+    ),
+]
 Scheduler = Annotated[
     str,
     typer.Option(
@@ -157,6 +188,24 @@ Output = Annotated[
         metavar="FILE.{zarr,nc,csv}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
         "block: when a run was stopped, the same command goes on where it ended.",
+        rich_help_panel=_RESULTS,
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT",
+        help="The file to write, in the format of its suffix.",
+        show_default=False,
+    ),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        "--precision",
+        metavar="NM",
+        help="Round positions to so many nm: 0.001 is what XTC does by itself. A .zarr or .nc "
+        "takes the power of two below, and is compressed.",
         rich_help_panel=_RESULTS,
     ),
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 RESULT_SUFFIXES = (".zarr", ".nc", ".csv")
+_STORES = (".zarr", ".nc")
 REPORT_SUFFIXES = (".html",)
 
 
@@ -29,9 +30,18 @@ class Input:
     start: int | None
     stop: int | None
     stride: int
+    on_truncated: Any = "raise"
+    overlap: Any = "warn"
 
-    def open(self) -> xr.Dataset:
+    def open(self, *, atoms: str | None = None, dtype: str = "float32") -> xr.Dataset:
         """Return the trajectory, lazily.
+
+        Parameters
+        ----------
+        atoms : str, optional
+            Atoms to read.
+        dtype : str
+            Of the positions.
 
         Raises
         ------
@@ -43,13 +53,20 @@ class Input:
 
         if self.whole and self.topology is None:
             raise ValueError("--whole needs the bonds of a topology: give it with --top")
-        trajectory = open_trajectory(
-            list(self.files),
-            self.topology,
-            start=self.start,
-            stop=self.stop,
-            stride=self.stride,
-        )
+        if len(self.files) == 1 and Path(self.files[0]).suffix.lower() in _STORES:
+            trajectory = self._open_store(self.files[0], atoms)
+        else:
+            trajectory = open_trajectory(
+                list(self.files),
+                self.topology,
+                atoms=atoms,
+                start=self.start,
+                stop=self.stop,
+                stride=self.stride,
+                dtype=dtype,
+                on_truncated=self.on_truncated,
+                overlap=self.overlap,
+            )
         if not trajectory.sizes["frame"]:
             raise ValueError(
                 f"{self.names}: no frames are left by --start and --stop; "
@@ -57,6 +74,27 @@ class Input:
             )
         if self.whole and self.topology is not None:
             trajectory = make_whole(trajectory, self.topology)
+        return trajectory
+
+    def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
+        """Return a trajectory that `gromos_dist.store` has written."""
+        import xarray as xr
+
+        from gromos_dist.store import open_store
+        from gromos_dist.topology import load_topology, resolve
+
+        if Path(path).suffix.lower() == ".zarr":
+            trajectory = open_store(path)
+        else:
+            trajectory = xr.open_dataset(path, engine="h5netcdf", chunks="auto")
+        if "atom" not in trajectory.dims:
+            raise ValueError(f"{path}: expected a trajectory, found {list(trajectory)}")
+        trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
+        if self.topology is not None:
+            topology = load_topology(self.topology).with_n_atoms(trajectory.sizes["atom"])
+            trajectory = trajectory.assign_coords(topology.coordinates())
+        if atoms is not None:
+            trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
         return trajectory
 
     @property
@@ -115,6 +153,18 @@ class Job:
                     f"{path} is there already: choose another name, or replace it with --overwrite"
                 )
 
+    def how_to_go_on(self) -> str:
+        """Return what to tell who has interrupted."""
+        if self.resumable and self.output is not None and self.output.exists():
+            return (
+                f"interrupted; what is done is kept in {self.output}, give the same command again "
+                "(without --overwrite) to go on from there"
+            )
+        advice = ""
+        if not self.resumable:
+            advice = "; with -o NAME.zarr, the same command would go on from there"
+        return f"interrupted before anything was written{advice}"
+
     def missing(self, path: Path | None) -> Path | None:
         """Return `path` if it is wanted and has to be written."""
         return None if path is None or (path.exists() and not self.overwrite) else path
@@ -164,7 +214,7 @@ def run(
         if plot is not None:
             _draw(loaded, plot, title)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(job)) from None
+        raise KeyboardInterrupt(job.how_to_go_on()) from None
     if not job.quiet:
         from gromos_dist.cli.summary import show
 
@@ -182,14 +232,12 @@ def run(
 
 def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.DataArray, float]:
     """Return the result, written where asked, and the seconds that computing it took."""
-    from gromos_dist.distributed import compute, scheduler
+    from gromos_dist.distributed import compute
     from gromos_dist.store import open_store, store
 
     progress = False if job.quiet else job.progress
     with ExitStack() as stack:
-        with _interrupts_held_back() if job.scheduler == "processes" else nullcontext():
-            stack.enter_context(scheduler(job.scheduler, job.workers, report=report))
-        _let_interrupts_through()
+        on_cluster(stack, job, report)
         # The time that a cluster needs to start is not the analysis'.
         began = time.perf_counter()
         if job.output is not None and job.resumable:
@@ -201,6 +249,15 @@ def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.Da
     if job.output is not None and not job.resumable:
         store(loaded, job.output, overwrite=job.overwrite, progress=False)
     return loaded, seconds
+
+
+def on_cluster(stack: ExitStack, job: Job, report: Path | None = None) -> None:
+    """Have what follows run where the job says, until the stack ends."""
+    from gromos_dist.distributed import scheduler
+
+    with _interrupts_held_back() if job.scheduler == "processes" else nullcontext():
+        stack.enter_context(scheduler(job.scheduler, job.workers, report=report))
+    _let_interrupts_through()
 
 
 @contextmanager
@@ -243,13 +300,3 @@ def _count_atoms(trajectory: xr.Dataset, atoms: str | None) -> int:
     if atoms is None:
         return trajectory.sizes["atom"]
     return len(resolve(atoms, trajectory["positions"]))
-
-
-def _how_to_go_on(job: Job) -> str:
-    if job.resumable and job.output is not None and job.output.exists():
-        return (
-            f"interrupted; what is done is kept in {job.output}, give the same command again "
-            "(without --overwrite) to go on from there"
-        )
-    advice = "" if job.resumable else "; with -o NAME.zarr, the same command would go on from there"
-    return f"interrupted before anything was written{advice}"

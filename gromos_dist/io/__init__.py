@@ -1,5 +1,6 @@
-"""Trajectory files: one module a format behind the Reader protocol."""
+"""Trajectory files: one module a format behind the Reader protocol; energy trajectories."""
 
+from gromos_dist.io.energies import open_energies
 from gromos_dist.io.trajectory import open_trajectory
 
-__all__ = ["open_trajectory"]
+__all__ = ["open_energies", "open_trajectory"]

@@ -7,26 +7,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
-from gromos_dist.io.reader import FRAME_FIELDS, Atoms
+from gromos_dist.io.read_arguments import check_read, pointer
+from gromos_dist.io.reader import Atoms
+from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
 
 AKMA_TIME = 0.04888821
 """CHARMM's unit of time in ps."""
 
 _HEADER_BYTES = 1 << 16
 _SCRATCH_BYTES = 1 << 20
-_DTYPES: dict[str, tuple[type[np.generic], ...]] = {
-    "positions": (np.float32, np.float64),
-    "box": (np.float32, np.float64),
-    "time": (np.float64,),
-    "step": (np.int64,),
-}
 
 
 class DCDLayout(NamedTuple):
@@ -51,7 +47,7 @@ class DCDLayout(NamedTuple):
     has_fourth_dimension: int
 
 
-def open_dcd(path: str | Path, *, on_truncated: Literal["raise", "drop"] = "raise") -> DCDReader:
+def open_dcd(path: str | Path, *, on_truncated: OnTruncated = "raise") -> DCDReader:
     """Read the header of a DCD file.
 
     Parameters
@@ -59,8 +55,9 @@ def open_dcd(path: str | Path, *, on_truncated: Literal["raise", "drop"] = "rais
     path : str or Path
         A DCD file of CHARMM, NAMD, X-PLOR, LAMMPS, OpenMM, VMD, ...: either byte order, record
         markers of 4 or 8 bytes, with or without unit cell, fourth dimension and fixed atoms.
-    on_truncated : {"raise", "drop"}
-        What to do with a file that ends inside a frame: refuse it, or leave that frame out.
+    on_truncated : {"raise", "drop", "warn"}
+        What to do with a file that ends inside a frame: refuse it, leave that frame out, or leave
+        it out and warn. What was left out stands in the reader's `damage`.
 
     Returns
     -------
@@ -86,22 +83,25 @@ def open_dcd(path: str | Path, *, on_truncated: Literal["raise", "drop"] = "rais
     >>> positions[0, 0]
     array([ 1.1736044,  0.8500797, -1.0445281], dtype=float32)
     """
-    if on_truncated not in ("raise", "drop"):
-        raise ValueError(f"on_truncated: expected 'raise' or 'drop', got {on_truncated!r}")
+    check_on_truncated(on_truncated)
     path = str(path)
     with _opened(path) as file:
         layout = _layout(file, path)
-    if layout.leftover and on_truncated == "raise":
-        where = new_where()
-        where.frame = layout.n_frames
-        where.byte = layout.first_frame
-        where.expected = layout.first_frame_size
-        where.found = layout.leftover
+    damage = ""
+    if layout.leftover:
+        begin, expected = layout.first_frame, layout.first_frame_size
         if layout.n_frames:
-            where.byte += layout.first_frame_size + (layout.n_frames - 1) * layout.frame_size
-            where.expected = layout.frame_size
-        check(lib.GD_TRUNCATED, where, path=path)
-    return DCDReader(path, layout)
+            begin += layout.first_frame_size + (layout.n_frames - 1) * layout.frame_size
+            expected = layout.frame_size
+        damage = handle_truncated(
+            path,
+            on_truncated,
+            n_frames=layout.n_frames,
+            byte=begin,
+            expected=expected,
+            found=layout.leftover,
+        )
+    return DCDReader(path, layout, damage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,8 @@ class DCDReader:
 
     path: str
     layout: DCDLayout
+    damage: str = ""
+    """What was left out of a truncated file; empty when nothing was."""
 
     @property
     def n_frames(self) -> int:
@@ -155,11 +157,7 @@ class DCDReader:
         OSError
             The operating system refused.
         """
-        _check_frames(frames, self)
-        _check_atoms(atoms, self)
-        n_wanted = self.n_atoms if atoms is None else len(atoms)
-        for name, array in out.items():
-            _check_buffer(name, array, len(frames), n_wanted)
+        check_read(self, frames, out, atoms)
         if not frames:
             return
         self._fill_time(frames, out)
@@ -204,13 +202,13 @@ class DCDReader:
                 frames.start,
                 frames.step if len(frames) > 1 else 1,
                 len(frames),
-                _pointer("const int64_t *", atoms),
+                pointer("const int64_t *", atoms),
                 self.n_atoms if atoms is None else len(atoms),
-                _pointer("const int64_t *", places),
-                _pointer("float *", positions if is_float32 else None),
-                _pointer("double *", None if is_float32 else positions),
-                _pointer("double *", cells),
-                _pointer("unsigned char *", scratch),
+                pointer("const int64_t *", places),
+                pointer("float *", positions if is_float32 else None),
+                pointer("double *", None if is_float32 else positions),
+                pointer("double *", cells),
+                pointer("unsigned char *", scratch),
                 scratch.size,
                 where,
             )
@@ -224,7 +222,7 @@ class DCDReader:
             ffi.from_buffer(record),
             len(record),
             self._struct(),
-            _pointer("int64_t *", places),
+            pointer("int64_t *", places),
             where,
         )
         if status == lib.GD_BAD_ARGUMENT:
@@ -238,10 +236,10 @@ class DCDReader:
     def _boxes(self, frames: range, cells: NDArray[np.float64]) -> NDArray[np.float64]:
         boxes, where = np.empty((len(cells), 3, 3)), new_where()
         status = lib.gd_dcd_boxes(
-            _pointer("const double *", cells),
+            pointer("const double *", cells),
             len(cells),
             self.layout.version,
-            _pointer("double *", boxes),
+            pointer("double *", boxes),
             where,
         )
         if status == lib.GD_CORRUPT:
@@ -297,50 +295,3 @@ def _parse(data: bytes, file_size: int) -> tuple[int, DCDLayout, Any]:
     size = min(len(data), file_size)
     status = lib.gd_dcd_open(ffi.from_buffer(data), size, file_size, struct, where)
     return status, DCDLayout(*(getattr(struct, name) for name in DCDLayout._fields)), where
-
-
-def _pointer(kind: str, array: NDArray[Any] | None) -> Any:
-    return ffi.NULL if array is None else ffi.cast(kind, array.ctypes.data)
-
-
-def _check_frames(frames: range, reader: DCDReader) -> None:
-    if not frames:
-        return
-    if frames.step < 1 and len(frames) > 1:
-        raise ValueError(f"frames: expected a rising range, got {frames}")
-    if min(frames) < 0 or max(frames) >= reader.n_frames:
-        raise ValueError(
-            f"frames: {frames} is not within the {reader.n_frames} frames of {reader.path}"
-        )
-
-
-def _check_atoms(atoms: Atoms, reader: DCDReader) -> None:
-    if atoms is None:
-        return
-    if atoms.dtype != np.int64 or atoms.ndim != 1 or not atoms.flags.c_contiguous:
-        raise ValueError(
-            f"atoms: expected a contiguous int64 array of one dimension, "
-            f"got {atoms.dtype} of shape {atoms.shape}"
-        )
-    if len(atoms) == 0:
-        raise ValueError("atoms: expected at least one atom, got none")
-    if atoms.min() < 0 or atoms.max() >= reader.n_atoms:
-        raise ValueError(
-            f"atoms: {atoms.min()} to {atoms.max()} is not within the {reader.n_atoms} atoms "
-            f"(from 0) of {reader.path}"
-        )
-
-
-def _check_buffer(name: str, array: NDArray[Any], n_frames: int, n_atoms: int) -> None:
-    if name not in _DTYPES:
-        known = ", ".join(_DTYPES)
-        raise ValueError(f"a DCD file has no {name!r}; it has {known}")
-    shape = (n_frames, *(n_atoms if size is None else size for size in FRAME_FIELDS[name]))
-    if array.shape != shape or array.dtype not in _DTYPES[name]:
-        dtypes = " or ".join(np.dtype(dtype).name for dtype in _DTYPES[name])
-        raise ValueError(
-            f"out[{name!r}]: expected {dtypes} of shape {shape}, "
-            f"got {array.dtype} of shape {array.shape}"
-        )
-    if not (array.flags.c_contiguous and array.flags.writeable):
-        raise ValueError(f"out[{name!r}]: expected a C-contiguous array that can be written to")

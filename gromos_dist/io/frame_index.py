@@ -3,7 +3,8 @@
 An index is a set of named arrays. It is made once, by whoever opens the trajectory, written under
 a temporary name and renamed, so that any number of processes may make the same one; whoever reads
 frames only reads it. It belongs to one state of the file, known by its `FileKey`: the size and a
-digest of samples of the content, never the time of the last change.
+digest of samples of the content, never the time of the last change. When a file has only grown,
+as that of a simulation that is still running, what was found before is kept and the rest scanned.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ INDEX_FOLDER_VARIABLE = "GROMOS_DIST_INDEX_FOLDER"
 Arrays = Mapping[str, NDArray[Any]]
 
 _MAGIC = b"gdindex\x01"
+_VERSION = 2
 _HEADER = struct.Struct("<8sII")  # magic, size and CRC-32 of the JSON table that follows
 _ALIGNMENT = 64
 _KINDS = frozenset({"<i8", "<i4", "<u4", "<f8", "|u1"})
 _SAMPLE = 1 << 14
 _N_SAMPLES = 8
+_FORMER_KEYS = 64
 
 
 class DamagedIndexError(ValueError):
@@ -49,10 +52,13 @@ class FileKey:
     digest: str
 
 
-def file_key(path: str) -> FileKey:
-    """Return the size of a file and a digest of its beginning, its end and samples in between."""
+def file_key(path: str, size: int | None = None) -> FileKey:
+    """Return the size of a file and a digest of its beginning, its end and samples in between.
+
+    With `size`, those of its first `size` bytes: what the key was before the file grew.
+    """
     with Path(path).open("rb", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
+        size = os.fstat(file.fileno()).st_size if size is None else size
         digest = blake2b(size.to_bytes(8, "little"), digest_size=16)
         if size <= _N_SAMPLES * _SAMPLE:
             starts, length = [0], size
@@ -80,8 +86,10 @@ def index_paths(path: str, folder: str | Path | None = None) -> tuple[str, ...]:
     return (str(full.parent / name), str(Path(cache) / "gromos_dist" / elsewhere))
 
 
-def write_index(path: str, key: FileKey, arrays: Arrays) -> None:
+def write_index(path: str, key: FileKey, arrays: Arrays, former: tuple[FileKey, ...] = ()) -> None:
     """Write an index under a temporary name, then rename it.
+
+    `former` are the states of the file whose frames are the first ones of this index.
 
     Raises
     ------
@@ -97,7 +105,9 @@ def write_index(path: str, key: FileKey, arrays: Arrays) -> None:
         entry = {"name": name, "dtype": array.dtype.str, "shape": shape, "at": offset, "crc": crc}
         table.append(entry)
         offset += array.nbytes
-    text = json.dumps({"size": key.size, "digest": key.digest, "arrays": table}).encode()
+    grown_from = [[old.size, old.digest] for old in former]
+    state = {"size": key.size, "digest": key.digest, "grown_from": grown_from}
+    text = json.dumps({"version": _VERSION, **state, "arrays": table}).encode()
     text += b" " * (-(len(text) + _HEADER.size) % _ALIGNMENT)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".gdindex-", dir=Path(path).parent)
@@ -124,7 +134,7 @@ def read_index(path: str, leave: frozenset[str] = frozenset()) -> tuple[FileKey,
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        There is no such file, or it was written by another version.
     DamagedIndexError
         It is not what was written.
     """
@@ -133,11 +143,13 @@ def read_index(path: str, leave: frozenset[str] = frozenset()) -> tuple[FileKey,
             size = os.fstat(file.fileno()).st_size
             magic, length, crc = _HEADER.unpack(file.read(_HEADER.size))
             if magic != _MAGIC or length > size:
-                raise DamagedIndexError(f"{path}: not an index of this version")
+                raise DamagedIndexError(f"{path}: not an index")
             text = file.read(length)
             if zlib.crc32(text) != crc:
                 raise DamagedIndexError(f"{path}: damaged table")
             table = json.loads(text)
+            if table.get("version") != _VERSION:
+                raise FileNotFoundError(f"{path}: an index of another version of gromos_dist")
             begin = file.tell()
             arrays: dict[str, NDArray[Any]] = {}
             places: dict[str, tuple[int, np.dtype[Any], tuple[int, ...]]] = {}
@@ -157,9 +169,10 @@ def read_index(path: str, leave: frozenset[str] = frozenset()) -> tuple[FileKey,
                     raise DamagedIndexError(f"{path}: damaged array {entry['name']!r}")
                 arrays[entry["name"]] = np.frombuffer(data, dtype).reshape(shape)
             key = FileKey(table["size"], table["digest"])
+            former = tuple(FileKey(*state) for state in table["grown_from"])
         except (struct.error, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as e:
             raise DamagedIndexError(f"{path}: {e}") from e
-    return key, StoredArrays(path, arrays, places)
+    return key, StoredArrays(path, arrays, places, former)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +182,8 @@ class StoredArrays(Mapping[str, NDArray[Any]]):
     path: str
     arrays: Mapping[str, NDArray[Any]]
     places: Mapping[str, tuple[int, np.dtype[Any], tuple[int, ...]]]
+    former: tuple[FileKey, ...] = ()
+    """States of the file, before it grew, whose frames are the first ones of this index."""
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.arrays[name]
@@ -196,13 +211,15 @@ def open_index(
     path: str,
     make: Callable[[], Arrays],
     *,
+    extend: Callable[[Arrays], Arrays] | None = None,
     leave: frozenset[str] = frozenset(),
     folder: str | Path | None = None,
 ) -> tuple[str, FileKey, StoredArrays]:
     """Return the index of a trajectory file: where it lies, the file's key, the arrays.
 
-    An index that is there and belongs to the file as it now is, is read; otherwise `make` scans
-    the file, and the index is written to the first place of `index_paths` that takes it.
+    An index that is there and belongs to the file as it now is, is read. If it belongs to the
+    file's beginning, `extend` scans what has been added; otherwise `make` scans the whole file. The
+    index is then written to the first place of `index_paths` that takes it.
 
     Warns
     -----
@@ -211,6 +228,8 @@ def open_index(
     """
     key = file_key(path)
     places = index_paths(path, folder)
+    made: Arrays | None = None
+    former: tuple[FileKey, ...] = ()
     for place in places:
         try:
             found, arrays = read_index(place, leave)
@@ -221,19 +240,22 @@ def open_index(
             continue
         if found == key:
             return place, key, arrays
-    made = make()
+        if extend and found.size < key.size and file_key(path, found.size) == found:
+            made, former = extend(arrays), (*arrays.former, found)[-_FORMER_KEYS:]
+            break
+    made = make() if made is None else made
     for place in places:
         try:
-            write_index(place, key, made)
+            write_index(place, key, made, former)
         except OSError:
             continue
-        return place, key, StoredArrays(place, made, {})
+        return place, key, StoredArrays(place, made, {}, former)
     warnings.warn(
         f"{path}: no place to keep its frame index (tried {', '.join(places)}), so every process "
         f"scans the whole file; set {INDEX_FOLDER_VARIABLE} to a folder that can be written to",
         stacklevel=3,
     )
-    return places[0], key, StoredArrays(places[0], made, {})
+    return places[0], key, StoredArrays(places[0], made, {}, former)
 
 
 @lru_cache(maxsize=32)
@@ -242,12 +264,12 @@ def cached_index(
 ) -> StoredArrays:
     """Return the index that belongs to `key`, kept in this process for the next call.
 
-    What a reader uses: nothing is written. When the index is gone, or is not that of `key`, the
-    file is scanned again, into memory.
+    What a reader uses: nothing is written. An index that was extended since then serves as well.
+    When it is gone, or is that of another file, the file is scanned again, into memory.
     """
     with contextlib.suppress(OSError, DamagedIndexError):
         found, arrays = read_index(place, leave)
-        if found == key:
+        if found == key or key in arrays.former:
             return arrays
     return StoredArrays(place, make(path), {})
 

@@ -22,17 +22,19 @@ from numpy.typing import NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
 from gromos_dist.io import gzip_access
-from gromos_dist.io.frame_index import FileKey, StoredArrays, cached_index, open_index
+from gromos_dist.io.frame_index import Arrays, FileKey, StoredArrays, cached_index, open_index
 from gromos_dist.io.gzip_access import Fill
-from gromos_dist.io.reader import FRAME_FIELDS, Atoms
+from gromos_dist.io.read_arguments import check_read
+from gromos_dist.io.reader import Atoms
+from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 
-_VECTORS = ("positions", "velocities", "forces")
-_STORED = (*_VECTORS, "box")
+_STORED = ("positions", "velocities", "forces", "box", "constraint_forces")
 _BLOCK_NAMES = {
     lib.GD_GROMOS_POSITIONS: "POSITION",
     lib.GD_GROMOS_VELOCITIES: "VELOCITY",
     lib.GD_GROMOS_FORCES: "FREEFORCE",
     lib.GD_GROMOS_BOX: "GENBOX",
+    lib.GD_GROMOS_CONSTRAINT_FORCES: "CONSFORCE",
     lib.GD_GROMOS_TIMESTEP: "TIMESTEP",
 }
 _BOX_SHAPES = {0: "vacuum", 1: "rectangular", 2: "triclinic", -1: "truncated octahedron"}
@@ -72,6 +74,18 @@ class _Text(NamedTuple):
     origin: int
 
 
+class _Cut(NamedTuple):
+    """Where the text ends inside a frame: the array ``cut`` of the index."""
+
+    fault: int
+    frame: int
+    line: int
+    byte: int
+    inside: int
+    expected: int
+    found: int
+
+
 class _Selection(NamedTuple):
     """Atoms wanted, never falling, and the row of the result for each."""
 
@@ -90,6 +104,8 @@ class GromosTextReader:
     box_shape: str
     """``vacuum``, ``rectangular``, ``triclinic``, ``truncated octahedron``; ``none`` without a box
     block, ``unknown`` when the first frame's cannot be read."""
+    damage: str
+    """What was left out of a truncated file; empty when nothing was."""
     index_path: str
     key: FileKey
 
@@ -106,7 +122,7 @@ class GromosTextReader:
         `box_shape`. A triclinic box has a along x and b in the x-y plane before it is turned by
         its Euler angles: psi about x, theta about y, phi about z.
         """
-        _check_arguments(self, frames, out, atoms)
+        check_read(self, frames, out, atoms)
         if len(frames) == 0:
             return
         index = cached_index(
@@ -127,18 +143,25 @@ class GromosTextReader:
 
 
 def open_gromos_text(
-    path: str | Path, *, index_folder: str | Path | None = None
+    path: str | Path,
+    *,
+    on_truncated: OnTruncated = "raise",
+    index_folder: str | Path | None = None,
 ) -> GromosTextReader:
     """Open a file of GROMOS text; ``.gz`` after its name says that it is compressed.
 
     The first time the whole file is scanned; where its frames stand is kept in a frame index
     beside the file, or in the user's cache (``~/.cache/gromos_dist``) when its folder cannot be
-    written to, and serves until the file changes.
+    written to, and serves until the file changes. When a file has only grown, what was added is
+    scanned; a compressed one is scanned anew, because its last bytes change as it grows.
 
     Parameters
     ----------
     path : str or Path
         The file: ``.trc``, ``.trv``, ``.trf``, ``.cnf``, ``.g96``, each also with ``.gz``.
+    on_truncated : {"raise", "drop", "warn"}
+        What to do with a file that ends inside a frame: refuse it, leave that frame out, or leave
+        it out and warn. What was left out stands in the reader's `damage`.
     index_folder : str or Path, optional
         Where to keep the index instead; the environment variable ``GROMOS_DIST_INDEX_FOLDER``
         says the same.
@@ -168,48 +191,76 @@ def open_gromos_text(
     >>> out["positions"][0, 1]
     array([-0.00445366,  0.39712285,  1.97580517])
     """
+    check_on_truncated(on_truncated)
     path = str(path)
     with Path(path).open("rb", buffering=0):
         pass  # the system's own error when there is no such file
     place, key, index = open_index(
         path,
         lambda: scan(path),
+        extend=None if _is_gzip(path) else lambda known: scan(path, known),
         leave=frozenset({gzip_access.WINDOWS}),
         folder=index_folder,
     )
+    n_frames, damage = len(index["step"]), ""
+    if len(index["cut"]):
+        message = _cut_message(_Cut(*index["cut"].tolist()))
+        damage = handle_cut(path, on_truncated, n_frames=n_frames, cut=message)
     n_atoms, shape = index["n_atoms"].item(), index["box_shape"].item()
     return GromosTextReader(
         path=path,
-        n_frames=len(index["step"]),
+        n_frames=n_frames,
         n_atoms=n_atoms,
         fields=(*(name for name in _STORED if name in index), "time", "step"),
         box_shape=_BOX_SHAPES.get(shape, "unknown") if "box" in index else "none",
+        damage=damage,
         index_path=place,
         key=key,
     )
 
 
-def scan(path: str) -> dict[str, NDArray[Any]]:
+def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
     """Find the frames of a file: the arrays of its frame index.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    known : mapping of str to array, optional
+        The index of the file before it grew: only its last frame and what follows are scanned.
 
     Returns
     -------
     dict of str to array
         ``step`` (n_frames,) int64; ``time`` (n_frames,) float64, ps; ``byte`` and ``line``, where
         each frame begins; for each field the blocks as ``struct gd_gromos_block`` of the C core,
-        (n_frames, 40) bytes; ``n_atoms`` and ``box_shape`` (1,); for ``.gz`` the access points.
+        (n_frames, 40) bytes; ``n_atoms``, ``fields`` and ``box_shape`` (1,); ``cut``, a `_Cut`, or
+        empty; for ``.gz`` the access points.
     """
-    with _stream(path) as (read_into, extra):
-        frames, n_atoms = _scan_stream(path, read_into)
+    if known is not None and len(known["step"]) < 2:
+        known = None  # which blocks make up a frame is known from the second one on
+    try:
+        with _stream(path, known) as (read_into, extra):
+            found = _scan_stream(path, read_into, known)
+    except gzip_access.CutGzipError as error:
+        with gzip_access.inflate_cut(path, error) as (read_into, extra):
+            found = _scan_stream(path, read_into, None)
+        found = found._replace(cut=found.cut or _end_of(found.frames))
+    frames = found.frames
     arrays: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(frames[name]) for name in ("step", "time", "byte", "line")
     }
-    present = int(frames["fields"][0])
+    fields = int(frames["fields"][0])
     for i, name in enumerate(_STORED):
-        if present & (1 << i):
+        if fields & (1 << i):
             blocks = np.ascontiguousarray(frames["blocks"][:, i])
             arrays[name] = blocks.view(np.uint8).reshape(len(frames), _BLOCK.itemsize)
-    arrays["n_atoms"] = np.array([n_atoms], "<i8")
+    arrays["n_atoms"] = np.array([found.n_atoms], "<i8")
+    arrays["fields"] = np.array([fields], "<i8")
+    arrays["cut"] = np.array(found.cut, "<i8")
+    if known is not None:
+        for name in arrays.keys() - {"n_atoms", "fields", "cut"}:
+            arrays[name] = np.concatenate([known[name][:-1], arrays[name]])
     arrays.update(extra)
     shape = _first_box_shape(path, StoredArrays("", arrays, {})) if "box" in arrays else _UNREAD_BOX
     arrays["box_shape"] = np.array([shape], "<i4")
@@ -219,15 +270,32 @@ def scan(path: str) -> dict[str, NDArray[Any]]:
 # ---- scanning ----
 
 
+class _Found(NamedTuple):
+    """What a scan has found."""
+
+    frames: NDArray[Any]
+    n_atoms: int
+    cut: _Cut | tuple[()]
+
+
+def _end_of(frames: NDArray[Any]) -> _Cut:
+    """Return where text ends that is cut off just behind a frame."""
+    blocks = frames["blocks"][-1]
+    end = int((blocks["byte"] + blocks["size"]).max())
+    return _Cut(lib.GD_GROMOS_CUT_FRAME, len(frames), -1, end, 0, int(frames["fields"][-1]), 0)
+
+
 @contextmanager
 def _stream(
-    path: str,
+    path: str, known: Arrays | None
 ) -> Iterator[tuple[Callable[[NDArray[np.uint8]], int], dict[str, NDArray[Any]]]]:
     """Yield a function that fills a buffer with the text that follows, and arrays to keep."""
     with Path(path).open("rb", buffering=0) as file:
         if os.fstat(file.fileno()).st_size == 0:
             raise TrajectoryError(f"{path}: the file is empty")
         if not _is_gzip(path):
+            if known is not None:
+                file.seek(int(known["byte"][-1]))
             yield lambda buffer: file.readinto(buffer.data) or 0, {}
             return
     with gzip_access.inflate(path) as (read_into, arrays):
@@ -239,10 +307,14 @@ def _is_gzip(path: str) -> bool:
 
 
 def _scan_stream(
-    path: str, read_into: Callable[[NDArray[np.uint8]], int]
-) -> tuple[NDArray[Any], int]:
-    """Return all frames of a stream of text, and the number of atoms."""
+    path: str, read_into: Callable[[NDArray[np.uint8]], int], known: Arrays | None
+) -> _Found:
+    """Return all whole frames of a stream of text, which begins with the last of the known ones."""
     state = ffi.new("struct gd_gromos_scan *", {"line": 1, "n_atoms": -1})
+    if known is not None:
+        state.byte, state.line = known["byte"][-1], known["line"][-1]
+        state.n_frames = len(known["step"]) - 1
+        state.n_atoms, state.fields = known["n_atoms"].item(), known["fields"].item()
     where = new_where()
     found, used = ffi.new("int64_t *"), ffi.new("int64_t *")
     buffer = np.empty(_PIECE, np.uint8)
@@ -253,10 +325,12 @@ def _scan_stream(
     held, final = 0, False
     while True:
         status = lib.gd_gromos_scan(text, held, final, state, to, len(frames), found, used, where)
+        pieces.append(frames[: found[0]].copy())
+        if status == lib.GD_TRUNCATED:
+            break
         if status != lib.GD_OK:
             line = _line_at(buffer[:held], used[0])
             raise TrajectoryError(f"{path}: {_scan_message(state, where, line)}")
-        pieces.append(frames[: found[0]].copy())
         rest = held - used[0]
         if used[0] == 0 and held == len(buffer):
             raise TrajectoryError(
@@ -273,13 +347,20 @@ def _scan_stream(
         final = n_bytes == 0
         held = rest + n_bytes
     whole = np.concatenate(pieces)
-    if len(whole) == 0:
+    cut: _Cut | tuple[()] = ()
+    if status == lib.GD_TRUNCATED:
+        begin = state.frame.byte if state.frame.fields else where.byte
+        place = (where.frame, where.line, begin, state.inside)
+        cut = _Cut(state.fault, *place, where.expected, where.found)
+        if state.n_frames == 0:
+            handle_cut(path, "raise", n_frames=0, cut=_cut_message(cut))
+    elif len(whole) == 0:
         raise TrajectoryError(
             f"{path}: no frame in {state.line - 1} lines: expected at least one block POSITION, "
             "POSITIONRED, VELOCITY, VELOCITYRED, FREEFORCE or FREEFORCERED; this is not a GROMOS "
             "trajectory or configuration"
         )
-    return whole, state.n_atoms
+    return _Found(whole, state.n_atoms, cut)
 
 
 def _line_at(text: NDArray[np.uint8], begin: int) -> str:
@@ -294,10 +375,6 @@ def _blocks(fields: int) -> str:
 def _scan_message(state: Any, where: Any, line: str) -> str:
     place = f"frame {where.frame}, line {where.line} (byte {where.byte})"
     inside = _BLOCK_NAMES.get(state.inside, "another block")
-    recover = (
-        f"; the file was cut off, as when a run is killed: its first {where.frame} frames are "
-        f"whole and end before byte {state.frame.byte or where.byte}"
-    )
     messages = {
         lib.GD_GROMOS_NOT_A_BLOCK: f"{place}: expected the name of a block, found {line!r}"
         + ("; this is not GROMOS text" if where.frame == 0 and not state.frame.fields else ""),
@@ -312,12 +389,17 @@ def _scan_message(state: Any, where: Any, line: str) -> str:
         f"({_blocks(where.expected)}), found {_blocks(where.found)}",
         lib.GD_GROMOS_NO_VECTORS: f"{place}: a frame with only {_blocks(state.frame.fields)}: "
         "expected positions, velocities or forces; this is not a GROMOS trajectory of atoms",
-        lib.GD_GROMOS_CUT_BLOCK: f"{place}: expected more of block {inside} or its END, found the "
-        f"end of the file{recover}",
-        lib.GD_GROMOS_CUT_FRAME: f"{place}: expected the blocks {_blocks(where.expected)}, found "
-        f"the end of the file after {_blocks(state.frame.fields)}{recover}",
     }
     return messages[state.fault]
+
+
+def _cut_message(cut: _Cut) -> str:
+    line = "" if cut.line < 0 else f" in line {cut.line},"
+    place = f"the file ends{line} inside frame {cut.frame}, which begins at byte {cut.byte}"
+    if cut.fault == lib.GD_GROMOS_CUT_BLOCK:
+        inside = f"block {_BLOCK_NAMES[cut.inside]}" if cut.inside in _BLOCK_NAMES else "a block"
+        return f"{place}: expected more of {inside}, or its END"
+    return f"{place}: expected the blocks {_blocks(cut.expected)}, found {_blocks(cut.found)}"
 
 
 def _first_box_shape(path: str, index: StoredArrays) -> int:
@@ -332,39 +414,6 @@ def _first_box_shape(path: str, index: StoredArrays) -> int:
 
 
 # ---- reading ----
-
-
-def _check_arguments(
-    reader: GromosTextReader, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms
-) -> None:
-    if len(frames) and (frames.step < 1 or frames[0] < 0 or frames[-1] >= reader.n_frames):
-        raise ValueError(
-            f"{reader.path}: expected rising frames within 0 to {reader.n_frames - 1}, got {frames}"
-        )
-    n_atoms = reader.n_atoms
-    if atoms is not None:
-        if atoms.ndim != 1 or atoms.dtype != np.int64 or len(atoms) == 0:
-            raise ValueError(
-                "atoms: expected a one-dimensional int64 array with at least one atom, got "
-                f"{atoms.dtype} of shape {atoms.shape}"
-            )
-        if atoms.min() < 0 or atoms.max() >= reader.n_atoms:
-            raise ValueError(
-                f"atoms: expected atoms from 0 to {reader.n_atoms - 1} of {reader.path}, got "
-                f"{atoms.min()} to {atoms.max()}"
-            )
-        n_atoms = len(atoms)
-    kinds = {"time": (np.float64,), "step": (np.int64,)}
-    for name, array in out.items():
-        if name not in FRAME_FIELDS or (name not in reader.fields and name != "box"):
-            raise ValueError(f"{reader.path} has no {name}: it has {', '.join(reader.fields)}")
-        shape = (len(frames), *(n_atoms if n is None else n for n in FRAME_FIELDS[name]))
-        if array.shape != shape or array.dtype not in kinds.get(name, (np.float32, np.float64)):
-            raise ValueError(
-                f"out[{name!r}]: expected shape {shape}, got {array.dtype} of shape {array.shape}"
-            )
-        if not (array.flags.c_contiguous and array.flags.writeable):
-            raise ValueError(f"out[{name!r}]: expected a writable, C-contiguous array")
 
 
 @contextmanager

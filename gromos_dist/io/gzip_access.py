@@ -5,7 +5,8 @@ inflating can begin again; they are kept as arrays of the frame index. A read th
 points around its range, so its cost does not depend on the size of the file.
 
 rapidgzip does the inflating, without the GIL. It aborts the interpreter when one of its files is
-still open at exit, so none is ever handed out.
+still open at exit, so none is ever handed out. It does not read the end of a file that was cut off:
+zlib does, from the beginning of the file.
 """
 
 from __future__ import annotations
@@ -26,11 +27,18 @@ from gromos_dist.errors import TrajectoryError
 from gromos_dist.io.frame_index import DamagedIndexError, StoredArrays
 
 WINDOWS = "gzip_windows"
+_CUT = "gzip_cut"
+_PIECE = 1 << 18
 
 # The index format of indexed_gzip, which rapidgzip exports and imports: a header, a point for each
 # place (compressed and inflated offset, bits, whether it has a window), the windows.
 _HEADER = struct.Struct("<5sBBQQIII")
 _POINT = np.dtype([("compressed", "<u8"), ("inflated", "<u8"), ("bits", "u1"), ("window", "u1")])
+
+
+class CutGzipError(TrajectoryError):
+    """A gzip file ends early, or is damaged near its end."""
+
 
 Fill = Callable[[NDArray[np.uint8], int], None]
 
@@ -45,7 +53,9 @@ def inflate(path: str) -> Iterator[tuple[Callable[[NDArray[np.uint8]], int], dic
     Raises
     ------
     TrajectoryError
-        The file is no gzip file, is damaged or ends early.
+        The file is no gzip file or is damaged.
+    CutGzipError
+        It ends early, or is damaged: `inflate_cut` tells.
     """
     arrays: dict[str, NDArray[Any]] = {}
     size = Path(path).stat().st_size
@@ -55,18 +65,122 @@ def inflate(path: str) -> Iterator[tuple[Callable[[NDArray[np.uint8]], int], dic
     with _opened(path) as file:
 
         def read_into(buffer: NDArray[np.uint8]) -> int:
-            n_bytes = _read_into(path, file, buffer)
+            try:
+                n_bytes = _read_into(path, file, buffer)
+            except TrajectoryError as error:
+                raise CutGzipError(str(error)) from error
             if n_bytes == 0 and not arrays:
                 if file.tell_compressed() != 8 * size:
-                    raise TrajectoryError(
+                    raise CutGzipError(
                         f"{path}: the gzip stream ends at byte {file.tell_compressed() // 8} of "
-                        f"{size}, after {file.tell()} bytes of text: the file was cut off, or is "
-                        "still being written; zcat recovers the text before that"
+                        f"{size}, after {file.tell()} bytes of text"
                     )
                 arrays.update(_arrays(file))
             return n_bytes
 
         yield read_into, arrays
+
+
+@contextmanager
+def inflate_cut(
+    path: str, error: CutGzipError
+) -> Iterator[tuple[Callable[[NDArray[np.uint8]], int], dict[str, NDArray[Any]]]]:
+    """Inflate what there is of a file that ends early; the same as `inflate`, and slower.
+
+    Raises
+    ------
+    TrajectoryError
+        The file is damaged, or it does not end early: then `error` itself.
+    """
+    with _CutStream(path) as stream:
+
+        def read_into(buffer: NDArray[np.uint8]) -> int:
+            n_bytes = stream.read_into(buffer)
+            if n_bytes == 0 and not stream.is_cut:
+                raise error
+            return n_bytes
+
+        yield read_into, {**_points_before_cut(path), _CUT: np.ones(1, "<i8")}
+
+
+class _CutStream:
+    """The text of a gzip file that may end anywhere, from its beginning on."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.position = 0
+        self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
+        self._inflater = zlib.decompressobj(31)
+
+    def __enter__(self) -> _CutStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the stream that was read last has no end."""
+        return not self._inflater.eof
+
+    def read_into(self, buffer: NDArray[np.uint8]) -> int:
+        """Fill some of a buffer; 0 at the end."""
+        while True:
+            if self._inflater.eof:
+                rest = self._inflater.unused_data.lstrip(b"\0") or self._file.read(_PIECE)
+                if not rest.strip(b"\0"):
+                    return 0
+                self._inflater = zlib.decompressobj(31)
+            else:
+                rest = self._inflater.unconsumed_tail or self._file.read(_PIECE)
+            try:
+                text = self._inflater.decompress(rest, len(buffer))
+            except zlib.error as error:
+                raise _damaged(self.path, self.position, error) from error
+            if text:
+                buffer[: len(text)] = np.frombuffer(text, np.uint8)
+                self.position += len(text)
+                return len(text)
+            if not rest:
+                return 0
+
+
+def _points_before_cut(path: str) -> dict[str, NDArray[Any]]:
+    """Return the points from which rapidgzip can inflate, as far as there are any."""
+    buffer = np.empty(1 << 20, np.uint8)
+    try:
+        with _opened(path) as file:
+            while _read_into(path, file, buffer):
+                pass
+            return _arrays(file)
+    except (TrajectoryError, RuntimeError, ValueError):
+        return {}
+
+
+@contextmanager
+def _read_cut_range(path: str) -> Iterator[Fill]:
+    with _CutStream(path) as first:
+        stream, skipped = first, np.empty(1 << 20, np.uint8)
+
+        def fill(buffer: NDArray[np.uint8], offset: int) -> None:
+            nonlocal stream
+            if offset < stream.position:
+                stream.__exit__()
+                stream = _CutStream(path)
+            while stream.position < offset:
+                if not stream.read_into(skipped[: offset - stream.position]):
+                    break
+            done = 0
+            while done < len(buffer):
+                n_bytes = stream.read_into(buffer[done:])
+                if n_bytes == 0:
+                    raise _too_short(path, offset + done, offset + len(buffer))
+                done += n_bytes
+
+        try:
+            yield fill
+        finally:
+            stream.__exit__()
 
 
 @contextmanager
@@ -78,6 +192,10 @@ def read_range(path: str, index: StoredArrays, begin: int, end: int) -> Iterator
     TrajectoryError
         The file is damaged, or other than when it was indexed.
     """
+    if _CUT in index and end > _end_before_cut(index):
+        with _read_cut_range(path) as fill_cut:
+            yield fill_cut
+        return
     points = _part_of_index(path, index, begin, end)
     with _opened(path) as file:
         try:
@@ -94,13 +212,24 @@ def read_range(path: str, index: StoredArrays, begin: int, end: int) -> Iterator
             while done < len(buffer):
                 n_bytes = _read_into(path, file, buffer[done:])
                 if n_bytes == 0:
-                    raise TrajectoryError(
-                        f"{path}: the gzip stream ends after {offset + done} bytes of text, "
-                        f"expected at least {offset + len(buffer)}"
-                    )
+                    raise _too_short(path, offset + done, offset + len(buffer))
                 done += n_bytes
 
         yield fill
+
+
+def _end_before_cut(index: StoredArrays) -> int:
+    """Return up to which byte of the text of a file that is cut rapidgzip can read."""
+    if "gzip_points" not in index:
+        return 0
+    points = index["gzip_points"].reshape(-1).view(_POINT)
+    return int(points["inflated"][-2]) if len(points) > 2 else 0
+
+
+def _too_short(path: str, found: int, expected: int) -> TrajectoryError:
+    return TrajectoryError(
+        f"{path}: the gzip stream ends after {found} bytes of text, expected at least {expected}"
+    )
 
 
 @contextmanager

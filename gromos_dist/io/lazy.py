@@ -9,8 +9,10 @@ import dask
 import dask.array as da
 import numpy as np
 from dask.array.core import normalize_chunks
+from dask.base import tokenize
 from numpy.typing import NDArray
 
+from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.source import Source
 
 CHUNK_BYTES = 128 * 2**20
@@ -60,7 +62,7 @@ def trajectory_array(source: Source, field: str, frame_chunks: tuple[int, ...]) 
     shape = source.shape(field)
     dtype = source.field_dtype(field)
     chunks = (frame_chunks, *((size,) for size in shape[1:]))
-    name = f"{field}-{dask.base.tokenize(source, field, frame_chunks)}"
+    name = f"{field}-{tokenize(source, field, frame_chunks)}"
     plain = da.map_blocks(
         _read_block,
         constants=constant((source, field, block_bounds(frame_chunks))),
@@ -79,7 +81,7 @@ def trajectory_array(source: Source, field: str, frame_chunks: tuple[int, ...]) 
 
 def constant(value: Any) -> Any:
     """Return `value` as one content-named node of a graph, however many tasks use it."""
-    return dask.delayed(value, name=f"constant-{dask.base.tokenize(value)}", traverse=False)
+    return dask.delayed(value, name=f"constant-{tokenize(value)}", traverse=False)
 
 
 def block_bounds(frame_chunks: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -129,7 +131,7 @@ def _narrow(array: TrajectoryArray, index: Any) -> TrajectoryArray | None:
     source = array.source
     if others and not _is_whole(others[0], array.shape[1]):
         atoms = _atom_indices(others[0], array.shape[1])
-        if array.field not in ("positions", "velocities", "forces") or atoms is None:
+        if FRAME_FIELDS[array.field][:1] != (None,) or atoms is None:
             return None
         source = source.select_atoms(atoms)
     if not all(

@@ -13,12 +13,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gromos_dist.io.truncated import OnTruncated
+
 # A per-frame field and its shape within a frame; None stands for the number of atoms.
 FRAME_FIELDS: dict[str, tuple[int | None, ...]] = {
     "positions": (None, 3),
     "velocities": (None, 3),
     "forces": (None, 3),
+    "constraint_forces": (None, 3),
     "box": (3, 3),
+    "lambda": (),
     "time": (),
     "step": (),
 }
@@ -51,6 +55,10 @@ class Reader(Protocol):
     def preferred_step(self) -> int:
         """Chunks that begin at multiples of this many frames are read best (1: anywhere)."""
 
+    @property
+    def damage(self) -> str:
+        """What was left out of a file that ends inside a frame; empty when nothing was."""
+
     def read(self, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms = None) -> None:
         """Read frames of the file into the caller's buffers, without the GIL.
 
@@ -60,9 +68,10 @@ class Reader(Protocol):
             Frames of the file, rising, all within ``range(n_frames)``.
         out : mapping of str to array
             For each field wanted a C-contiguous array of shape ``(len(frames), *shape of the
-            field)``: positions in float32 or float64 (nm), velocities (nm ps-1), forces
-            (kJ mol-1 nm-1), box (nm; rows are the box vectors, NaN where the file has none) in
-            float32 or float64, time (ps) in float64, step in int64. Only these are decoded.
+            field)``: positions in float32 or float64 (nm), velocities (nm ps-1), forces and
+            constraint forces (kJ mol-1 nm-1), box (nm; rows are the box vectors, NaN where the
+            file has none) and lambda in float32 or float64, time (ps) in float64, step in int64.
+            Only these are decoded.
         atoms : (n,) int64 array, optional
             Atoms wanted, from 0, in the order wanted; all when None.
 
@@ -77,39 +86,73 @@ class Reader(Protocol):
 
 Atoms = NDArray[np.int64] | None
 
-# Suffix -> "module:function"; the function takes a path and returns a Reader.
+# Suffix -> "module:function"; the function takes a path, by keyword `on_truncated`, and returns a
+# Reader.
 OPENERS: dict[str, str] = {
     ".dcd": "gromos_dist.io.dcd:open_dcd",
     ".trc": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".trv": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".trf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
     ".xtc": "gromos_dist.io.xtc:open_xtc",
+    ".trr": "gromos_dist.io.trr:open_trr",
+    ".pdb": "gromos_dist.io.structures:open_pdb",
+    ".ent": "gromos_dist.io.structures:open_pdb",
+    ".gro": "gromos_dist.io.structures:open_gro",
 }
 
 
-def open_reader(path: str | Path) -> Reader:
+# The engine of open_trajectory -> what opens every file with it.
+ENGINES: dict[str, str] = {"chemfiles": "gromos_dist.io.chemfiles_reader:open_chemfiles"}
+
+
+def open_reader(
+    path: str | Path, *, on_truncated: OnTruncated = "raise", engine: str | None = None
+) -> Reader:
     """Open one trajectory file with the reader of its suffix (``.gz`` may follow it).
 
     Reads the header and the frame index, no frames.
 
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    on_truncated : {"raise", "drop", "warn"}
+        What to do with a file that ends inside a frame: refuse it, leave that frame out, or leave
+        it out and warn. What was left out stands in the reader's `damage`.
+    engine : {"chemfiles"}, optional
+        Read with this library, whatever the suffix.
+
     Raises
     ------
+    ImportError
+        The engine is not installed.
     ValueError
-        No reader is known for the suffix.
+        No reader is known for the suffix, or no such engine.
     FileNotFoundError, IsADirectoryError
         There is no such file.
     TrajectoryError
         The file is damaged or of another format.
     """
+    if engine is not None:
+        if engine not in ENGINES:
+            raise ValueError(f"engine: expected None or {', '.join(ENGINES)}, got {engine!r}")
+        return _call(ENGINES[engine], path, on_truncated)
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in OPENERS:
         known = ", ".join(sorted(OPENERS))
         raise ValueError(
-            f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}"
+            f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}; "
+            "engine='chemfiles' reads many others"
         )
     if stat.S_ISDIR(Path(path).stat().st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    module, function = OPENERS[suffix].split(":")
-    opener: Callable[[str], Reader] = getattr(import_module(module), function)
-    return opener(str(path))
+    return _call(OPENERS[suffix], path, on_truncated)
+
+
+def _call(opener: str, path: str | Path, on_truncated: OnTruncated) -> Reader:
+    module, function = opener.split(":")
+    open_file: Callable[..., Reader] = getattr(import_module(module), function)
+    return open_file(str(path), on_truncated=on_truncated)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -141,13 +142,14 @@ class Source:
         stop = self.n_frames if stop is None else stop
         if buffers is None:
             buffers = self.allocate(names, stop - start)
-        begin = 0
-        for reader, own, end in zip(self.readers, self.frames, self._ends, strict=True):
-            low, high = max(start, begin), min(stop, end)
+        for i in range(bisect_right(self._ends, start), len(self._ends)):
+            begin = self._ends[i - 1] if i else 0
+            low, high = max(start, begin), min(stop, self._ends[i])
+            if begin >= stop:
+                break
             if low < high:
                 out = {name: buffers[name][low - start : high - start] for name in names}
-                reader.read(own[low - begin : high - begin], out, self.atoms)
-            begin = end
+                self.readers[i].read(self.frames[i][low - begin : high - begin], out, self.atoms)
         return {name: buffers[name][: stop - start] for name in names}
 
     def allocate(self, names: Sequence[str], n_frames: int) -> dict[str, NDArray[Any]]:
@@ -159,11 +161,10 @@ class Source:
 
     def locate(self, frame: int) -> tuple[str, int]:
         """Return the file of a frame of the axis and the frame's number in that file."""
-        begin = 0
-        for reader, own, end in zip(self.readers, self.frames, self._ends, strict=True):
-            if frame < end:
-                return reader.path, own[frame - begin]
-            begin = end
+        i = bisect_right(self._ends, frame)
+        if i < len(self._ends):
+            begin = self._ends[i - 1] if i else 0
+            return self.readers[i].path, self.frames[i][frame - begin]
         raise IndexError(f"frame {frame} of {self.n_frames}")
 
 

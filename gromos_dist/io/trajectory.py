@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -16,9 +18,17 @@ from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
-from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, open_reader
+from gromos_dist.io.overlap import (
+    Clock,
+    OnOverlap,
+    check_on_overlap,
+    find_overlaps,
+    handle_overlaps,
+)
+from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, Reader, open_reader
 from gromos_dist.io.source import Source
-from gromos_dist.provenance import describe_file, history
+from gromos_dist.io.truncated import OnTruncated, check_on_truncated
+from gromos_dist.provenance import InputFile, describe_file, history
 from gromos_dist.topology import Selection, Topology, load_topology, resolve
 from gromos_dist.variables import VARIABLES
 
@@ -36,10 +46,13 @@ def open_trajectory(
     stride: int = 1,
     chunks: int | str = "auto",
     dtype: DTypeLike = np.float32,
+    on_truncated: OnTruncated = "raise",
+    overlap: OnOverlap = "warn",
+    engine: str | None = None,
 ) -> xr.Dataset:
     """Open trajectory files as one lazy Dataset.
 
-    Headers and frame indices are read, frames are not.
+    Headers and frame indices are read, several files at a time; frames are not.
 
     Parameters
     ----------
@@ -56,12 +69,21 @@ def open_trajectory(
         Frames in a chunk. "auto" gives about 128 MiB of coordinates, less for a small file.
     dtype : dtype
         Of the positions: float32, or float64 where the file's digits are to be kept.
+    on_truncated : {"raise", "drop", "warn"}
+        What to do with a file that ends inside a frame, because its run was killed or is still
+        going on: refuse it, leave that frame out, or leave it out and warn.
+    overlap : {"warn", "keep", "drop", "raise"}
+        What to do with frames that a later file has again, as happens when a run was restarted:
+        keep both copies and warn, keep both, leave out the copy of the earlier file, or refuse.
+    engine : {"chemfiles"}, optional
+        Read the files with this library (an optional extra): Amber NetCDF, LAMMPS, XYZ, mmCIF, ...
 
     Returns
     -------
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
-        ``time`` (ps), ``step`` and the properties of the atoms.
+        ``time`` (ps), ``step`` and the properties of the atoms. Where frames were left out or are
+        there twice, the attributes ``damage`` and ``overlap`` say which, a line for each file.
 
     Raises
     ------
@@ -70,7 +92,8 @@ def open_trajectory(
     TrajectoryError, TopologyError
         A file is damaged, or topology and trajectory have different numbers of atoms.
     ValueError
-        No reader is known for a file, or `chunks`, `stride` or `dtype` make no sense.
+        No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
+        or `dtype` make no sense.
     SelectionError
         `atoms` cannot be read, or selects nothing.
 
@@ -82,7 +105,9 @@ def open_trajectory(
     >>> ds.positions.shape
     (98, 214, 3)
     """
-    source, coords, attrs = _open(paths, topology, atoms, start, stop, stride, dtype)
+    source, coords, attrs = _open(
+        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine
+    )
     if chunks == "auto":
         frame_chunks = default_frame_chunks(source)
     elif isinstance(chunks, int) and chunks > 0:
@@ -91,7 +116,11 @@ def open_trajectory(
     else:
         raise ValueError(f"chunks: expected 'auto' or a number of frames, got {chunks!r}")
     variables = {
-        name: (VARIABLES[name].dims, trajectory_array(source, name, frame_chunks), attributes(name))
+        name: (
+            VARIABLES[name].dims,
+            trajectory_array(source, name, frame_chunks),
+            _attributes_in(source, name),
+        )
         for name in source.fields
         if name not in coords
     }
@@ -105,7 +134,7 @@ class GromosBackend(BackendEntrypoint):
     open_dataset_parameters = (
         "filename_or_obj",
         "drop_variables",
-        *("topology", "atoms", "start", "stop", "stride", "dtype"),
+        *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
     )
 
     def open_dataset(  # type: ignore[override]
@@ -119,15 +148,19 @@ class GromosBackend(BackendEntrypoint):
         stop: int | None = None,
         stride: int = 1,
         dtype: DTypeLike = np.float32,
+        on_truncated: OnTruncated = "raise",
+        overlap: OnOverlap = "warn",
     ) -> xr.Dataset:
         """Open trajectory files; parameters as those of `open_trajectory`."""
-        source, coords, attrs = _open(filename_or_obj, topology, atoms, start, stop, stride, dtype)
+        source, coords, attrs = _open(
+            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap)
+        )
         chunks = max(default_frame_chunks(source))
         variables = {
             name: xr.Variable(
                 VARIABLES[name].dims,
                 indexing.LazilyIndexedArray(_FieldOfSource(source, name)),
-                attributes(name),
+                _attributes_in(source, name),
                 {"preferred_chunks": {"frame": chunks}},
             )
             for name in source.fields
@@ -185,6 +218,15 @@ def attributes(name: str) -> dict[str, str]:
     return dict(VARIABLES[name].attrs)
 
 
+def _attributes_in(source: Source, name: str) -> dict[str, str]:
+    """Return a variable's attributes, with what these files say beyond its numbers."""
+    shape = getattr(source.readers[0], "box_shape", "")
+    if name == "box" and shape == "truncated octahedron":
+        # The numbers are the edges of the cube that it is cut from.
+        return {**attributes(name), "shape": shape}
+    return attributes(name)
+
+
 def _open(
     paths: Paths,
     topology: TopologyLike,
@@ -193,50 +235,115 @@ def _open(
     stop: int | None,
     stride: int,
     dtype: DTypeLike,
+    on_truncated: OnTruncated,
+    overlap: OnOverlap,
+    engine: str | None = None,
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
-    files = _expand(paths)
-    readers = tuple(open_reader(path) for path in files)
+    _check_options(stride, dtype, on_truncated, overlap)
+    opened = _open_files(expand(paths), on_truncated, engine)
+    readers = tuple(file.reader for file in opened)
     for reader in readers[1:]:
         if reader.n_atoms != readers[0].n_atoms:
             raise ValueError(
                 f"{reader.path} has {reader.n_atoms} atoms, {readers[0].path} has "
                 f"{readers[0].n_atoms}: files on one time axis need the same atoms"
             )
-    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype: expected float32 or float64, got {np.dtype(dtype)}")
-    if not isinstance(stride, int) or stride < 1:
-        raise ValueError(f"stride: expected a whole number above 0, got {stride!r}")
-    inputs = [describe_file(path) for path in files]
-    frames = tuple(range(reader.n_frames) for reader in readers)
+    damage = [f"{reader.path}: {reader.damage}" for reader in readers if reader.damage]
+    if on_truncated == "warn":
+        for line in damage:
+            warnings.warn(line, stacklevel=3)
+    n_frames = [reader.n_frames for reader in readers]
+    overlaps = find_overlaps([file.clock for file in opened])
+    repeated = handle_overlaps(overlaps, overlap)
+    if overlap == "drop":
+        for some in overlaps:
+            n_frames[some.file] = some.first
+    attrs = {"damage": "\n".join(damage), "overlap": repeated}
+    attrs = {name: text for name, text in attrs.items() if text}
+
+    inputs = [file.described for file in opened]
     tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
-    source = Source(readers, frames, tokens, dtype=np.dtype(dtype))
-    source = source.select_frames(range(source.n_frames)[start:stop:stride])
+    source = Source(readers, tuple(map(range, n_frames)), tokens, dtype=np.dtype(dtype))
+    frames = range(source.n_frames)[start:stop:stride]
+    time, step = (
+        np.concatenate([column[:n] for column, n in zip(columns, n_frames, strict=True)])[
+            slice(start, stop, stride)
+        ]
+        for columns in ([file.clock.time for file in opened], [file.clock.step for file in opened])
+    )
+    source = source.select_frames(frames)
 
     coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
     if topology is not None:
         if not isinstance(topology, Topology):
             inputs.append(describe_file(topology))
             topology = load_topology(Path(topology))
-        try:
-            topology = topology.with_n_atoms(source.n_atoms)
-        except TopologyError as error:
-            raise TopologyError(f"{error} (trajectory {readers[0].path})") from None
-        coords |= topology.coordinates()
+        coords |= _coordinates(topology, source)
     if atoms is not None:
         described = xr.Dataset(coords=coords)
         indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
         source = source.select_atoms(indices)
         chosen = described.isel(atom=indices) if "atom" in described.dims else described
         coords = {str(name): chosen.variables[name] for name in chosen.coords}
-    for name, values in source.read(["time", "step"]).items():
+    for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
-    parameters["dtype"] = np.dtype(dtype).name
-    return source, coords, {"history": history("open_trajectory", parameters, inputs)}
+    parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
+    if engine is not None:
+        parameters["engine"] = engine
+    return source, coords, {"history": history("open_trajectory", parameters, inputs), **attrs}
 
 
-def _expand(paths: Paths) -> list[str]:
+def _check_options(
+    stride: int, dtype: DTypeLike, on_truncated: OnTruncated, overlap: OnOverlap
+) -> None:
+    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"dtype: expected float32 or float64, got {np.dtype(dtype)}")
+    if not isinstance(stride, int) or stride < 1:
+        raise ValueError(f"stride: expected a whole number above 0, got {stride!r}")
+    check_on_truncated(on_truncated)
+    check_on_overlap(overlap)
+
+
+def _coordinates(topology: Topology, source: Source) -> dict[str, Any]:
+    """Return the properties of the atoms."""
+    try:
+        return dict(topology.with_n_atoms(source.n_atoms).coordinates())
+    except TopologyError as error:
+        raise TopologyError(f"{error} (trajectory {source.readers[0].path})") from None
+
+
+class _Opened(NamedTuple):
+    """What opening one file gives."""
+
+    reader: Reader
+    described: InputFile
+    clock: Clock
+
+
+def _open_files(files: list[str], on_truncated: OnTruncated, engine: str | None) -> list[_Opened]:
+    """Open files, several at a time: scanning and hashing do not hold the GIL."""
+
+    def open_file(path: str) -> _Opened:
+        # Warnings are given by the thread that was called, in the order of the files.
+        reader = open_reader(
+            path, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
+        )
+        time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
+        reader.read(range(reader.n_frames), {"time": time, "step": step})
+        return _Opened(reader, describe_file(path), Clock(path, time, step))
+
+    if len(files) == 1:
+        return [open_file(files[0])]
+    pool = ThreadPoolExecutor(min(len(files), os.cpu_count() or 1), "gromos_dist-open")
+    try:
+        return list(pool.map(open_file, files))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def expand(paths: Paths) -> list[str]:
     """Resolve patterns; each has to match something."""
     files: list[str] = []
     for path in [paths] if isinstance(paths, str | os.PathLike) else paths:

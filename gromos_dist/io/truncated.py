@@ -48,10 +48,17 @@ def handle_truncated(
     UserWarning
         When asked to warn.
     """
-    cut = (
-        f"the file ends inside frame {n_frames}, which begins at byte {byte}: expected at least "
-        f"{expected} bytes of it, found {found}"
+    return handle_cut(
+        path,
+        on_truncated,
+        n_frames=n_frames,
+        cut=f"the file ends inside frame {n_frames}, which begins at byte {byte}: expected at "
+        f"least {expected} bytes of it, found {found}",
     )
+
+
+def handle_cut(path: str, on_truncated: OnTruncated, *, n_frames: int, cut: str) -> str:
+    """Do the same as `handle_truncated`, with the format's own words for the damage, `cut`."""
     if n_frames == 0:
         raise TrajectoryError(f"{path}: {cut}; there is no whole frame")
     if on_truncated == "raise":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
-from gromos_dist.errors import TrajectoryError, check, new_where
-from gromos_dist.io.frame_index import FileKey, cached_index, open_index
+from gromos_dist.errors import new_where
+from gromos_dist.io.frame_chain import (
+    check_frame,
+    deliver,
+    index_of,
+    open_chain,
+    opened,
+    places_of,
+    scan_chain,
+)
+from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
-from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
+from gromos_dist.io.rounding import per_nm
+from gromos_dist.io.truncated import OnTruncated
+from gromos_dist.io.writer import Contents, Frames, no_octahedron
 
-_SCAN_BYTES = 1 << 16
-_SCAN_FRAMES = 4096
 _SCRATCH_BYTES = 1 << 18
+_ATOMS_OF_1995 = 298_261_617  # more need the form of 2023
 
 
 def open_xtc(
@@ -68,23 +76,13 @@ def open_xtc(
     >>> positions = np.empty((5, reader.n_atoms, 3), np.float32)
     >>> reader.read(range(0, 10, 2), {"positions": positions})
     >>> positions[0, 0]
-    array([5.201, 4.339, 3.155], dtype=float32)
+    array([5.202    , 4.3560004, 3.1550002], dtype=float32)
     """
-    check_on_truncated(on_truncated)
     path = str(path)
-    with _opened(path):
-        pass  # the system's own error when there is no such file
-    place, key, index = open_index(path, lambda: scan(path), folder=index_folder)
-    n_frames, end = len(index["step"]), int(index["byte"][-1])
-    expected, found = index["cut"].tolist()
-    damage = ""
-    if expected:
-        damage = handle_truncated(
-            path, on_truncated, n_frames=n_frames, byte=end, expected=expected, found=found
-        )
+    place, key, index, damage = open_chain(path, scan, on_truncated, index_folder)
     return XTCReader(
         path=path,
-        n_frames=n_frames,
+        n_frames=len(index["step"]),
         n_atoms=index["n_atoms"].item(),
         precision=index["precision"].item(),
         damage=damage,
@@ -142,29 +140,21 @@ class XTCReader:
         check_read(self, frames, out, atoms)
         if not frames:
             return
-        index = cached_index(self.index_path, self.path, self.key, scan, frozenset())
-        if len(index["step"]) <= frames[-1]:
-            raise TrajectoryError(
-                f"{self.path}: expected {self.n_frames} frames, found {len(index['step'])}; the "
-                "file has changed since it was opened, open it again"
-            )
-        chosen = slice(frames.start, frames.stop, frames.step)
+        index = index_of(self.path, self.index_path, self.key, scan, self.n_frames)
         for name in ("time", "step"):
             if name in out:
-                out[name][...] = index[name][chosen]
+                deliver(out[name], index[name][frames.start : frames.stop : frames.step])
         positions, box = out.get("positions"), out.get("box")
         if positions is None and box is None:
             return
-        steps = np.ascontiguousarray(index["step"][chosen])
-        begins = np.ascontiguousarray(index["byte"][:-1][chosen])
-        ends = np.ascontiguousarray(index["byte"][1:][chosen])
+        begins, ends, steps = places_of(index, frames)
         n_decoded = 0 if atoms is None or positions is None else int(atoms.max()) + 1
         n_bytes = max(_SCRATCH_BYTES, int((ends - begins).max()))
         scratch = np.empty(n_bytes + 24 * n_decoded + 64, np.uint8)
         boxes = None if box is None else np.empty((len(frames), 3, 3))
         is_float32 = positions is not None and positions.dtype == np.float32
         frame, where = ffi.new("struct gd_xtc_frame *"), new_where()
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             status = lib.gd_xtc_read(
                 file,
                 pointer("const int64_t *", begins),
@@ -184,84 +174,122 @@ class XTCReader:
             )
         if status != lib.GD_OK and where.frame >= 0:
             where.frame = frames[where.frame]
-        _check(self.path, status, where, frame.fault)
-        if box is not None:
-            box[...] = boxes
+        check_frame(self.path, status, where, frame.fault, _fault_message)
+        if box is not None and boxes is not None:
+            deliver(box, boxes)
 
 
-def scan(path: str) -> dict[str, NDArray[Any]]:
+@dataclass(frozen=True, slots=True)
+class XTCEncoder:
+    """Frames as XTC: `gromos_dist.io.writer.Encoder`, made by `encode_xtc`."""
+
+    precision: float
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What XTC has room for."""
+        return ("positions", "box", "time", "step")
+
+    def encode(self, frames: Frames, first: int) -> Iterator[memoryview]:
+        """Yield one frame after the other."""
+        if "positions" not in frames:
+            raise ValueError("XTC has positions and nothing else of the atoms: expected positions")
+        positions, boxes = frames["positions"], frames.get("box")
+        n_atoms = positions.shape[1]
+        out = np.empty(lib.gd_xtc_room(n_atoms), np.uint8)
+        work = np.empty(lib.gd_xtc_work(n_atoms), np.uint8)
+        size, where = ffi.new("int64_t *"), new_where()
+        for i in range(len(positions)):
+            status = lib.gd_xtc_encode(
+                pointer("void *", positions[i]),
+                lib.GD_FLOAT64 if positions.dtype == np.float64 else lib.GD_FLOAT32,
+                n_atoms,
+                pointer("double *", None if boxes is None else boxes[i]),
+                frames["step"][i],
+                frames["time"][i],
+                self.precision,
+                n_atoms > _ATOMS_OF_1995,
+                pointer("void *", work),
+                pointer("unsigned char *", out),
+                size,
+                where,
+            )
+            if status != lib.GD_OK:
+                raise ValueError(self._problem(status, where, first + i, frames["step"][i]))
+            yield out[: size[0]].data
+
+    def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
+        """Nothing: every frame is complete."""
+        return b""
+
+    def footer(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def _problem(self, status: int, where: Any, frame: int, step: int) -> str:
+        if status == lib.GD_BAD_ARGUMENT:
+            return f"frame {frame}: step {step} does not fit the 32 bits that XTC has for it"
+        if status == lib.GD_NOT_FINITE:
+            return f"frame {frame}, atom {where.atom}: a position is NaN or infinite"
+        atom = f", atom {where.atom}" if where.atom >= 0 else ""
+        return (
+            f"frame {frame}{atom}: positions are too large for a precision of {self.precision:g} "
+            f"per nm: at most {2**31 / self.precision:g} nm; choose a lower precision, or TRR"
+        )
+
+
+def xtc_encoder(contents: Contents) -> XTCEncoder:
+    """Return the encoder of an XTC file: see `gromos_dist.io.writer.WRITERS`."""
+    if contents.box_shape == "truncated octahedron":
+        raise no_octahedron(contents.path, "XTC")
+    return encode_xtc(precision=per_nm(contents.precision or 0.001))
+
+
+def encode_xtc(*, precision: float = 1000.0) -> XTCEncoder:
+    """Make the encoder of XTC.
+
+    Parameters
+    ----------
+    precision : float
+        Positions are rounded to multiples of its reciprocal, in nm.
+
+    Raises
+    ------
+    ValueError
+        The precision is not above 0 or not finite.
+    """
+    with np.errstate(all="ignore"):
+        single = np.float32(precision)
+        is_usable = single > 0 and np.isfinite(single) and np.isfinite(np.float32(1) / single)
+    if not is_usable:
+        raise ValueError(f"precision: expected a number above 0 (1000 is usual), got {precision!r}")
+    return XTCEncoder(float(precision))
+
+
+def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
     """Find the frames of a file: the arrays of its frame index.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    known : mapping of str to array, optional
+        The index of the file before it grew: only what follows its frames is read.
 
     Returns
     -------
     dict of str to array
-        ``step`` (n_frames,) int64; ``time`` (n_frames,) float64, ps; ``byte`` (n_frames + 1,)
-        int64, where each frame begins and the last one ends; ``n_atoms``, ``precision`` (1,);
-        ``cut`` (2,): how many bytes the frame that the end of the file cuts should have at least,
-        and has, both 0 when none is cut.
+        ``step`` (n_frames,) int64; ``time`` (n_frames,) float64, ps; ``precision`` (1,), 1/nm, of
+        the first frame; ``byte``, ``n_atoms`` and ``cut`` as
+        `gromos_dist.io.frame_chain.scan_chain` has them.
     """
     state = ffi.new("struct gd_xtc_scan *", {"n_atoms": -1})
-    where, found = new_where(), ffi.new("int64_t *")
-    byte, step = np.empty(_SCAN_FRAMES, np.int64), np.empty(_SCAN_FRAMES, np.int64)
-    time, scratch = np.empty(_SCAN_FRAMES), np.empty(_SCAN_BYTES, np.uint8)
-    pieces, status = [], lib.GD_OK
-    with _opened(path) as file:
-        size = os.fstat(file).st_size
-        if size == 0:
-            raise TrajectoryError(f"{path}: the file is empty")
-        while status == lib.GD_OK and state.byte < size:
-            status = lib.gd_xtc_scan(
-                file,
-                size,
-                state,
-                pointer("int64_t *", byte),
-                pointer("int64_t *", step),
-                pointer("double *", time),
-                _SCAN_FRAMES,
-                found,
-                pointer("unsigned char *", scratch),
-                scratch.size,
-                where,
-            )
-            pieces.append([some[: found[0]].copy() for some in (byte, step, time)])
-    if status != lib.GD_TRUNCATED:
-        _check(path, status, where, state.frame.fault)
-    elif state.n_frames == 0:
-        handle_truncated(
-            path, "raise", n_frames=0, byte=0, expected=where.expected, found=where.found
-        )
-    byte, step, time = (np.concatenate(some) for some in zip(*pieces, strict=True))
-    cut = (where.expected, where.found) if status == lib.GD_TRUNCATED else (0, 0)
-    return {
-        "byte": np.append(byte, state.byte),
-        "step": step,
-        "time": time,
-        "n_atoms": np.array([state.n_atoms], np.int64),
-        "precision": np.array([state.precision]),
-        "cut": np.array(cut, np.int64),
-    }
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[int]:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def _check(path: str, status: int, where: Any, fault: int) -> None:
-    """Raise what a status of the C core stands for."""
-    if status == lib.GD_CORRUPT:
-        place = f"{path}: frame {where.frame}, byte {where.byte}"
-        raise TrajectoryError(f"{place}: {_fault_message(where, fault)}")
-    if status == lib.GD_TRUNCATED:
-        raise TrajectoryError(
-            f"{path}: the file ends inside frame {where.frame}: it has become shorter since it "
-            "was opened, open it again"
-        )
-    check(status, where, path=path)
+    if known is not None:
+        state.precision = known["precision"].item()
+    columns = {"byte": np.int64, "step": np.int64, "time": np.float64}
+    arrays = scan_chain(path, lib.gd_xtc_scan, state, columns, _fault_message, known)
+    arrays["precision"] = np.array([state.precision])
+    return arrays
 
 
 def _fault_message(where: Any, fault: int) -> str:

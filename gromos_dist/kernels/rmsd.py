@@ -207,7 +207,7 @@ def rmsd(
     >>> rmsd(np.stack([frame, turned]), frame).round(9)
     array([0., 0.])
     >>> rmsd(turned[None], frame, fit=False).round(3)
-    array([8.261])
+    array([9.055])
     """
     frames = as_frames(positions)
     prepared = _prepared(
@@ -402,7 +402,7 @@ def _center(
     try:
         check(status, where)
     except FrameError as error:
-        raise FrameError(f"{error.problem} in {name}", error.frame) from None
+        raise FrameError(error.problem, error.frame, argument="ab".index(name)) from None
     return centered, spreads
 
 

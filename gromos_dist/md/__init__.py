@@ -1,6 +1,7 @@
-"""Vectors and the state of a system, for scripts that go on frame by frame."""
+"""Molecular dynamics one frame at a time: trajectories as sequences of frames, states, vectors."""
 
 from gromos_dist.md.state import State
+from gromos_dist.md.trajectory import Frame, Trajectory, TrajectoryWriter
 from gromos_dist.md.vec3 import Vec3
 
-__all__ = ["State", "Vec3"]
+__all__ = ["Frame", "State", "Trajectory", "TrajectoryWriter", "Vec3"]

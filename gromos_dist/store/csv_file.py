@@ -13,8 +13,8 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from gromos_dist.distributed import take_blocks, to_blocks
+from gromos_dist.io.beside import file_beside
 from gromos_dist.progress import progress_bar
-from gromos_dist.store.beside import file_beside
 
 _MOST_COLUMNS = 1000
 _ROWS_OF_A_BLOCK = 10_000

@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gromos_dist.io.rounding import binary_precision, check_precision, rounded
+from gromos_dist.io.writer import WRITERS
+from gromos_dist.store import trajectory_file
+
 # The modules of the formats, imported when one is written: their libraries take long to import.
 _FORMATS = {
     ".zarr": "gromos_dist.store.zarr_folder",
@@ -24,12 +28,14 @@ def store(
     result: xr.DataArray | xr.Dataset,
     path: str | Path,
     *,
+    precision: float | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> Path:
-    """Compute a result and write it, block by block, where the scheduler says.
+    """Compute a result or a trajectory and write it, block by block, where the scheduler says.
 
-    Memory holds only the blocks that are being computed. The values are stored to the bit.
+    Memory holds only the blocks that are being computed. ``.zarr``, ``.nc`` and ``.csv`` store
+    the values to the bit.
 
     Parameters
     ----------
@@ -44,6 +50,12 @@ def store(
           must see the folder under this path.
         - ``.nc`` (netCDF 4) and ``.csv`` (a row a frame): written by this process under another
           name, then renamed. A killed run leaves nothing and begins anew.
+        - ``.trc``, ``.dcd``, ``.xtc`` and the other trajectory formats: for a Dataset with
+          positions, velocities or forces. Frames are read and encoded in parallel and written in
+          their order by this process, under another name, then renamed.
+    precision : float, optional
+        Round positions to so many nm. In ``.zarr`` and ``.nc`` it is the power of two below
+        (0.001 becomes 1/1024), and the array is compressed; the attribute ``precision`` tells.
     overwrite : bool
         Replace what `path` holds, and begin an unfinished store anew. A folder is only replaced
         if it is a store that this function made.
@@ -67,6 +79,11 @@ def store(
     BlockingIOError
         Another run is writing to `path`.
 
+    Warns
+    -----
+    UserWarning
+        A trajectory format has no place for some of the variables, or for these times.
+
     Examples
     --------
     >>> import dask.array as da, tempfile, xarray as xr
@@ -77,7 +94,14 @@ def store(
     3.0
     """
     target = _target(path)
-    import_module(_FORMATS[target.suffix]).write(_dataset(result), target, overwrite, progress)
+    check_precision(precision)
+    dataset = _dataset(result)
+    if target.suffix not in _FORMATS:
+        trajectory_file.write(dataset, target, overwrite, progress, precision)
+        return Path(path)
+    if precision is not None:
+        dataset = _with_precision(dataset, precision, target)
+    import_module(_FORMATS[target.suffix]).write(dataset, target, overwrite, progress)
     return Path(path)
 
 
@@ -112,8 +136,8 @@ def _target(path: str | Path) -> Path:
     if "://" in name:
         raise ValueError(f"{name}: results are stored in local paths only, not at addresses")
     target = Path(os.path.realpath(name))
-    if target.suffix not in _FORMATS:
-        known = ", ".join(_FORMATS)
+    if target.suffix not in _FORMATS and not trajectory_file.can_write(target):
+        known = ", ".join([*_FORMATS, *sorted(WRITERS)])
         raise ValueError(f"{name}: no format for the suffix {target.suffix!r}; known: {known}")
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(target.parent))
@@ -135,6 +159,23 @@ def _dataset(result: Any) -> xr.Dataset:
     for name, variable in result.variables.items():
         _check(name, variable, name in result.data_vars)
     return result.drop_encoding()
+
+
+def _with_precision(dataset: xr.Dataset, precision: float, target: Path) -> xr.Dataset:
+    """Round the positions to multiples of a power of two, so that they compress well."""
+    if "positions" not in dataset or target.suffix == ".csv":
+        raise ValueError(
+            f"{target}: precision={precision} rounds the positions of a trajectory, of which there "
+            "are none here"
+        )
+    step = binary_precision(precision)
+    positions = dataset["positions"].variable
+    if positions.chunks is None:
+        data = rounded(positions.values, step)
+    else:
+        data = positions.data.map_blocks(rounded, step, dtype=positions.dtype)
+    attrs = {**positions.attrs, "precision": step}
+    return dataset.assign(positions=xr.Variable(positions.dims, data, attrs))
 
 
 def _check(name: Any, variable: xr.Variable, is_data: bool) -> None:

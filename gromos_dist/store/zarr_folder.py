@@ -25,17 +25,21 @@ import zarr
 from dask.base import compute as compute_now
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
 
 from gromos_dist.distributed import block_frames, run_blocks, to_blocks
+from gromos_dist.io.beside import clear_beside, folder_beside, locked
 from gromos_dist.progress import note, progress_bar
 from gromos_dist.provenance import canonical_json
-from gromos_dist.store.beside import clear_beside, folder_beside, locked
 from gromos_dist.store.identity import describe, differences, plain
+from gromos_dist.store.layout import frames_of_a_chunk
 
 _ROOT = "zarr.json"
 _OURS = ("complete", "identity", "graph")
 _IDENTITY_HASH = "identity_hash"
 _BYTES_OF_A_BLOCK = 64 * 1024 * 1024
+# Blocks from this size on are shards.
+_BYTES_OF_A_SHARD = 8 * 1024 * 1024
 _WAYS_OUT = "pass overwrite=True to begin anew, or choose another path"
 # What an unfinished store shows where a block is missing.
 _MISSING = {"f": math.nan, "c": complex(math.nan, math.nan)}
@@ -160,7 +164,7 @@ def _prepare(plan: _Plan, folder: Path) -> None:
         root.create_array(
             name,
             shape=variable.shape,
-            chunks=blocks,
+            **_layout(variable, blocks),
             dtype=variable.dtype,
             fill_value=_MISSING.get(variable.dtype.kind, 0),
             dimension_names=[str(dim) for dim in variable.dims],
@@ -170,6 +174,42 @@ def _prepare(plan: _Plan, folder: Path) -> None:
         # xarray looks for consolidated metadata first, and warns when there are none.
         warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
         zarr.consolidate_metadata(folder, zarr_format=3)
+
+
+def _layout(variable: xr.Variable, block: tuple[int, ...]) -> dict[str, Any]:
+    """Return how the blocks of a lazy variable are laid out: as chunks, or as shards of some.
+
+    A large block is a shard, of which some frames can be read without the others. Numbers that were
+    rounded end in zero bits, which compress well when the bits of a place lie together.
+    """
+    layout: dict[str, Any] = {"chunks": block}
+    if "precision" in variable.attrs and variable.dtype.kind == "f":
+        layout["compressors"] = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
+    bytes_of_a_block = math.prod(block) * variable.dtype.itemsize
+    if "frame" not in variable.dims or bytes_of_a_block < _BYTES_OF_A_SHARD:
+        return layout
+    axis = variable.dims.index("frame")
+    frames = max(1, block[axis])
+    within = frames_of_a_chunk(frames, bytes_of_a_block // frames)
+    chunk = tuple(within if i == axis else size for i, size in enumerate(block))
+    return {**layout, "chunks": chunk, "shards": block}
+
+
+def _block_shape(array: zarr.Array[Any]) -> tuple[int, ...]:
+    """Return the shape of what one file holds: a shard, or a chunk."""
+    return array.shards or array.chunks
+
+
+def _block_counts(array: zarr.Array[Any]) -> list[int]:
+    return [-(-size // step) for size, step in zip(array.shape, _block_shape(array), strict=True)]
+
+
+def _region(array: zarr.Array[Any], place: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return which part of an array a block is."""
+    return tuple(
+        slice(i * step, min((i + 1) * step, size))
+        for i, step, size in zip(place, _block_shape(array), array.shape, strict=True)
+    )
 
 
 def _attributes(plan: _Plan, name: str) -> dict[str, Any]:
@@ -266,17 +306,15 @@ def _write_block(
     array = zarr.open_array(folder, path=name, mode="r+", zarr_format=3)
     if array.attrs.get(_IDENTITY_HASH) != identity_hash:
         raise OSError(f"{folder}: another run replaced the store meanwhile")
-    expected = tuple(
-        min(step, size - i * step)
-        for i, step, size in zip(place, array.chunks, array.shape, strict=True)
-    )
+    region = _region(array, place)
+    expected = tuple(part.stop - part.start for part in region)
     if block.shape != expected or block.dtype.newbyteorder("=") != array.dtype:
         raise ValueError(
             f"{name}, block {place}: expected {array.dtype} of shape {expected}, as the lazy array "
             f"announced, got {block.dtype} of shape {block.shape}"
         )
     # A block of zeros or NaN is written too: its file says that it is done.
-    array.with_config({"write_empty_chunks": True}).set_block_selection(place, block)
+    array.with_config({"write_empty_chunks": True})[region] = block
 
 
 _write = delayed(_write_block, pure=False)
@@ -292,7 +330,7 @@ def _is_there(target: Path, array: zarr.Array[Any], place: tuple[int, ...]) -> b
 
 def _count_missing(target: Path, name: str) -> int:
     array = zarr.open_array(target, path=name, mode="r", zarr_format=3)
-    places = itertools.product(*map(range, array.cdata_shape))
+    places = itertools.product(*map(range, _block_counts(array)))
     return sum(not _is_there(target, array, place) for place in places)
 
 
@@ -310,7 +348,7 @@ def _check_values(plan: _Plan, attrs: dict[str, Any], target: Path) -> None:
         there = [i for i, place in enumerate(places) if _is_there(target, array, place)]
         for i in sorted({there[0], there[-1]}) if there else ():
             (now,) = compute_now(tasks[i])
-            stored = np.asarray(array.get_block_selection(places[i]))
+            stored = np.asarray(array[_region(array, places[i])])
             if stored.tobytes() != np.ascontiguousarray(now, stored.dtype).tobytes():
                 raise ValueError(
                     f"{target} has the same history but other values: {name}, block {places[i]}. "
@@ -343,12 +381,16 @@ def open_folder(path: Path, allow_unfinished: bool) -> xr.Dataset:
         names = list(attrs["graph"])
         missing = sum(_count_missing(path, name) for name in names)
         arrays = [zarr.open_array(path, path=name, mode="r", zarr_format=3) for name in names]
-        total = sum(math.prod(array.cdata_shape) for array in arrays)
+        total = sum(math.prod(_block_counts(array)) for array in arrays)
         raise ValueError(
             f"{path} is unfinished: {total - missing} of {total} blocks are done. Make the call "
             "that began it again, or pass allow_unfinished=True"
         )
-    dataset: xr.Dataset = xr.open_zarr(path, zarr_format=3, chunks={})
+    dataset: xr.Dataset = xr.open_zarr(path, zarr_format=3, chunks=None)
+    for name, array in dataset.data_vars.items():
+        # xarray would take the chunks within the shards.
+        shape = _block_shape(zarr.open_array(path, path=str(name), mode="r", zarr_format=3))
+        dataset[name] = array.chunk(dict(zip(array.dims, shape, strict=True)))
     # What was in memory when it was stored comes back into memory, strings as NumPy has them.
     for name, coordinate in dataset.coords.items():
         if name not in attrs["graph"]:

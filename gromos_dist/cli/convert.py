@@ -1,0 +1,127 @@
+"""The command that writes trajectories in another format."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from gromos_dist.cli import options
+from gromos_dist.cli.run import Input, Job, on_cluster
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_STORES = (".zarr", ".nc")
+_SINGLE_PRECISION = (*_STORES, ".xtc", ".trr")
+
+
+def convert(
+    files: options.Files,
+    target: options.Target,
+    *,
+    top: options.Topology = None,
+    atoms: options.AtomsToKeep = None,
+    whole: options.Whole = False,
+    start: options.Start = None,
+    stop: options.Stop = None,
+    stride: options.Stride = 1,
+    on_truncated: options.OnTruncated = "raise",
+    overlap: options.Overlap = "warn",
+    precision: options.Precision = None,
+    scheduler: options.Scheduler = "threads",
+    workers: options.Workers = None,
+    progress: options.Progress = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    _debug: options.Debug = False,
+) -> None:
+    """Write trajectories in another format, with fewer frames or atoms, or with whole molecules.
+
+    One file out of many, in the order of time:
+
+        gromos-dist convert 'md_*.trc.gz' md.xtc
+
+    The protein, every tenth frame, for a look at it:
+
+        gromos-dist convert md.xtc movie.pdb -t protein.pdb -a protein --stride 10
+
+    A store of its own for terabytes, written in parallel; if it is stopped, the same command goes
+    on where it ended:
+
+        gromos-dist convert 'md_*.trc.gz' md.zarr -t protein.top --precision 0.001
+    """
+    from gromos_dist.store import store
+    from gromos_dist.store.trajectory_file import can_write
+
+    if target.suffix.lower() not in _STORES and not can_write(target):
+        from gromos_dist.io.writer import WRITERS
+
+        known = ", ".join([*_STORES, *sorted(WRITERS)])
+        raise ValueError(f"{target}: no format for this suffix; known: {known}")
+    for file in files:
+        if Path(file).exists() and target.exists() and Path(file).samefile(target):
+            raise ValueError(f"{target} is read and cannot be written at the same time")
+    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
+    job = Job(scheduler, workers, progress, None, target, None, overwrite, quiet)
+    resumed = job.resumes
+    try:
+        with ExitStack() as stack, warnings.catch_warnings():
+            warnings.showwarning = _say  # type: ignore[assignment]
+            trajectory = _open(source, atoms, target)
+            on_cluster(stack, job)
+            began = time.perf_counter()
+            store(
+                trajectory,
+                target,
+                precision=precision,
+                overwrite=overwrite,
+                progress=False if quiet else progress,
+            )
+            seconds = time.perf_counter() - began
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(job.how_to_go_on()) from None
+    if not quiet:
+        _show(trajectory, target, seconds, resumed)
+
+
+def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
+    """Open with as many digits as the target can hold, in blocks that suit it."""
+    is_single = target.suffix.lower() in _SINGLE_PRECISION
+    dtype = "float32" if is_single else "float64"
+    trajectory = source.open(atoms=None if source.whole else atoms, dtype=dtype)
+    if source.whole and atoms is not None:
+        # Molecules are made whole with all their atoms, and then cut.
+        from gromos_dist.topology import resolve
+
+        trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
+    return trajectory
+
+
+def _say(message: Warning | str, *_: object) -> None:
+    typer.secho("Note: ", err=True, nl=False, fg=typer.colors.YELLOW, bold=True)
+    typer.echo(str(message), err=True)
+
+
+def _show(trajectory: xr.Dataset, target: Path, seconds: float, resumed: bool) -> None:
+    from rich.console import Console
+
+    from gromos_dist.cli.info import in_bytes
+    from gromos_dist.cli.summary import add, two_columns
+
+    frames = trajectory.sizes["frame"]
+    files = target.rglob("*") if target.is_dir() else [target]
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    table = two_columns(str(target))
+    add(table, "frames", f"{frames}")
+    add(table, "atoms", f"{trajectory.sizes['atom']}")
+    add(table, "size", in_bytes(size))
+    speed = "" if resumed or not seconds else f", {frames / seconds:.3g} frames/s"
+    add(table, "time taken", f"{seconds:.3g} s{speed}")
+    if resumed:
+        add(table, "", "(an earlier run was gone on with)")
+    Console().print(table)

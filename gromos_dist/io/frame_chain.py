@@ -1,0 +1,203 @@
+"""Files whose frames tell their own size: one frame's header leads to the next (XTC, TRR)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gromos_dist._core import ffi, lib
+from gromos_dist.errors import TrajectoryError, check, new_where
+from gromos_dist.io.frame_index import Arrays, FileKey, cached_index, open_index
+from gromos_dist.io.read_arguments import pointer
+from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
+
+_SCAN_BYTES = 1 << 16
+_SCAN_FRAMES = 4096
+_KINDS = {np.dtype(np.int64): "int64_t *", np.dtype(np.float64): "double *"}
+
+Scan = Callable[..., dict[str, NDArray[Any]]]
+"""From a path to the arrays of its index; a second argument is the index before the file grew."""
+FaultMessage = Callable[[Any, int], str]
+"""From ``struct gd_where`` and the fault of a frame to what is wrong with it."""
+
+
+class Opened(NamedTuple):
+    """What opening a file gives its reader."""
+
+    index_path: str
+    key: FileKey
+    arrays: Mapping[str, NDArray[Any]]
+    damage: str
+
+
+class Places(NamedTuple):
+    """Where chosen frames begin and end in their file, and their steps."""
+
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    steps: NDArray[np.int64]
+
+
+@contextmanager
+def opened(path: str) -> Iterator[int]:
+    """Open a file for reading; yield its descriptor."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def open_chain(
+    path: str, scan: Scan, on_truncated: OnTruncated, index_folder: str | Path | None
+) -> Opened:
+    """Read a file's frame index, or scan the file and write one.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        The file cannot be opened.
+    TrajectoryError
+        The file is damaged, or ends inside a frame and that was not to be dropped.
+    """
+    check_on_truncated(on_truncated)
+    with Path(path).open("rb", buffering=0):
+        pass  # the system's own error when there is no such file
+    place, key, index = open_index(
+        path, lambda: scan(path), extend=lambda known: scan(path, known), folder=index_folder
+    )
+    expected, found = index["cut"].tolist()
+    damage = ""
+    if expected:
+        damage = handle_truncated(
+            path,
+            on_truncated,
+            n_frames=len(index["step"]),
+            byte=int(index["byte"][-1]),
+            expected=expected,
+            found=found,
+        )
+    return Opened(place, key, index, damage)
+
+
+def scan_chain(
+    path: str,
+    scan: Callable[..., int],
+    state: Any,
+    columns: Mapping[str, type[np.generic]],
+    fault_message: FaultMessage,
+    known: Arrays | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Find the frames of a file with a scanning function of the C core.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    scan : callable
+        `lib.gd_xtc_scan` or one that takes the like.
+    state : cffi struct
+        The state of a scan that begins.
+    columns : mapping of str to dtype
+        What the function writes for each frame; the first one where it begins.
+    fault_message : callable
+        What a fault of ``state.frame`` means.
+    known : mapping of str to array, optional
+        The index of the file before it grew: only what follows its frames is read.
+
+    Returns
+    -------
+    dict of str to array
+        The columns, the first with the end of the last frame added; ``n_atoms`` (1,); ``cut``
+        (2,): how many bytes the frame that the end of the file cuts should have at least, and has,
+        both 0 when none is cut.
+    """
+    where, found = new_where(), ffi.new("int64_t *")
+    buffers = [np.empty(_SCAN_FRAMES, dtype) for dtype in columns.values()]
+    scratch = np.empty(_SCAN_BYTES, np.uint8)
+    pieces = [[buffer[:0] for buffer in buffers]]
+    if known is not None:
+        state.byte, state.n_frames = known["byte"][-1], len(known["step"])
+        state.n_atoms = known["n_atoms"].item()
+        pieces.append([known[name][: state.n_frames] for name in columns])
+    status = lib.GD_OK
+    with opened(path) as file:
+        size = os.fstat(file).st_size
+        if size == 0:
+            raise TrajectoryError(f"{path}: the file is empty")
+        while status == lib.GD_OK and state.byte < size:
+            status = scan(
+                file,
+                size,
+                state,
+                *(pointer(_KINDS[buffer.dtype], buffer) for buffer in buffers),
+                _SCAN_FRAMES,
+                found,
+                pointer("unsigned char *", scratch),
+                scratch.size,
+                where,
+            )
+            pieces.append([buffer[: found[0]].copy() for buffer in buffers])
+    cut = (0, 0)
+    if status == lib.GD_TRUNCATED:
+        cut = (where.expected, where.found)
+        if state.n_frames == 0:
+            handle_truncated(path, "raise", n_frames=0, byte=0, expected=cut[0], found=cut[1])
+    else:
+        check_frame(path, status, where, state.frame.fault, fault_message)
+    arrays = dict(zip(columns, map(np.concatenate, zip(*pieces, strict=True)), strict=True))
+    first = next(iter(columns))
+    arrays[first] = np.append(arrays[first], state.byte)
+    arrays["n_atoms"] = np.array([state.n_atoms], np.int64)
+    arrays["cut"] = np.array(cut, np.int64)
+    return arrays
+
+
+def index_of(path: str, index_path: str, key: FileKey, scan: Scan, n_frames: int) -> Arrays:
+    """Return the index that a reader was made with, which has at least `n_frames` frames."""
+    index = cached_index(index_path, path, key, scan, frozenset())
+    if len(index["step"]) < n_frames:
+        raise TrajectoryError(
+            f"{path}: expected {n_frames} frames, found {len(index['step'])}; the file has "
+            "changed since it was opened, open it again"
+        )
+    return index
+
+
+def places_of(index: Arrays, frames: range) -> Places:
+    """Return where frames stand in their file."""
+    chosen = slice(frames.start, frames.stop, frames.step)
+    columns = (index["byte"][:-1], index["byte"][1:], index["step"])
+    return Places(*(np.ascontiguousarray(column[chosen]) for column in columns))
+
+
+def deliver(out: NDArray[Any], values: NDArray[Any]) -> None:
+    """Put numbers into the caller's buffer; what is too large for its dtype becomes infinite."""
+    with np.errstate(over="ignore"):
+        out[...] = values
+
+
+def check_frame(
+    path: str, status: int, where: Any, fault: int, fault_message: FaultMessage
+) -> None:
+    """Raise what a status of the C core stands for; nothing for ``GD_OK``.
+
+    Raises
+    ------
+    TrajectoryError, OSError, ValueError
+    """
+    if status == lib.GD_CORRUPT:
+        place = f"{path}: frame {where.frame}, byte {where.byte}"
+        raise TrajectoryError(f"{place}: {fault_message(where, fault)}")
+    if status == lib.GD_TRUNCATED:
+        raise TrajectoryError(
+            f"{path}: the file ends inside frame {where.frame}: it has become shorter since it "
+            "was opened, open it again"
+        )
+    check(status, where, path=path)

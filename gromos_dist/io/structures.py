@@ -1,0 +1,485 @@
+"""PDB and GRO files as trajectories: one frame, or as many as there are models.
+
+Names and residues of the atoms come from the same files as topologies, see
+`gromos_dist.topology`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gromos_dist.errors import TrajectoryError
+from gromos_dist.io import gzip_access
+from gromos_dist.io.columns import Columns, ColumnsError, parse_columns
+from gromos_dist.io.frame_index import FileKey, cached_index, open_index
+from gromos_dist.io.read_arguments import check_read
+from gromos_dist.io.reader import Atoms
+from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
+
+Bytes = NDArray[np.uint8]
+Integers = NDArray[np.int64]
+
+_TIME = re.compile(rb"\bt=\s*([-+0-9.eE]+)")
+_STEP = re.compile(rb"\bstep=\s*([-+]?[0-9]+)")
+_NEWLINE = 10
+_GRO_LABELS = 20
+_PDB = Columns(30, 0, 8, 3, power=4)
+_LEAVE = frozenset({gzip_access.WINDOWS})
+_PIECE = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class StructureReader:
+    """A PDB or GRO file: `gromos_dist.io.reader.Reader`, made by `open_pdb` and `open_gro`."""
+
+    path: str
+    n_frames: int
+    n_atoms: int
+    fields: tuple[str, ...]
+    columns: Mapping[str, Columns]
+    """Where positions and velocities stand in the line of an atom."""
+    is_pdb: bool
+    damage: str
+    """What was left out of a truncated file; empty when nothing was."""
+    index_path: str
+    key: FileKey
+
+    @property
+    def preferred_step(self) -> int:
+        """1: chunks may begin anywhere."""
+        return 1
+
+    def read(self, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms = None) -> None:
+        """Read frames into the caller's buffers: see `gromos_dist.io.reader.Reader.read`.
+
+        Time and step are those that GROMACS writes into titles, ``t= 1.0 step= 500``; the number
+        of the frame where there are none.
+        """
+        check_read(self, frames, out, atoms)
+        if not frames:
+            return
+        scan = _scan_pdb if self.is_pdb else _scan_gro
+        index = cached_index(self.index_path, self.path, self.key, scan, _LEAVE)
+        chosen = slice(frames.start, frames.stop, frames.step)
+        for name in ("time", "step"):
+            if name in out:
+                out[name][...] = index[name][chosen]
+        if "box" in out:
+            out["box"][...] = index["box"][chosen].reshape(-1, 3, 3)
+        wanted = [name for name in self.columns if name in out]
+        if not wanted:
+            return
+        begins, ends = index["begin"][chosen].tolist(), index["end"][chosen].tolist()
+        with _opened(self.path, index, begins[0], ends[-1]) as fill:
+            for i, frame in enumerate(frames):
+                text = np.empty(ends[i] - begins[i], np.uint8)
+                fill(text, begins[i])
+                first_line = int(index["line"][frame])
+                self._read_frame(
+                    text, frame, first_line, {name: out[name][i] for name in wanted}, atoms
+                )
+
+    def _read_frame(
+        self,
+        text: Bytes,
+        frame: int,
+        first_line: int,
+        out: Mapping[str, NDArray[Any]],
+        atoms: Atoms,
+    ) -> None:
+        starts = _line_starts(text)
+        rows = (
+            np.flatnonzero(_is_atom(_records(text, starts)))
+            if self.is_pdb
+            else np.arange(len(starts))
+        )
+        if len(rows) != self.n_atoms:
+            raise TrajectoryError(
+                f"{self.path}: frame {frame}, line {first_line}: expected {self.n_atoms} atoms, "
+                f"found {len(rows)}; the file has changed since it was opened, open it again"
+            )
+        if atoms is not None:
+            rows = rows[atoms]
+        for name, columns in self.columns.items():
+            if name not in out:
+                continue
+            try:
+                parse_columns(
+                    text, columns, starts[rows], np.zeros(1, np.int64), out[name][:, None]
+                )
+            except ColumnsError as error:
+                row = int(rows[error.frame])
+                raise TrajectoryError(
+                    f"{self.path}: frame {frame}, line {first_line + row}, atom "
+                    f"{error.frame if atoms is None else atoms[error.frame]}: {error.problem}"
+                ) from None
+
+
+def open_pdb(
+    path: str | Path,
+    *,
+    on_truncated: OnTruncated = "raise",
+    index_folder: str | Path | None = None,
+) -> StructureReader:
+    """Open a PDB file for its positions and box: its models, or what END lines separate.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file: ``.pdb`` or ``.ent``, also ``.gz``.
+    on_truncated : {"raise", "drop", "warn"}
+        What to do with a file that ends inside a frame which is not its first: refuse it, leave
+        that frame out, or leave it out and warn.
+    index_folder : str or Path, optional
+        Where to keep the frame index instead of beside the file.
+
+    Returns
+    -------
+    StructureReader
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        The file cannot be opened.
+    TrajectoryError
+        There are no atoms, or not as many in every model.
+
+    Examples
+    --------
+    >>> from MDAnalysisTests.datafiles import PDB_multiframe
+    >>> reader = open_pdb(PDB_multiframe)
+    >>> reader.n_frames, reader.n_atoms
+    (24, 392)
+    """
+    return _open(str(path), True, on_truncated, index_folder)
+
+
+def open_gro(
+    path: str | Path,
+    *,
+    on_truncated: OnTruncated = "raise",
+    index_folder: str | Path | None = None,
+) -> StructureReader:
+    """Open a GRO file, of one frame or of several, with any number of decimals.
+
+    Parameters, result and errors are those of `open_pdb`.
+
+    Examples
+    --------
+    >>> from MDAnalysisTests.datafiles import GRO_velocity
+    >>> reader = open_gro(GRO_velocity)
+    >>> reader.n_frames, reader.n_atoms, reader.fields
+    (1, 6, ('positions', 'velocities', 'box', 'time', 'step'))
+    """
+    return _open(str(path), False, on_truncated, index_folder)
+
+
+def _open(
+    path: str, is_pdb: bool, on_truncated: OnTruncated, folder: str | Path | None
+) -> StructureReader:
+    check_on_truncated(on_truncated)
+    with Path(path).open("rb", buffering=0):
+        pass  # the system's own error when there is no such file
+    scan = _scan_pdb if is_pdb else _scan_gro
+    place, key, index = open_index(path, lambda: scan(path), leave=_LEAVE, folder=folder)
+    columns = {"positions": _PDB}
+    if not is_pdb:
+        width, has_velocities = index["layout"].tolist()
+        columns["positions"] = Columns(_GRO_LABELS, 0, width, 0)
+        if has_velocities:
+            columns["velocities"] = Columns(_GRO_LABELS + 3 * width, 0, width, 0)
+    line, found = index["cut"].tolist()
+    damage = ""
+    if line:
+        cut = (
+            f"the file ends inside frame {len(index['step'])}, which begins at line {line}: "
+            f"expected {index['n_atoms'].item()} atoms"
+            f"{'' if is_pdb else ' and a box'}, found {found}"
+        )
+        damage = handle_cut(path, on_truncated, n_frames=len(index["step"]), cut=cut)
+    has_box = bool(np.isfinite(index["box"]).any())
+    return StructureReader(
+        path=path,
+        n_frames=len(index["step"]),
+        n_atoms=index["n_atoms"].item(),
+        fields=(*columns, *(("box",) if has_box else ()), "time", "step"),
+        columns=columns,
+        is_pdb=is_pdb,
+        damage=damage,
+        index_path=place,
+        key=key,
+    )
+
+
+# ---- text ----
+
+
+def _load(path: str) -> tuple[Bytes, dict[str, NDArray[Any]]]:
+    """Return the whole text, and what the frame index needs for reading from any place of it."""
+    if not path.lower().endswith(".gz"):
+        return np.fromfile(path, np.uint8), {}
+    pieces = []
+    with gzip_access.inflate(path) as (read_into, arrays):
+        while n_bytes := read_into(piece := np.empty(_PIECE, np.uint8)):
+            pieces.append(piece[:n_bytes])
+    return np.concatenate(pieces) if pieces else np.empty(0, np.uint8), arrays
+
+
+def _opened(path: str, index: Any, begin: int, end: int) -> Any:
+    if path.lower().endswith(".gz"):
+        return gzip_access.read_range(path, index, begin, end)
+    return _PlainFile(path)
+
+
+class _PlainFile:
+    """A file that fills buffers from any place; a context manager."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = -1
+
+    def __enter__(self) -> _PlainFile:
+        self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self._file)
+
+    def __call__(self, buffer: Bytes, offset: int) -> None:
+        done = 0
+        while done < len(buffer):
+            n_bytes = os.preadv(self._file, [buffer[done:].data], offset + done)
+            if n_bytes == 0:
+                raise TrajectoryError(
+                    f"{self._path}: the file ends at byte {offset + done}, expected at least "
+                    f"{offset + len(buffer)}: it has become shorter since it was opened"
+                )
+            done += n_bytes
+
+
+def _line_starts(text: Bytes) -> Integers:
+    """Return where lines begin; the text ends with a line feed, or its last line without one."""
+    ends = np.flatnonzero(text == _NEWLINE)
+    starts = np.concatenate([np.zeros(1, np.int64), ends + 1])
+    return starts if len(starts) and starts[-1] < len(text) else starts[:-1]
+
+
+def _line(text: Bytes, starts: Integers, row: int) -> bytes:
+    end = starts[row + 1] if row + 1 < len(starts) else len(text)
+    return bytes(text[starts[row] : end]).rstrip(b"\r\n")
+
+
+# ---- PDB ----
+
+
+def _records(text: Bytes, starts: Integers) -> NDArray[np.bytes_]:
+    """Return the first six characters of each line, without blanks behind them."""
+    places = np.minimum(starts[:, None] + np.arange(6), max(len(text) - 1, 0))
+    characters = text[places]
+    # What lies behind the end of a short line belongs to none.
+    ended = np.logical_or.accumulate((characters == _NEWLINE) | (characters == 13), axis=1)
+    characters = np.where(ended, 32, characters).astype(np.uint8)
+    records: NDArray[np.bytes_] = np.char.rstrip(characters.view("S6")[:, 0])
+    return records
+
+
+def _is_atom(records: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    return np.asarray((records == b"ATOM") | (records == b"HETATM"))
+
+
+def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
+    text, extra = _load(path)
+    starts = _line_starts(text)
+    records = _records(text, starts)
+    atoms = np.flatnonzero(_is_atom(records))
+    if not len(atoms):
+        raise TrajectoryError(f"{path}: no ATOM or HETATM records; is this a PDB file?")
+    borders = np.cumsum((records == b"MODEL") | (records == b"ENDMDL") | (records == b"END"))
+    groups, first, counts = np.unique(borders[atoms], return_index=True, return_counts=True)
+    cut = np.zeros(2, "<i8")
+    if len(counts) > 1 and counts[-1] < counts[0] and borders[-1] == groups[-1]:
+        cut[:] = atoms[first[-1]] + 1, counts[-1]
+        groups, first, counts = groups[:-1], first[:-1], counts[:-1]
+    wrong = np.flatnonzero(counts != counts[0])
+    if len(wrong):
+        frame = int(wrong[0])
+        raise TrajectoryError(
+            f"{path}: frame {frame}, line {atoms[first[frame]] + 1}: a model of {counts[frame]} "
+            f"atoms, expected {counts[0]} as in the first; the file is cut off, or its models "
+            "are of several molecules"
+        )
+    first_rows, last_rows = atoms[first], atoms[first + counts - 1]
+    # What stands outside of models belongs to the next one.
+    box = np.full((len(first), 9), np.nan)
+    cells = np.flatnonzero(records == b"CRYST1")
+    # Some programs write it behind the model instead.
+    behind = int(len(cells) > 0 and len(first) > 1 and cells[0] > last_rows[0])
+    for row in cells.tolist():
+        frame = max(0, int(np.searchsorted(groups, borders[row])) - behind)
+        box[frame:] = _cryst1(path, row, _line(text, starts, row))
+    titles = [b""] * len(first)
+    for row in np.flatnonzero((records == b"TITLE") | (records == b"REMARK")).tolist():
+        frame = int(np.searchsorted(groups, borders[row]))
+        line = _line(text, starts, row)
+        if frame < len(titles) and _TIME.search(line):
+            titles[frame] = line
+    ends = np.append(starts[1:], len(text))
+    return {
+        **_timeline(titles),
+        **extra,
+        "begin": starts[first_rows].astype("<i8"),
+        "end": ends[last_rows].astype("<i8"),
+        "line": (first_rows + 1).astype("<i8"),
+        "box": box,
+        "n_atoms": counts[:1].astype("<i8"),
+        "cut": cut,
+    }
+
+
+def _cryst1(path: str, row: int, line: bytes) -> NDArray[np.float64]:
+    """Return the box vectors (nm), a along x and b in the x-y plane; NaN for a cell of no size."""
+    try:
+        lengths = np.array([float(line[6 + 9 * i : 15 + 9 * i]) for i in range(3)]) / 10
+        angles = np.array([float(line[33 + 7 * i : 40 + 7 * i]) for i in range(3)])
+    except ValueError:
+        raise TrajectoryError(
+            f"{path}, line {row + 1}: expected three lengths and three angles in columns 7 to 54, "
+            f"found {line.decode('latin-1')!r}"
+        ) from None
+    # 1 Å a side, or nothing: what programs write that know of no cell.
+    if (lengths <= 0.1).all() or not lengths.all():
+        return np.full(9, np.nan)
+    cosines = np.where(angles == 90, 0.0, np.cos(np.radians(angles)))
+    cos_alpha, cos_beta, cos_gamma = cosines
+    sin_gamma = np.sqrt(1 - cos_gamma**2)
+    y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma if sin_gamma else np.nan
+    square = 1 - cos_beta**2 - y**2
+    if not (square > 0 and (lengths > 0).all()):
+        raise TrajectoryError(
+            f"{path}, line {row + 1}: {lengths.tolist()} nm and {angles.tolist()} degrees are no "
+            "unit cell with a volume"
+        )
+    unit = [[1, 0, 0], [cos_gamma, sin_gamma, 0], [cos_beta, y, np.sqrt(square)]]
+    box: NDArray[np.float64] = (lengths[:, None] * np.array(unit, np.float64)).ravel()
+    return box
+
+
+def _timeline(titles: list[bytes]) -> dict[str, NDArray[Any]]:
+    """Return times and steps as titles tell them, all of them; else the numbers of the frames."""
+    numbers = np.arange(len(titles))
+    times = [_TIME.search(title) for title in titles]
+    steps = [_STEP.search(title) for title in titles]
+    time, step = numbers.astype("<f8"), numbers.astype("<i8")
+    try:
+        if all(times):
+            time = np.array([float(found[1]) for found in times if found], "<f8")
+        if all(steps):
+            step = np.array([int(found[1]) for found in steps if found], "<i8")
+    except (ValueError, OverflowError):
+        pass
+    return {"time": time, "step": step}
+
+
+# ---- GRO ----
+
+
+def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
+    text, extra = _load(path)
+    starts = _line_starts(text)
+    n_lines = len(starts)
+    while n_lines and not _line(text, starts, n_lines - 1).strip():
+        n_lines -= 1
+    row, n_atoms = 0, -1
+    cut = np.zeros(2, "<i8")
+    rows: list[int] = []
+    titles: list[bytes] = []
+    boxes: list[NDArray[np.float64]] = []
+    while row < n_lines:
+        if row + 1 == n_lines and rows:
+            cut[:] = row + 1, 0
+            break
+        count = _line(text, starts, row + 1).split() if row + 1 < n_lines else []
+        if not count or not count[0].isdigit() or len(count[0]) > 18 or not int(count[0]):
+            found = b" ".join(count)[:60].decode("latin-1") if count else "the end of the file"
+            raise TrajectoryError(
+                f"{path}: frame {len(rows)}, line {row + 2}: expected the number of atoms, "
+                f"found {found!r}"
+            )
+        found_atoms = int(count[0])
+        if n_atoms >= 0 and found_atoms != n_atoms:
+            raise TrajectoryError(
+                f"{path}: frame {len(rows)}, line {row + 2}: {found_atoms} atoms, expected "
+                f"{n_atoms} as in the first frame"
+            )
+        n_atoms = found_atoms
+        if row + 2 + n_atoms >= n_lines:
+            cut[:] = row + 1, n_lines - row - 2
+            break
+        titles.append(_line(text, starts, row))
+        rows.append(row + 2)
+        boxes.append(_gro_box(path, row + 2 + n_atoms, _line(text, starts, row + 2 + n_atoms)))
+        row += 3 + n_atoms
+    if not rows:
+        found = f"found {n_lines - 2} lines" if cut[0] else "the file is empty"
+        raise TrajectoryError(
+            f"{path}: expected {max(n_atoms, 1)} atoms and a box, {found}; there is no whole frame"
+        )
+    first = np.array(rows)
+    width = _gro_width(path, rows[0], _line(text, starts, rows[0]))
+    lines = (first[:, None] + np.arange(n_atoms)).ravel()
+    shortest = int((starts[lines + 1] - starts[lines]).min())
+    has_velocities = shortest > _GRO_LABELS + 6 * width - 1
+    return {
+        **_timeline(titles),
+        **extra,
+        "begin": starts[first].astype("<i8"),
+        "end": starts[first + n_atoms].astype("<i8"),
+        "line": (first + 1).astype("<i8"),
+        "box": np.array(boxes, "<f8"),
+        "n_atoms": np.array([n_atoms], "<i8"),
+        "cut": cut,
+        "layout": np.array([width, has_velocities], "<i8"),
+    }
+
+
+def _gro_width(path: str, row: int, line: bytes) -> int:
+    """Return the width of a coordinate: the distance between two decimal points."""
+    points = [i for i, c in enumerate(line[_GRO_LABELS:]) if c == ord(".")]
+    width = points[1] - points[0] if len(points) > 1 else 0
+    if len(points) < 3 or points[2] - points[1] != width or not 2 <= width <= 24:
+        raise TrajectoryError(
+            f"{path}: frame 0, line {row + 1}: expected three positions behind the first 20 "
+            f"columns, found {line.decode('latin-1')!r}"
+        )
+    return width
+
+
+def _gro_box(path: str, row: int, line: bytes) -> NDArray[np.float64]:
+    """Return box vectors, NaN where there is no box (zeros)."""
+    # Large numbers have no blanks between them, but as many decimals as the last one.
+    decimals = len(line.rstrip().rpartition(b".")[2])
+    words = re.findall(rb"[-+]?\d+\.\d{%d}" % decimals, line)
+    if b"".join(words) != b"".join(line.split()):
+        words = line.split()
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (3, 9) or not np.isfinite(numbers).all():
+        raise TrajectoryError(
+            f"{path}, line {row + 1}: expected a box of 3 or 9 numbers, found "
+            f"{line.decode('latin-1')[:80]!r}"
+        )
+    if not any(numbers):
+        return np.full(9, np.nan)
+    x, y, z, *skewed = numbers
+    xy, xz, yx, yz, zx, zy = skewed or [0.0] * 6
+    return np.array([x, xy, xz, yx, y, yz, zx, zy, z])
