@@ -1,7 +1,12 @@
 """Kernels of the C core: NumPy in, NumPy out."""
 
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
-from gromos_dist.kernels.nonbonded import Nonbonded, molecular_virial, nonbonded_plain
+from gromos_dist.kernels.nonbonded import (
+    Nonbonded,
+    molecular_virial,
+    nonbonded,
+    nonbonded_plain,
+)
 from gromos_dist.kernels.nonbonded_field import (
     NonbondedField,
     PairList,
@@ -30,6 +35,7 @@ __all__ = [
     "gyration_tensor",
     "make_whole",
     "molecular_virial",
+    "nonbonded",
     "nonbonded_plain",
     "prepare_nonbonded",
     "prepare_reference",
