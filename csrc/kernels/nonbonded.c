@@ -36,8 +36,7 @@ struct working {
     int32_t *row_allowed;
     int32_t *row_of_bits; /* for each cluster: its row of bits, or -1 */
     uint16_t *bits;
-    void *c6, *c12, *uniform;
-    int32_t *types_b;
+    void *c6, *c12; /* in the precision of the arithmetic */
 };
 
 static int64_t clusters_of(const struct gd_units *units) {
@@ -102,8 +101,6 @@ static int64_t take_all(const struct gd_nonbonded *field, int precision, void *b
     own.bits = take(&space, most_clusters * GD_CLUSTER, 2);
     own.c6 = take(&space, n_types, own.number);
     own.c12 = take(&space, n_types, own.number);
-    own.uniform = take(&space, 3 * GD_MAX_SITES * GD_MAX_SITES, own.number);
-    own.types_b = take(&space, GD_MAX_SITES, 4);
     own.sets = take(&space, field->n_unit_sets, sizeof *own.sets);
     for (int64_t k = 0; k < field->n_unit_sets; k++)
         take_set(&space, field->unit_sets + k, own.number, base ? own.sets + k : 0);
@@ -161,7 +158,8 @@ static void to_fractions(const struct gd_lattice *lattice, const double *origin,
     const double x = xyz[0] - origin[0], y = xyz[1] - origin[1], z = xyz[2] - origin[2];
     for (int v = 0; v < 3; v++) {
         const double along = x * inverse[v] + y * inverse[3 + v] + z * inverse[6 + v];
-        const double fraction = along - floor(along);
+        /* Most are in the box already; floor is a call without SSE4. */
+        const double fraction = along >= 0.0 && along < 1.0 ? along : along - floor(along);
         fractions[v] = fraction < 1.0 ? fraction : 0.0;
     }
 }
@@ -397,29 +395,24 @@ static void set_parameters(struct working *working, const struct gd_cluster_set 
     const int64_t n = field->n_lj_types;
     settings->lennard_jones = 0;
     settings->first_is_point = a->points == a->sites && b->points == b->sites;
-    if (!b->uniform)
-        return;
-    for (int64_t t = 0; t < b->n_sites; t++) {
-        const int64_t type_b = field->lj_type[first_b + t];
-        working->types_b[t] = (int32_t)type_b;
-        if (!a->uniform) {
-            put_number(working, working->uniform, t, field->coulomb * field->charge[first_b + t]);
-            for (int64_t type = 0; type < n; type++)
-                if (field->c6[n * type + type_b] != 0.0 || field->c12[n * type + type_b] != 0.0)
-                    settings->lennard_jones |= 1ull << t;
-            continue;
-        }
-        for (int64_t s = 0; s < a->n_sites; s++) {
+    for (int64_t s = 0; s < a->n_sites; s++)
+        for (int64_t t = 0; t < b->n_sites; t++) {
+            const int64_t pair = b->n_sites * s + t, type_b = field->lj_type[first_b + t];
             const int64_t types = n * field->lj_type[first_a + s] + type_b;
-            const int64_t to = 3 * (b->n_sites * s + t);
-            put_number(working, working->uniform, to,
-                       field->coulomb * field->charge[first_a + s] * field->charge[first_b + t]);
-            put_number(working, working->uniform, to + 1, field->c6[types]);
-            put_number(working, working->uniform, to + 2, field->c12[types]);
-            if (field->c6[types] != 0.0 || field->c12[types] != 0.0)
+            settings->types_b[t] = (int32_t)type_b;
+            settings->charges[pair] = field->coulomb;
+            settings->pair_c6[pair] = field->c6[types];
+            settings->pair_c12[pair] = field->c12[types];
+            if (a->uniform)
+                settings->charges[pair] *= field->charge[first_a + s];
+            if (b->uniform)
+                settings->charges[pair] *= field->charge[first_b + t];
+            int acts = field->c6[types] != 0.0 || field->c12[types] != 0.0;
+            for (int64_t type = 0; type < n && !a->uniform; type++)
+                acts |= field->c6[n * type + type_b] != 0.0 || field->c12[n * type + type_b] != 0.0;
+            if (acts)
                 settings->lennard_jones |= 1ull << (GD_MAX_SITES * s + t);
         }
-    }
 }
 
 static void set_against_set(struct working *working, const struct gd_cluster_set *a,
@@ -499,13 +492,12 @@ static void all_sets(struct working *working, const struct gd_lattice *lattice,
         .cutoff2 = field->cutoff * field->cutoff,
         .force_term = field->force_term,
         .energy_term = field->energy_term,
-        .coulomb = field->coulomb,
         .vectors = lattice->vectors,
         .n_lj_types = field->n_lj_types,
-        .c6 = working->c6,
-        .c12 = working->c12,
-        .uniform = working->uniform,
-        .types_b = working->types_b,
+        .c6 = field->c6,
+        .c12 = field->c12,
+        .table_c6 = working->c6,
+        .table_c12 = working->c12,
     };
     double longest = 0.0;
     for (int i = 0; i < 9; i++)

@@ -21,14 +21,17 @@ struct gd_row_settings {
     double near_cutoff;    /* relative width of what mixed precision cannot decide */
     double reach;          /* the cutoff with room for rounding, nm */
     double force_term, energy_term;
-    double coulomb;
     const double *vectors; /* the box vectors, for fractions in double */
     int64_t n_lj_types;
-    const void *c6; /* n_lj_types x n_lj_types real */
-    const void *c12;
-    const void *uniform; /* n_sites a x n_sites b x {charges, c6, c12} real; charges of b alone
-                            when a is not uniform */
-    const int32_t *types_b; /* of the sites of b, when uniform */
+    const double *c6; /* n_lj_types x n_lj_types */
+    const double *c12;
+    const void *table_c6; /* the same as REAL */
+    const void *table_c12;
+    /* Sites of a with those of b; where a is not uniform, charges of b and no more. */
+    double charges[GD_MAX_SITES * GD_MAX_SITES];
+    double pair_c6[GD_MAX_SITES * GD_MAX_SITES];
+    double pair_c12[GD_MAX_SITES * GD_MAX_SITES];
+    int32_t types_b[GD_MAX_SITES]; /* of the sites of b, when uniform */
     uint64_t lennard_jones; /* bit 8 a + b: sites a and b have it */
     int first_is_point;     /* in both sets the first site is the reference point */
 };

@@ -6,6 +6,14 @@
 
 #define UNROLL _Pragma("GCC unroll 8")
 
+/* Of a pair of sites. */
+struct OF_TYPE(parameters) {
+    REAL charges;
+    REAL field; /* charges times the reaction field's force term */
+    REAL c6;
+    REAL c12;
+};
+
 /* A difference of coordinates in nm. */
 static inline void OF_TYPE(to_nm)(const REAL *matrix, int rectangular, const OF_TYPE(v) *d,
                                   OF_TYPE(v) * out) {
@@ -84,31 +92,40 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
     REAL matrix[9];
     for (int i = 0; i < 9; i++)
         matrix[i] = (REAL)settings->matrix[i];
-    const OF_TYPE(v) force_term = V(set1)((REAL)settings->force_term);
-    const OF_TYPE(v) half_force_term = V(set1)((REAL)(0.5 * settings->force_term));
-    const OF_TYPE(v) energy_term = V(set1)((REAL)settings->energy_term);
     const OF_TYPE(v) widest = V(set1)((REAL)(settings->cutoff2 * (1.0 + settings->near_cutoff)));
     const OF_TYPE(v) narrowest =
         V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
 
-    /* Parameters of each site of a with each site of b: charges, c6, c12. */
-    REAL parameters[GD_CLUSTER][GD_MAX_SITES][3];
-    if (!uniform_a)
-        for (int i = 0; i < row->n_units; i++) {
+    /* With K/r at hand, K being V(scale): parameters of each site of a with each site of b, by powers
+     * of K. Uniform units all have those of unit 0. */
+    const double scale = V(scale), scale2 = scale * scale, scale6 = scale2 * scale2 * scale2;
+    struct OF_TYPE(parameters) parameters[GD_CLUSTER][GD_MAX_SITES * GD_MAX_SITES];
+    REAL constants[GD_CLUSTER];
+    for (int i = 0; i < (uniform_a ? 1 : row->n_units); i++) {
+        double constant = 0.0;
+        for (int k = 0; k < n_a * n_b; k++) {
             const int64_t place = GD_CLUSTER * row->cluster + i;
-            const REAL charge = ((const REAL *)a->charges)[place];
-            const int64_t types = settings->n_lj_types * a->types[place];
-            for (int s = 0; s < n_b; s++) {
-                parameters[i][s][0] = uniform_b ? charge * ((const REAL *)settings->uniform)[s]
-                                                : charge * (REAL)settings->coulomb;
-                if (!uniform_b)
-                    continue;
-                parameters[i][s][1] =
-                    ((const REAL *)settings->c6)[types + settings->types_b[s]];
-                parameters[i][s][2] =
-                    ((const REAL *)settings->c12)[types + settings->types_b[s]];
+            double charges = settings->charges[k], c6 = settings->pair_c6[k],
+                   c12 = settings->pair_c12[k];
+            if (!uniform_a) {
+                charges *= (double)((const REAL *)a->charges)[place];
+                if (uniform_b) {
+                    const int64_t types =
+                        settings->n_lj_types * a->types[place] + settings->types_b[k];
+                    c6 = settings->c6[types];
+                    c12 = settings->c12[types];
+                }
             }
+            constant += charges * settings->energy_term;
+            parameters[i][k].charges = (REAL)(charges / (scale2 * scale));
+            parameters[i][k].field = (REAL)(charges * settings->force_term);
+            parameters[i][k].c6 = (REAL)(c6 / scale6);
+            parameters[i][k].c12 = (REAL)(c12 / (scale6 * scale6));
         }
+        constants[i] = (REAL)constant;
+    }
+    const OF_TYPE(v) charge_scale2 = V(set1)((REAL)scale2);
+    const OF_TYPE(v) twelve = V(set1)((REAL)(12.0 / scale2)), six = V(set1)((REAL)(-6.0 / scale2));
 
     _Alignas(64) REAL forces_a[GD_CLUSTER][GD_MAX_SITES * 3][LANES];
     _Alignas(64) double energies[2][LANES] = {{0.0}};
@@ -157,7 +174,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                 seen |= bits;
                 const OF_TYPE(m) mask = V(mask)(bits);
 
-                OF_TYPE(v) lj_here = V(zero)(), electric_here = V(zero)();
+                OF_TYPE(v) lj_here = V(zero)(), coulomb_here = V(zero)(), field_here = V(zero)();
                 UNROLL for (int s = 0; s < n_a; s++) {
                     VC x[3];
                     OF_TYPE(v) force_a[3];
@@ -177,34 +194,34 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                         }
                         const OF_TYPE(v) inverse = V(inverse_sqrt)(square);
                         const OF_TYPE(v) inverse2 = V(mul)(inverse, inverse);
-                        const REAL *own = uniform_a ? (const REAL *)settings->uniform +
-                                                          3 * (n_b * s + t)
-                                                    : parameters[i][t];
-                        OF_TYPE(v) charges = V(set1)(own[0]);
-                        if (!uniform_b)
-                            charges = V(mul)(
-                                charges, V(load)((const REAL *)b->charges + place_b));
+                        const struct OF_TYPE(parameters) *own =
+                            parameters[uniform_a ? 0 : i] + n_b * s + t;
+                        OF_TYPE(v) charges = V(set1)(own->charges), field = V(set1)(own->field);
+                        if (!uniform_b) {
+                            const OF_TYPE(v) others =
+                                V(load)((const REAL *)b->charges + place_b);
+                            charges = V(mul)(charges, others);
+                            field = V(mul)(field, others);
+                        }
+                        const OF_TYPE(v) coulomb = V(mul)(charges, inverse);
                         OF_TYPE(v) force = V(zero)();
                         if (want_forces)
-                            force = V(mul)(
-                                charges, V(fma)(inverse2, inverse, force_term));
-                        if (want_energies)
-                            electric_here = V(fma)(
-                                charges,
-                                V(sub)(V(fnma)(half_force_term, square, inverse), energy_term),
-                                electric_here);
+                            force = V(fma)(coulomb, inverse2, field);
+                        if (want_energies) {
+                            coulomb_here = V(add)(coulomb_here, coulomb);
+                            field_here = V(fma)(field, square, field_here);
+                        }
                         if (lennard_jones >> (GD_MAX_SITES * s + t) & 1) {
-                            OF_TYPE(v) c6, c12;
-                            if (uniform_b) {
-                                c6 = V(set1)(own[1]);
-                                c12 = V(set1)(own[2]);
-                            } else {
+                            OF_TYPE(v) c6 = V(set1)(own->c6), c12 = V(set1)(own->c12);
+                            if (!uniform_b) {
                                 const int64_t types =
                                     settings->n_lj_types * a->types[GD_CLUSTER * row->cluster + i];
-                                c6 = V(lookup)((const REAL *)settings->c6 + types,
+                                c6 = V(lookup)((const REAL *)settings->table_c6 + types,
                                                b->types + place_b);
-                                c12 = V(lookup)((const REAL *)settings->c12 + types,
+                                c12 = V(lookup)((const REAL *)settings->table_c12 + types,
                                                 b->types + place_b);
+                                c6 = V(mul)(c6, V(set1)((REAL)(1.0 / scale6)));
+                                c12 = V(mul)(c12, V(set1)((REAL)(1.0 / (scale6 * scale6))));
                             }
                             const OF_TYPE(v) inverse6 =
                                 V(mul)(V(mul)(inverse2, inverse2), inverse2);
@@ -212,8 +229,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                             const OF_TYPE(v) repulsion =
                                 V(mul)(V(mul)(c12, inverse6), inverse6);
                             if (want_forces)
-                                force = V(fma)(V(fma)(V(set1)((REAL)12.0), repulsion,
-                                                      V(mul)(V(set1)((REAL)-6.0), attraction)),
+                                force = V(fma)(V(fma)(twelve, repulsion, V(mul)(six, attraction)),
                                                inverse2, force);
                             if (want_energies)
                                 lj_here = V(add)(lj_here, V(sub)(repulsion, attraction));
@@ -242,8 +258,14 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                         }
                 }
                 if (want_energies) {
+                    OF_TYPE(v) constant = V(set1)(constants[uniform_a ? 0 : i]);
+                    if (!uniform_b)
+                        constant =
+                            V(mul)(constant, V(load)((const REAL *)b->charges + place_b));
+                    field_here = V(fma)(V(set1)((REAL)0.5), field_here, constant);
+                    coulomb_here = V(sub)(V(mul)(charge_scale2, coulomb_here), field_here);
                     lj_energy = V(add)(lj_energy, V(where)(mask, lj_here));
-                    electric_energy = V(add)(electric_energy, V(where)(mask, electric_here));
+                    electric_energy = V(add)(electric_energy, V(where)(mask, coulomb_here));
                 }
             }
 

@@ -32,6 +32,7 @@ static inline vd vd_abs(vd a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
 static inline vd vd_round(vd a) {
     return _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
+static const double vd_scale = 1.0;
 static inline vd vd_inverse_sqrt(vd a) {
     return _mm256_div_pd(_mm256_set1_pd(1.0), _mm256_sqrt_pd(a));
 }
@@ -65,6 +66,7 @@ static inline vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+static const double vf_scale = 1.0;
 /* 12 bits, and an iteration of third order: y (1 + e/2 + 3/8 e^2), e = 1 - a y^2. */
 static inline vf vf_inverse_sqrt(vf a) {
     const vf y = _mm256_rsqrt_ps(a);

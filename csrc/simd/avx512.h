@@ -32,6 +32,7 @@ static inline vd vd_abs(vd a) { return _mm512_abs_pd(a); }
 static inline vd vd_round(vd a) {
     return _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
+static const double vd_scale = 1.0;
 /* 14 bits, and an iteration of fifth order on e = 1 - a y^2. */
 static inline vd vd_inverse_sqrt(vd a) {
     const vd y = _mm512_rsqrt14_pd(a);
@@ -64,11 +65,11 @@ static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_abs(vf a) { return _mm512_abs_ps(a); }
-/* 14 bits and one iteration of Newton's. */
+static const double vf_scale = 2.0;
+/* 14 bits and one iteration of Newton's, without its last halving. */
 static inline vf vf_inverse_sqrt(vf a) {
     const vf y = _mm512_rsqrt14_ps(a);
-    const vf e = vf_fnma(vf_mul(a, y), y, vf_set1(1.0f));
-    return vf_fma(vf_mul(y, vf_set1(0.5f)), e, y);
+    return vf_mul(vf_fnma(vf_mul(a, y), y, vf_set1(3.0f)), y);
 }
 static inline vfm vf_at_most(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 static inline vf vf_where(vfm m, vf a) { return _mm512_maskz_mov_ps(m, a); }

@@ -13,8 +13,8 @@ static inline vd vd_sub(vd a, vd b) { return a - b; }
 static inline vd vd_mul(vd a, vd b) { return a * b; }
 static inline vd vd_keep(vd a) { return a; }
 
-/* For pair interactions: a multiply and add that may round once or twice, and one over a square
- * root of nearly full precision, so that bits differ between instruction sets. */
+/* For pair interactions: a multiply and add that may round once or twice, and the inverse of
+ * a square root of nearly full precision, so that bits differ between instruction sets. */
 #define VF_LANES 1
 typedef float vf;
 typedef int32_t vi;   /* VF_LANES integers of 32 bits */
@@ -29,6 +29,8 @@ static inline vd vd_round(vd a) {
     /* Rounds to even for the small numbers that pairs have; rint is a call without SSE4. */
     return (a + 0x1.8p52) - 0x1.8p52;
 }
+/* scale / sqrt(a) */
+static const double vd_scale = 1.0;
 static inline vd vd_inverse_sqrt(vd a) { return 1.0 / __builtin_sqrt(a); }
 static inline vdm vd_at_most(vd a, vd b) { return a <= b; }
 static inline vd vd_where(vdm m, vd a) { return m ? a : 0.0; }
@@ -49,6 +51,7 @@ static inline vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
 static inline vf vf_fnma(vf a, vf b, vf c) { return c - a * b; }
 static inline vf vf_max(vf a, vf b) { return a > b ? a : b; }
 static inline vf vf_abs(vf a) { return __builtin_fabsf(a); }
+static const double vf_scale = 1.0;
 static inline vf vf_inverse_sqrt(vf a) { return 1.0f / __builtin_sqrtf(a); }
 static inline vfm vf_at_most(vf a, vf b) { return a <= b; }
 static inline vf vf_where(vfm m, vf a) { return m ? a : 0.0f; }
