@@ -656,6 +656,20 @@ int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, 
                        int64_t n_frames, const double *boxes, double *forces, double *energies,
                        double *virial, double *work, struct gd_where *where);
 
+/* GD_MIXED: pair interactions in float, from exact differences of positions (counted in 2^-32 of the
+ * box), sums in double; the same pairs are within the cutoff as in GD_DOUBLE. */
+enum gd_precision { GD_MIXED = 0, GD_DOUBLE = 1 };
+
+/* How many bytes of working space gd_nonbonded_forces needs. */
+int64_t gd_nonbonded_size(const struct gd_nonbonded *field, int precision);
+
+/* As gd_nonbonded_plain, with clusters of units and neighbours found by a tree of their bounding
+ * boxes. Results differ between instruction sets by rounding; they do not depend on how many
+ * frames a call is given. work: gd_nonbonded_size bytes, best aligned to 64. */
+int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const void *positions,
+                        int type, int64_t n_frames, const double *boxes, double *forces,
+                        double *energies, double *virial, void *work, struct gd_where *where);
+
 /* Turn atomic virials into molecular ones, in place: add 1/2 sum of (x - R) f, R being the centre
  * of mass of an atom's molecule and f the force on it.
  * molecules: n_molecules + 1, their first atoms and n_atoms. Successive atoms of a molecule are

@@ -13,6 +13,26 @@ int gd_nonbonded_check(const struct gd_nonbonded *field, struct gd_where *where)
     return GD_OK;
 }
 
+struct gd_results gd_results_of(const struct gd_nonbonded *field, int64_t frame, double *forces,
+                                double *energies, double *virial) {
+    const int64_t n_groups = field->n_energy_groups;
+    return (struct gd_results){
+        .forces = forces ? forces + 3 * field->n_atoms * frame : 0,
+        .energies = energies ? energies + 2 * n_groups * n_groups * frame : 0,
+        .virial = virial ? virial + 9 * frame : 0,
+    };
+}
+
+void gd_clear_results(const struct gd_nonbonded *field, const struct gd_results *results) {
+    const size_t n_groups = (size_t)field->n_energy_groups;
+    if (results->forces)
+        memset(results->forces, 0, sizeof(double) * 3 * (size_t)field->n_atoms);
+    if (results->energies)
+        memset(results->energies, 0, sizeof(double) * 2 * n_groups * n_groups);
+    if (results->virial)
+        memset(results->virial, 0, sizeof(double) * 9);
+}
+
 int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *positions,
                        struct gd_where *where) {
     const int64_t n = 3 * frames->n_atoms;

@@ -14,6 +14,10 @@ struct gd_results {
     double *virial;
 };
 
+struct gd_results gd_results_of(const struct gd_nonbonded *field, int64_t frame, double *forces,
+                                double *energies, double *virial);
+void gd_clear_results(const struct gd_nonbonded *field, const struct gd_results *results);
+
 /* All of one frame's positions as doubles. GD_NOT_FINITE with where.atom. */
 int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *positions,
                        struct gd_where *where);
@@ -43,6 +47,11 @@ static inline void gd_add_energies(const struct gd_nonbonded *field, int64_t i, 
 /* The pairs of fixed lists (excluded, special) and the atoms with themselves. */
 void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
                     const double *positions, const struct gd_results *results);
+
+/* The pairs within the cutoff, found by looking at all pairs of charge groups. */
+void gd_plain_pairs(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
+                    const double *positions, const double *points,
+                    const struct gd_results *results);
 
 /* After all is added: the lower triangle of energies from the upper one, the virial's factor, and
  * whether everything is finite (GD_SAME_PLACE). */

@@ -1,6 +1,5 @@
 /* All pairs of charge groups, one after the other. */
 #include <math.h>
-#include <string.h>
 
 #include "nonbonded.h"
 
@@ -38,9 +37,9 @@ static void pair(const struct gd_nonbonded *field, const struct gd_lattice *latt
                         results->energies);
 }
 
-static void all_pairs(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
-                      const double *positions, const double *points,
-                      const struct gd_results *results) {
+void gd_plain_pairs(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
+                    const double *positions, const double *points,
+                    const struct gd_results *results) {
     const double cutoff2 = field->cutoff * field->cutoff;
     const int64_t *first = field->charge_group;
     for (int64_t a = 0; a < field->n_charge_groups; a++) {
@@ -68,7 +67,6 @@ int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, 
     int status = gd_frames_open(positions, type, n_frames, field->n_atoms, &frames, where);
     if (status == GD_OK)
         status = gd_nonbonded_check(field, where);
-    const int64_t n_energies = 2 * field->n_energy_groups * field->n_energy_groups;
     double *frame_positions = work, *points = work + 3 * field->n_atoms;
     for (int64_t frame = 0; frame < n_frames && status == GD_OK; frame++) {
         struct gd_lattice lattice;
@@ -80,19 +78,10 @@ int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, 
         status = gd_frame_positions(&frames, frame, frame_positions, where);
         if (status != GD_OK)
             return status;
-        const struct gd_results results = {
-            .forces = forces ? forces + 3 * field->n_atoms * frame : 0,
-            .energies = energies ? energies + n_energies * frame : 0,
-            .virial = virial ? virial + 9 * frame : 0,
-        };
-        if (results.forces)
-            memset(results.forces, 0, sizeof(double) * 3 * (size_t)field->n_atoms);
-        if (results.energies)
-            memset(results.energies, 0, sizeof(double) * (size_t)n_energies);
-        if (results.virial)
-            memset(results.virial, 0, sizeof(double) * 9);
+        const struct gd_results results = gd_results_of(field, frame, forces, energies, virial);
+        gd_clear_results(field, &results);
         gd_reference_points(field, &lattice, frame_positions, points);
-        all_pairs(field, &lattice, frame_positions, points, &results);
+        gd_plain_pairs(field, &lattice, frame_positions, points, &results);
         gd_fixed_pairs(field, &lattice, frame_positions, &results);
         status = gd_finish_results(field, &results, where);
     }

@@ -2,7 +2,12 @@
 
 from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
-from gromos_dist.kernels.nonbonded import Nonbonded, molecular_virial, nonbonded_plain
+from gromos_dist.kernels.nonbonded import (
+    Nonbonded,
+    molecular_virial,
+    nonbonded,
+    nonbonded_plain,
+)
 from gromos_dist.kernels.nonbonded_field import (
     NonbondedField,
     PairList,
@@ -33,6 +38,7 @@ __all__ = [
     "gyration_tensor",
     "make_whole",
     "molecular_virial",
+    "nonbonded",
     "nonbonded_plain",
     "prepare_nonbonded",
     "prepare_reference",

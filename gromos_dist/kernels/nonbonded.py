@@ -14,6 +14,8 @@ from gromos_dist.kernels.nonbonded_field import NonbondedField
 
 Floats = NDArray[np.float64]
 
+_PRECISIONS = {"mixed": lib.GD_MIXED, "double": lib.GD_DOUBLE}
+
 
 class Nonbonded(NamedTuple):
     """What `nonbonded` computes; None what was not asked for."""
@@ -26,6 +28,91 @@ class Nonbonded(NamedTuple):
     the upper triangle with the diagonal."""
     virial: Floats | None
     """kJ mol-1, shape (frames, 3, 3): -1/2 of the sum over pairs of r f."""
+
+
+def nonbonded(
+    positions: ArrayLike,
+    box: ArrayLike | None,
+    field: NonbondedField,
+    *,
+    forces: bool = True,
+    energies: bool = True,
+    virial: bool = False,
+    precision: str = "mixed",
+) -> Nonbonded:
+    """Compute non-bonded forces, energies and virials of every frame.
+
+    Parameters
+    ----------
+    positions : array of float32 or float64, shape (frames, atoms, 3)
+        Coordinates in nm.
+    box : array, shape (frames, 3, 3), optional
+        Rows are the box vectors, in nm; frames with NaN or zeros, and all without an array, are
+        not periodic.
+    field : NonbondedField
+        From `prepare_nonbonded`.
+    forces, energies, virial : bool
+        What is wanted; energies alone take two thirds of the time of forces and energies.
+    precision : {"mixed", "double"}
+        ``"mixed"``: pairs in single precision, from exact differences of positions, and sums in
+        double.
+
+    Returns
+    -------
+    Nonbonded
+        Forces, energies and (atomic) virials; see `molecular_virial`.
+
+    Raises
+    ------
+    ValueError
+        Shapes or precisions that do not fit.
+    FrameError
+        A coordinate that is NaN or infinite, a box without volume or with a vector shorter than
+        twice the cutoff, or two interacting atoms in one place.
+
+    Notes
+    -----
+    A pair of charge groups whose distance is exactly the cutoff interacts. The same pairs interact
+    in both precisions and on all instruction sets, but for distances that differ from the cutoff
+    by the rounding of a double. Results are equal to the bit for any split of the frames, on one
+    instruction set.
+
+    Examples
+    --------
+    Two charges at a distance of 1 nm.
+
+    >>> import numpy as np
+    >>> from gromos_dist.kernels import nonbonded, prepare_nonbonded, reaction_field
+    >>> field = prepare_nonbonded(charge=[1, -1], lj_type=[0, 0], c6=[[0]], c12=[[0]], cutoff=2,
+    ...                           field=reaction_field(0, 1), coulomb=138.9354)
+    >>> result = nonbonded(np.array([[[0.0, 0, 0], [1, 0, 0]]]), None, field, precision="double")
+    >>> result.energies[0, 1].round(4), result.forces[0].round(4) + 0.0
+    (array([[-138.9354]]), array([[ 138.9354,    0.    ,    0.    ],
+           [-138.9354,    0.    ,    0.    ]]))
+    """
+    if precision not in _PRECISIONS:
+        raise ValueError(f"precision: expected 'mixed' or 'double', got {precision!r}")
+    frames, boxes, out = _prepared(positions, box, field, forces, energies, virial)
+    code = _PRECISIONS[precision]
+    work = aligned(-(-lib.gd_nonbonded_size(field.struct, code) // 8))
+    where = new_where()
+    check(
+        lib.gd_nonbonded_forces(
+            field.struct,
+            code,
+            ffi.from_buffer(frames),
+            type_of(frames),
+            len(frames),
+            pointer(boxes),
+            pointer(out.forces),
+            pointer(out.energies),
+            pointer(out.virial),
+            pointer(work),
+            where,
+        ),
+        where,
+    )
+    return out
 
 
 def nonbonded_plain(
