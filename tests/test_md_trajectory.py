@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,9 @@ def test_frames_are_those_of_the_dataset(adk: Any) -> None:
 def test_two_loops_at_once(adk: Any) -> None:
     trajectory = gd.Trajectory.load(adk.dcd)
     steps = gd.open_trajectory(adk.dcd).step.values.tolist()
-    pairs = [(a.step, b.step) for a, b in zip(trajectory[:-1], trajectory[1:], strict=True)]
-    assert pairs == list(zip(steps[:-1], steps[1:], strict=True))
+    all_but_last, all_but_first = trajectory[:-1], trajectory[1:]
+    pairs = [(a.step, b.step) for a, b in zip(all_but_last, all_but_first, strict=True)]
+    assert pairs == list(pairwise(steps))
 
 
 def test_a_loop_that_is_left(adk: Any) -> None:
