@@ -15,22 +15,31 @@ from gromos_dist.analysis import (
     rmsd_matrix,
     superpose,
 )
-from gromos_dist.errors import FrameError, SelectionError, TopologyError, TrajectoryError
+from gromos_dist.errors import (
+    FrameError,
+    SelectionError,
+    SettingsError,
+    TopologyError,
+    TrajectoryError,
+)
 from gromos_dist.io import from_mdanalysis, open_energies, open_trajectory
 from gromos_dist.kernels import calculate_rmsd
-from gromos_dist.md import Frame, Trajectory, TrajectoryWriter
+from gromos_dist.md import Frame, State, Trajectory, TrajectoryWriter, Vec3
 from gromos_dist.store import open_store, store
-from gromos_dist.topology import Topology, load_topology, select
+from gromos_dist.topology import Topology, load_topology, select, write_topology
 
 __all__ = [
     "Frame",
     "FrameError",
     "SelectionError",
+    "SettingsError",
+    "State",
     "Topology",
     "TopologyError",
     "Trajectory",
     "TrajectoryError",
     "TrajectoryWriter",
+    "Vec3",
     "__version__",
     "accessor",
     "calculate_rmsd",
@@ -50,4 +59,5 @@ __all__ = [
     "select",
     "store",
     "superpose",
+    "write_topology",
 ]

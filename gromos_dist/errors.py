@@ -16,6 +16,10 @@ class TopologyError(OSError):
     """A topology file is damaged or contradicts itself."""
 
 
+class SettingsError(OSError):
+    """A file of simulation settings is damaged, or asks for forces that are not computed here."""
+
+
 class SelectionError(ValueError):
     """A selection cannot be read, or selects nothing."""
 
@@ -94,6 +98,17 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
         raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
     if status == lib.GD_NO_VOLUME and path is None:
         raise FrameError("the box has no volume", first_frame + where.frame)
+    if status == lib.GD_SMALL_BOX and path is None:
+        raise FrameError(
+            "the cutoff is longer than half the shortest box vector; use a shorter one",
+            first_frame + where.frame,
+        )
+    if status == lib.GD_SAME_PLACE and path is None:
+        atom = f" (atom {where.atom})" if where.atom >= 0 else ""
+        raise FrameError(
+            f"two interacting atoms lie in one place, or so near that the force overflows{atom}",
+            first_frame + where.frame,
+        )
     message = _message(status, where, first_frame)
     if path is not None:
         raise TrajectoryError(f"{path}: {message}")

@@ -11,8 +11,9 @@ import pytest
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology import Topology, load_topology
-from gromos_dist.topology.gromos import read_names, read_physical_constants, read_solute_atoms
+from gromos_dist.topology.gromos import read_solute_atoms
 from gromos_dist.topology.gromos_blocks import read_blocks
+from gromos_dist.topology.gromos_force_field import read_names, read_physical_constants
 
 DATA = Path(__file__).parent / "data"
 DIGLYCINE = (DATA / "diglycine.top").read_text()

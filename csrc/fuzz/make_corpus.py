@@ -100,10 +100,45 @@ def xtc() -> dict[str, bytes]:
     return seeds
 
 
+def trr_frame(positions: np.ndarray, step: int, kind: str, blocks: str) -> bytes:
+    """Return a frame with some of b(ox), x, v and f, in numbers of struct's format `kind`."""
+    real = struct.calcsize(kind)
+    n_atoms = len(positions)
+    sizes = {
+        "b": 9 * real,
+        "x": 3 * real * n_atoms,
+        "v": 3 * real * n_atoms,
+        "f": 3 * real * n_atoms,
+    }
+    shown = [sizes[name] if name in blocks else 0 for name in "bxvf"]
+    head = struct.pack(">iii", 1993, 13, 12) + b"GMX_trn_file"
+    head += struct.pack(
+        ">13i", 0, 0, shown[0], 0, 0, 0, 0, *shown[1:], n_atoms, step, 0
+    ) + struct.pack(f">2{kind}", 0.5 * step, 0.25)
+    values = {"b": 3.0 * np.eye(3), "x": positions, "v": positions / 7, "f": positions * 9}
+    order = f">f{real}"
+    return head + b"".join(values[name].astype(order).tobytes() for name in blocks)
+
+
+def trr() -> dict[str, bytes]:
+    """Both precisions; frames with all blocks, with some, and with a box alone."""
+    seeds = {}
+    for kind in "fd":
+        for blocks in ("b", "bx", "bxv", "bxvf", "x", "vf"):
+            frames = [trr_frame(p / 10, i, kind, blocks) for i, p in enumerate(walk(7))]
+            seeds[f"{kind}-{blocks}"] = b"".join(frames)
+        mixed = [
+            trr_frame(walk(7)[0] / 10, i, kind, blocks) for i, blocks in enumerate(("bx", "bxv"))
+        ]
+        seeds[f"{kind}-mixed"] = b"".join(mixed)
+    return seeds
+
+
 TARGETS = {
     "dcd": dcd,
     "gromos_text": gromos_text,
     "gromos_numbers": gromos_numbers,
+    "trr": trr,
     "xtc": xtc,
 }
 

@@ -21,6 +21,9 @@ enum gd_status {
     GD_CORRUPT = 5,      /* the data contradict themselves: where.byte or line, expected, found */
     GD_UNSUPPORTED = 6,  /* well formed, but not something this reader handles: where.found */
     GD_NO_VOLUME = 8,    /* a box whose vectors lie in a plane: where.frame (of the block) */
+    GD_SMALL_BOX = 9,    /* a cutoff longer than half the shortest box vector: where.frame */
+    GD_SAME_PLACE = 10,  /* two interacting atoms in one place (or so near that numbers overflow):
+                            where.frame, where.atom (one of them; -1 when it is not known) */
     GD_SYSTEM = 7        /* the operating system refused: where.system_error is errno */
 };
 
@@ -583,5 +586,139 @@ int gd_gromos_tables(const char *text, int64_t size, int final, int64_t origin, 
 int gd_gromos_numbers(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
                       const struct gd_gromos_table *tables, int64_t n_values, double *out,
                       struct gd_where *where);
+
+/* ---- Non-bonded interactions: Lennard-Jones, Coulomb with reaction field -------------------
+ *
+ * Between two atoms (kJ/mol, nm, e):
+ *   c12/r^12 - c6/r^6 + coulomb q q' (1/r - force_term r^2 / 2 - energy_term)
+ * where (GROMOS manual, volume 2) force_term = C/R^3, energy_term = (1 - C/2)/R, R being the radius
+ * of the reaction field and C its strength.
+ *
+ * A pair interacts when the reference points of its charge groups are within the cutoff (distance
+ * <= cutoff, nearest image); its own nearest image is taken atom by atom. */
+
+/* Units whose atoms follow each other: whole charge groups of one kind, or single atoms. */
+struct gd_units {
+    int64_t n;
+    int64_t n_sites;           /* atoms of a unit, at most GD_MAX_SITES */
+    const int64_t *first_atom; /* n */
+    int32_t uniform;           /* 1: all have the charges and types of the first one */
+    int32_t energy_group;      /* of all their atoms */
+};
+
+enum { GD_MAX_SITES = 8 };
+
+struct gd_nonbonded {
+    int64_t n_atoms;
+    const double *charge;   /* n_atoms, e */
+    const int32_t *lj_type; /* n_atoms, 0 .. n_lj_types - 1 */
+    int64_t n_lj_types;
+    const double *c6; /* n_lj_types x n_lj_types, symmetric, kJ nm^6 / mol */
+    const double *c12;
+    const int32_t *energy_group; /* n_atoms, 0 .. n_energy_groups - 1 */
+    int64_t n_energy_groups;
+    int64_t n_charge_groups;
+    const int64_t *charge_group; /* n_charge_groups + 1: their first atoms, then n_atoms */
+    int64_t n_centered; /* the first ones, whose reference point is the centre of geometry; that of
+                           the others is their first atom, and their own atoms never interact */
+    const int64_t *unlisted_begin; /* n_atoms + 1: where an atom's partners begin */
+    const int32_t *unlisted;       /* partners, both ways, that the pair list leaves out */
+    int64_t n_excluded;            /* pairs of which only the reaction field's terms act */
+    const int32_t *excluded;       /* n_excluded x 2 */
+    int64_t n_excluded_forces;     /* the first of them act with forces too */
+    int32_t self_terms;     /* whether every atom with itself has the reaction field's energy */
+    int64_t n_special;      /* pairs with own parameters, whatever their distance */
+    const int32_t *special; /* n_special x 2 */
+    const double *special_c6;
+    const double *special_c12;
+    int64_t n_unit_sets; /* every atom is in one set; used by gd_nonbonded_forces only */
+    const struct gd_units *unit_sets;
+    double coulomb;     /* 1/(4 pi eps0 eps1), kJ nm / (mol e^2) */
+    double cutoff;      /* nm */
+    double force_term;  /* nm^-3 */
+    double energy_term; /* nm^-1 */
+};
+
+/* How many doubles of working space gd_nonbonded_plain needs. */
+int64_t gd_nonbonded_plain_size(const struct gd_nonbonded *field);
+
+/* Non-bonded forces, energies and virial of every frame, in double, by going over all pairs of
+ * charge groups: the yardstick for gd_nonbonded_forces, and what takes its place where a skewed box
+ * is small against the cutoff.
+ *
+ * boxes: n_frames x 3 x 3, rows are the box vectors; a frame whose box is zero or not finite, and
+ *   every frame when it is NULL, is not periodic.
+ * forces: n_frames x n_atoms x 3; energies: n_frames x 2 x n_energy_groups x n_energy_groups,
+ *   Lennard-Jones and Coulomb with reaction field between two groups, the same either way round;
+ *   virial: n_frames x 3 x 3, -1/2 sum over pairs of r f. Each NULL if not wanted.
+ * Returns also GD_NO_VOLUME, GD_SMALL_BOX, GD_SAME_PLACE. */
+int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, int type,
+                       int64_t n_frames, const double *boxes, double *forces, double *energies,
+                       double *virial, double *work, struct gd_where *where);
+
+/* GD_MIXED: pair interactions in float, from exact differences of positions (counted in 2^-32 of the
+ * box), sums in double; the same pairs are within the cutoff as in GD_DOUBLE. */
+enum gd_precision { GD_MIXED = 0, GD_DOUBLE = 1 };
+
+/* How many bytes of working space gd_nonbonded_forces needs. */
+int64_t gd_nonbonded_size(const struct gd_nonbonded *field, int precision);
+
+/* As gd_nonbonded_plain, with clusters of units and neighbours found by a tree of their bounding
+ * boxes. Results differ between instruction sets by rounding; they do not depend on how many
+ * frames a call is given. work: gd_nonbonded_size bytes, best aligned to 64. */
+int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const void *positions,
+                        int type, int64_t n_frames, const double *boxes, double *forces,
+                        double *energies, double *virial, void *work, struct gd_where *where);
+
+/* Turn atomic virials into molecular ones, in place: add 1/2 sum of (x - R) f, R being the centre
+ * of mass of an atom's molecule and f the force on it.
+ * molecules: n_molecules + 1, their first atoms and n_atoms. Successive atoms of a molecule are
+ *   brought next to each other, so that it is whole. */
+int gd_molecular_virial(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                        const double *boxes, const double *forces, const int64_t *molecules,
+                        int64_t n_molecules, const double *masses, double *virial,
+                        struct gd_where *where);
+
+/* ---- Forces: bonded terms (kernels/bonded.c) ---- */
+
+/* Energy of a term, its atoms and its parameters. Angles in radians; of a dihedral i, j, k, l the
+ * angle is 0 for cis and positive for a clockwise turn (IUPAC). */
+enum gd_bonded_form {
+    GD_BOND_QUARTIC = 0,   /* 1/4 K (b^2 - b0^2)^2; i, j; K, b0 */
+    GD_BOND_HARMONIC = 1,  /* 1/2 K (b - b0)^2; i, j; K, b0 */
+    GD_ANGLE_COSINE = 2,   /* 1/2 K (cos t - cos t0)^2; i, j, k about j; K, cos t0 */
+    GD_ANGLE_HARMONIC = 3, /* 1/2 K (t - t0)^2; i, j, k about j; K, t0 */
+    GD_IMPROPER = 4,       /* 1/2 K (q - q0)^2, the way round that is shorter; i, j, k, l; K, q0 */
+    GD_DIHEDRAL = 5,       /* K (1 + cos(m q - d)); i, j, k, l; K, d, m */
+    GD_CROSS_DIHEDRAL = 6  /* K (1 + cos(m (q + r) - d)); i, j, k, l, then four of r; K, d, m */
+};
+
+/* A list of terms of one form. Atoms and kinds are trusted: the caller has checked them. */
+struct gd_bonded_terms {
+    int form; /* enum gd_bonded_form */
+    int64_t n;
+    const int32_t *atoms;     /* n times as many as the form has */
+    const int32_t *kinds;     /* n rows of parameters */
+    const double *parameters; /* a row a kind: as many as the form has */
+};
+
+/* Forces, energies and virial of bonded terms; double throughout, one after the other: the same
+ * bits on every instruction set. Between two atoms the nearest image is taken.
+ *   boxes          n_frames x 9, rows are the box vectors, nm; a frame whose box is zero or not
+ *                  finite, and every frame when it is NULL, is not periodic
+ *   terms          n_lists lists
+ *   energy_groups  of each atom, 0 .. n_energy_groups - 1; NULL: all 0
+ *   forces         n_frames x n_atoms x 3, which the terms' forces are added to; may be NULL
+ *   energies       n_frames x n_lists x n_energy_groups; a term counts for the group of its first
+ *                  atom
+ *   virials        n_frames x 9, -1/2 of the sum of r_a f_b over the atoms of every term; may be
+ *                  NULL
+ * Three atoms in a line (GD_ANGLE_HARMONIC), or an atom within 1e-5 nm of the axis of a dihedral,
+ * give the energy but no force, since it has no direction.
+ * GD_SAME_PLACE: a term is not defined. GD_NOT_FINITE, GD_NO_VOLUME, GD_BAD_ARGUMENT. */
+int gd_bonded(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+              const double *boxes, const struct gd_bonded_terms *terms, int64_t n_lists,
+              const int32_t *energy_groups, int64_t n_energy_groups, double *forces,
+              double *energies, double *virials, struct gd_where *where);
 
 #endif

@@ -28,4 +28,8 @@ void GD_NAME(pair_totals)(const double *sums, double *moments);
 void GD_NAME(largest_roots)(const double *moments, const double *bounds, double *roots,
                             int64_t *good);
 
+struct gd_row;
+void GD_NAME(nonbonded_row_mixed)(struct gd_row *row);
+void GD_NAME(nonbonded_row_double)(struct gd_row *row);
+
 #endif

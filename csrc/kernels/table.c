@@ -31,4 +31,6 @@ const struct gd_table GD_NAME(gd_table) = {
     .pair_sums = GD_NAME(pair_sums),
     .pair_totals = GD_NAME(pair_totals),
     .largest_roots = GD_NAME(largest_roots),
+
+    .nonbonded_row = {GD_NAME(nonbonded_row_mixed), GD_NAME(nonbonded_row_double)},
 };

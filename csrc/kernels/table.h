@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+struct gd_row;
+
 struct gd_table {
     /* A placeholder-free table starts with the level itself, so that a mix-up shows. */
     int isa;
@@ -40,6 +42,9 @@ struct gd_table {
     /* largest_roots.c */
     void (*largest_roots)(const double *moments, const double *bounds, double *roots,
                           int64_t *good);
+
+    /* nonbonded_rows.c: mixed, double */
+    void (*nonbonded_row[2])(struct gd_row *row);
 };
 
 extern const struct gd_table gd_table_scalar;

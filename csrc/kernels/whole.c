@@ -3,32 +3,7 @@
 
 #include "frames.h"
 #include "gd.h"
-
-/* The inverse of a matrix whose rows are the box vectors: columns are the reciprocal vectors.
- * Returns 0 when there is no lattice (all zero, or not finite), -1 when it has no volume. */
-static int reciprocal(const double *box, double *inverse) {
-    int zeros = 0;
-    for (int i = 0; i < 9; i++) {
-        if (!isfinite(box[i]))
-            return 0;
-        zeros += box[i] == 0.0;
-    }
-    if (zeros == 9)
-        return 0;
-    const double *a = box, *b = box + 3, *c = box + 6;
-    for (int i = 0; i < 3; i++) {
-        int j = (i + 1) % 3, k = (i + 2) % 3;
-        inverse[3 * i] = b[j] * c[k] - b[k] * c[j];
-        inverse[3 * i + 1] = c[j] * a[k] - c[k] * a[j];
-        inverse[3 * i + 2] = a[j] * b[k] - a[k] * b[j];
-    }
-    double volume = a[0] * inverse[0] + a[1] * inverse[3] + a[2] * inverse[6];
-    if (!(fabs(volume) > 0.0) || !isfinite(volume))
-        return -1;
-    for (int i = 0; i < 9; i++)
-        inverse[i] /= volume;
-    return 1;
-}
+#include "lattice.h"
 
 /* Move `xyz` by lattice vectors so that it lies next to `neighbour`. */
 static void bring_next_to(const double *neighbour, const double *box, const double *inverse,
@@ -69,7 +44,7 @@ int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, 
         return status;
     for (int64_t f = 0; f < n_frames; f++) {
         double inverse[9];
-        int lattice = reciprocal(boxes + 9 * f, inverse);
+        int lattice = gd_reciprocal(boxes + 9 * f, inverse);
         if (lattice < 0) {
             where->frame = f;
             return GD_NO_VOLUME;

@@ -30,6 +30,8 @@ def convert(
     start: options.Start = None,
     stop: options.Stop = None,
     stride: options.Stride = 1,
+    on_truncated: options.OnTruncated = "raise",
+    overlap: options.Overlap = "warn",
     precision: options.Precision = None,
     scheduler: options.Scheduler = "threads",
     workers: options.Workers = None,
@@ -64,7 +66,7 @@ def convert(
     for file in files:
         if Path(file).exists() and target.exists() and Path(file).samefile(target):
             raise ValueError(f"{target} is read and cannot be written at the same time")
-    source = Input(files, top, whole, start, stop, stride)
+    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
     job = Job(scheduler, workers, progress, None, target, None, overwrite, quiet)
     resumed = job.resumes
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 import typer
@@ -44,11 +45,22 @@ def sentence(error: BaseException) -> str:
     return "\n".join([" ".join(said.split()) or type(error).__name__, *picture])
 
 
+def _note(message: Warning | str, *_: object) -> None:
+    """Show a warning without the place in the code that gave it."""
+    typer.secho("Note: ", err=True, nl=False, fg=typer.colors.YELLOW, bold=True)
+    typer.echo(str(message), err=True)
+
+
 class Commands(TyperGroup):
     """The group of commands; errors of the input end in a sentence instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and turn what it raises into a message and an exit code."""
+        with warnings.catch_warnings():
+            warnings.showwarning = _note  # type: ignore[assignment]
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

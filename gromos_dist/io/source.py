@@ -145,10 +145,11 @@ class Source:
         for i in range(bisect_right(self._ends, start), len(self._ends)):
             begin = self._ends[i - 1] if i else 0
             low, high = max(start, begin), min(stop, self._ends[i])
-            if low >= high:
+            if begin >= stop:
                 break
-            out = {name: buffers[name][low - start : high - start] for name in names}
-            self.readers[i].read(self.frames[i][low - begin : high - begin], out, self.atoms)
+            if low < high:
+                out = {name: buffers[name][low - start : high - start] for name in names}
+                self.readers[i].read(self.frames[i][low - begin : high - begin], out, self.atoms)
         return {name: buffers[name][: stop - start] for name in names}
 
     def allocate(self, names: Sequence[str], n_frames: int) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,20 @@
 """Kernels of the C core: NumPy in, NumPy out."""
 
+from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
+from gromos_dist.kernels.nonbonded import (
+    Nonbonded,
+    molecular_virial,
+    nonbonded,
+    nonbonded_plain,
+)
+from gromos_dist.kernels.nonbonded_field import (
+    NonbondedField,
+    PairList,
+    ReactionField,
+    prepare_nonbonded,
+    reaction_field,
+)
 from gromos_dist.kernels.rmsd import (
     calculate_rmsd,
     fit_transform,
@@ -12,13 +26,24 @@ from gromos_dist.kernels.superpose import superpose, transform
 from gromos_dist.kernels.whole import make_whole
 
 __all__ = [
+    "Bonded",
+    "Nonbonded",
+    "NonbondedField",
+    "PairList",
+    "ReactionField",
+    "bonded",
     "calculate_rmsd",
     "center",
     "fit_transform",
     "gyration_tensor",
     "make_whole",
+    "molecular_virial",
+    "nonbonded",
+    "nonbonded_plain",
+    "prepare_nonbonded",
     "prepare_reference",
     "radius_of_gyration",
+    "reaction_field",
     "rmsd",
     "rmsd_matrix",
     "superpose",

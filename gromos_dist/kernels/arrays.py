@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from gromos_dist._core import ffi, lib
 
@@ -154,6 +154,18 @@ def aligned(size: int) -> NDArray[np.float64]:
     """Return an uninitialised array of `size` doubles that begins on a cache line."""
     raw = np.empty(size + _CACHE_LINE // 8, dtype=np.float64)
     return raw[-(raw.ctypes.data // 8) % (_CACHE_LINE // 8) :][:size]
+
+
+def zeros_in_c(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Return zeros in memory of the C core that begin on a cache line.
+
+    The array is a view: the memory lives as long as the array, or a view of it.
+    """
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = ffi.buffer(ffi.new("char[]", size + _CACHE_LINE))
+    raw = np.frombuffer(memory, dtype=np.uint8)
+    start = -raw.ctypes.data % _CACHE_LINE
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def pointer(array: NDArray[Any] | None, ctype: str = "double *") -> Any:

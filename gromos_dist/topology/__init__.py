@@ -1,7 +1,22 @@
-"""Topologies and selections of atoms."""
+"""Topologies, force fields, settings of the forces, and selections of atoms."""
 
+from gromos_dist.topology.bonded_terms import bonded_terms
+from gromos_dist.topology.force_field import ForceField
+from gromos_dist.topology.imd import ForceSettings, load_imd
 from gromos_dist.topology.load import load_topology
 from gromos_dist.topology.selection import Selection, resolve, select
 from gromos_dist.topology.topology import Topology
+from gromos_dist.topology.write import write_topology
 
-__all__ = ["Selection", "Topology", "load_topology", "resolve", "select"]
+__all__ = [
+    "ForceField",
+    "ForceSettings",
+    "Selection",
+    "Topology",
+    "bonded_terms",
+    "load_imd",
+    "load_topology",
+    "resolve",
+    "select",
+    "write_topology",
+]

@@ -14,7 +14,7 @@ from gromos_dist.errors import TopologyError
 _NEWLINE, _SPACE = 10, 32
 
 
-def read_bytes(path: str | Path) -> bytes:
+def read_bytes(path: str | Path, error_type: type[OSError] = TopologyError) -> bytes:
     """Return a file's content, unpacked when it is gzip (told by its first bytes).
 
     Raises
@@ -22,24 +22,24 @@ def read_bytes(path: str | Path) -> bytes:
     OSError
         The operating system refused.
     TopologyError
-        The file is empty, or its gzip stream is damaged.
+        The file is empty, or its gzip stream is damaged (`error_type`, to be exact).
     """
     data = Path(path).read_bytes()
     if data[:2] == b"\x1f\x8b":
         try:
             data = gzip.decompress(data)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise TopologyError(
+            raise error_type(
                 f"{path}: the gzip stream is damaged ({error}); fetch the file again"
             ) from error
     if not data.strip():
-        raise TopologyError(f"{path}: the file is empty")
+        raise error_type(f"{path}: the file is empty")
     return data
 
 
-def read_lines(path: str | Path) -> list[str]:
+def read_lines(path: str | Path, error_type: type[OSError] = TopologyError) -> list[str]:
     """Return a file's lines, without their ends; bytes that are not UTF-8 are replaced."""
-    return read_bytes(path).decode("utf-8", errors="replace").splitlines()
+    return read_bytes(path, error_type).decode("utf-8", errors="replace").splitlines()
 
 
 class TextColumns:

@@ -13,6 +13,13 @@ from gromos_dist.errors import TopologyError
 from gromos_dist.topology.connectivity import molecules_of_bonds
 from gromos_dist.topology.elements import elements_of_masses
 from gromos_dist.topology.gromos_blocks import Block, read_blocks
+from gromos_dist.topology.gromos_force_field import (
+    SoluteLists,
+    read_force_field,
+    read_last_atoms,
+    read_names,
+    read_term_atoms,
+)
 from gromos_dist.topology.topology import SOLVENT_RESIDUE_NAME, Solvent, Topology
 
 Integers = NDArray[np.int64]
@@ -41,6 +48,10 @@ class SoluteAtoms:
 def load_gromos(path: str | Path) -> Topology:
     """Read a GROMOS topology, with its solvent molecule as a template.
 
+    With a block LJPARAMETERS it is a topology with a force field, which needs ATOMTYPENAME,
+    PHYSICALCONSTANTS and the types of its bonded terms too; without one `Topology.force_field` is
+    None. Blocks that are not known are kept, and named in a warning.
+
     Atoms get their elements from masses and names (`elements.element_of_mass`): united atoms
     (CH1 to CH4) are carbon. Without a block SOLUTEMOLECULES the bonds tell molecules apart.
 
@@ -62,14 +73,27 @@ def load_gromos(path: str | Path) -> Topology:
     solute_block = _needed(blocks, "SOLUTEATOM", path)
     solute = read_solute_atoms(solute_block, len(residue_names), n_types)
     n_atoms = len(solute.name)
-    bonds = [read_bond_pairs(blocks[name], n_atoms) for name in ("BONDH", "BOND") if name in blocks]
+    bonds = [
+        read_term_atoms(blocks[name], n_atoms, 2, "a bond")[0][:, :2]
+        for name in ("BONDH", "BOND")
+        if name in blocks
+    ]
     pairs = np.concatenate([*bonds, np.empty((0, 2), dtype=np.int64)])
     if "SOLUTEMOLECULES" in blocks:
-        last = read_last_atoms(blocks["SOLUTEMOLECULES"], n_atoms)
+        last = read_last_atoms(blocks["SOLUTEMOLECULES"], n_atoms, "molecule")
         molecule = np.searchsorted(last, np.arange(1, n_atoms + 1)) + 1
     else:
         molecule = molecules_of_bonds(pairs, n_atoms)
     residue_name = np.array(residue_names, dtype=np.str_)[solute.residue - 1]
+    solvent, solvent_lists = _read_solvent(blocks, n_types)
+    lists = SoluteLists(
+        solute.type_code,
+        solute.charge_group,
+        solute.exclusions,
+        solute.one_four,
+        molecule,
+        *solvent_lists,
+    )
     return Topology(
         atom_name=solute.name,
         residue_name=residue_name,
@@ -80,7 +104,8 @@ def load_gromos(path: str | Path) -> Topology:
         charge=solute.charge,
         bonds=pairs,
         charge_group=solute.charge_group,
-        solvent=_read_solvent(blocks, n_types),
+        solvent=solvent,
+        force_field=read_force_field(str(path), blocks, residue_names, lists),
     )
 
 
@@ -91,35 +116,6 @@ def _needed(blocks: Mapping[str, Block], name: str, path: str | Path) -> Block:
             f"{path}: no block {name}, which a GROMOS topology has; blocks found: {found}"
         )
     return blocks[name]
-
-
-def read_physical_constants(block: Block) -> tuple[float, float, float, float]:
-    """Read PHYSICALCONSTANTS.
-
-    Returns
-    -------
-    tuple of float
-        1/(4 pi eps0) (kJ nm mol-1 e-2), hbar (kJ ps mol-1), speed of light (nm ps-1) and
-        Boltzmann's constant (kJ mol-1 K-1).
-    """
-    tokens = block.tokens()
-    coulomb = tokens.real("1/(4 pi eps0)")
-    hbar = tokens.real("hbar")
-    light = tokens.real("the speed of light")
-    boltzmann = tokens.real("Boltzmann's constant")
-    tokens.end()
-    return coulomb, hbar, light, boltzmann
-
-
-def read_names(block: Block) -> list[str]:
-    """Read a block that is a count and as many names, one a line (ATOMTYPENAME, RESNAME)."""
-    tokens = block.tokens()
-    count = tokens.integer("the number of names", low=0)
-    names = [line for _, line in block.lines[1:]]
-    if count != len(names):
-        hint = "; is an END missing, or the count wrong?" if len(names) > count else ""
-        raise block.error(f"expected {count} names, one a line, found {len(names)} lines{hint}")
-    return names
 
 
 def read_solute_atoms(block: Block, n_residues: int, n_types: int | None = None) -> SoluteAtoms:
@@ -183,82 +179,61 @@ def read_solute_atoms(block: Block, n_residues: int, n_types: int | None = None)
     )
 
 
-def read_bond_pairs(block: Block, n_atoms: int) -> Integers:
-    """Read the pairs of atoms of BOND or BONDH, from 0, shape (bonds, 2)."""
-    tokens = block.tokens()
-    count = tokens.integer("the number of bonds", low=0)
-    pairs = np.empty((min(count, tokens.left), 2), dtype=np.int64)
-    for bond in range(count):
-        first = tokens.integer("an atom of a bond", low=1, high=n_atoms)
-        second = tokens.integer("an atom of a bond", low=1, high=n_atoms)
-        if first == second:
-            tokens.fail(f"atom {first} is bonded to itself")
-        tokens.integer("the bond type", low=1)
-        pairs[bond] = first - 1, second - 1
-    tokens.end()
-    return pairs
-
-
-def read_last_atoms(block: Block, n_atoms: int) -> Integers:
-    """Read a block of last atoms (SOLUTEMOLECULES and its kin), from 1, rising up to `n_atoms`."""
-    tokens = block.tokens()
-    count = tokens.integer("the number of molecules", low=0)
-    last = tokens.integers(count, "the last atom of a molecule", low=0, high=n_atoms)
-    tokens.end()
-    # A file without solute atoms has no molecule, or one that ends with atom 0.
-    if n_atoms == 0:
-        return last[:0]
-    if not count or last[-1] != n_atoms or (np.diff(last, prepend=0) <= 0).any():
-        raise block.error(
-            f"expected last atoms that rise and end with the last solute atom, {n_atoms}; found "
-            f"{', '.join(map(str, last[-3:])) or 'none'} at the end"
-        )
-    return last
-
-
-def _read_solvent(blocks: Mapping[str, Block], n_types: int | None) -> Solvent | None:
+def _read_solvent(
+    blocks: Mapping[str, Block], n_types: int | None
+) -> tuple[Solvent | None, tuple[Integers, Integers, Floats]]:
+    """Return the solvent molecule; its types, from 1, and its constraints with their lengths."""
+    nothing = np.empty(0, np.int64), np.empty((0, 2), np.int64), np.empty(0)
     if "SOLVENTATOM" not in blocks:
-        return None
+        return None, nothing
     tokens = blocks["SOLVENTATOM"].tokens()
     n_atoms = tokens.integer("the number of atoms of a solvent molecule", low=0)
     names: list[str] = []
+    types: list[int] = []
     reals: list[tuple[float, float]] = []
     for atom in range(n_atoms):
         tokens.integer("the atom number", low=atom + 1, high=atom + 1)
         names.append(tokens.word("the atom name"))
-        tokens.integer("the atom type", low=1, high=n_types)
+        types.append(tokens.integer("the atom type", low=1, high=n_types))
         reals.append((tokens.real("the mass"), tokens.real("the charge")))
         if reals[-1][0] < 0:
             tokens.fail(f"expected a mass of at least 0, found {reals[-1][0]}")
     tokens.end()
     if not n_atoms:
-        return None
+        return None, nothing
     mass, charge = np.array(reals, dtype=np.float64).T
     name = np.array(names, dtype=np.str_)
-    bonds = np.empty((0, 2), dtype=np.int64)
+    pairs, lengths = nothing[1:]
     if "SOLVENTCONSTR" in blocks:
-        bonds = _solvent_bonds(blocks["SOLVENTCONSTR"], n_atoms)
+        pairs, lengths = _read_constraints(blocks["SOLVENTCONSTR"], n_atoms)
     element = elements_of_masses(mass, name, np.full(n_atoms, SOLVENT_RESIDUE_NAME))
-    return Solvent(atom_name=name, element=element, mass=mass, charge=charge, bonds=bonds)
+    bonds = _shortest_that_connect(pairs, lengths, n_atoms)
+    solvent = Solvent(atom_name=name, element=element, mass=mass, charge=charge, bonds=bonds)
+    return solvent, (np.array(types, dtype=np.int64), pairs, lengths)
 
 
-def _solvent_bonds(block: Block, n_atoms: int) -> Integers:
+def _read_constraints(block: Block, n_atoms: int) -> tuple[Integers, Floats]:
+    tokens = block.tokens()
+    pairs: list[tuple[int, int]] = []
+    lengths: list[float] = []
+    for _ in range(tokens.integer("the number of constraints", low=0)):
+        first = tokens.integer("an atom of a constraint", low=1, high=n_atoms)
+        second = tokens.integer("an atom of a constraint", low=1, high=n_atoms)
+        pairs.append((first - 1, second - 1))
+        lengths.append(tokens.real("the constraint length"))
+    tokens.end()
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2), np.array(lengths, dtype=np.float64)
+
+
+def _shortest_that_connect(pairs: Integers, lengths: Floats, n_atoms: int) -> Integers:
     """Take as bonds the shortest constraints that connect the molecule.
 
     Constraints hold bonds and, being longer, angles (the H-H distance of water): a spanning tree
     of least length keeps the bonds. A ring would lose one of its bonds.
     """
-    tokens = block.tokens()
-    count = tokens.integer("the number of constraints", low=0)
-    constraints: list[tuple[float, int, int]] = []
-    for _ in range(count):
-        first = tokens.integer("an atom of a constraint", low=1, high=n_atoms)
-        second = tokens.integer("an atom of a constraint", low=1, high=n_atoms)
-        constraints.append((tokens.real("the constraint length"), first - 1, second - 1))
-    tokens.end()
     part = list(range(n_atoms))
     bonds: list[tuple[int, int]] = []
-    for _, first, second in sorted(constraints):
+    for _, (first, second) in sorted(zip(lengths.tolist(), pairs.tolist(), strict=True)):
         one, other = part[first], part[second]
         if one != other:
             part = [one if label == other else label for label in part]

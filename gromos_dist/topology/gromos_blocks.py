@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.files import read_lines
+
+Floats = NDArray[np.float64]
 
 _LARGEST = np.iinfo(np.int64).max
 
@@ -24,10 +27,12 @@ class Block:
     line: int
     """Number of the line with the block's name, from 1."""
     lines: tuple[tuple[int, str], ...]
+    error_type: type[OSError] = TopologyError
 
-    def error(self, message: str, line: int | None = None) -> TopologyError:
+    def error(self, message: str, line: int | None = None) -> OSError:
         """Return an error that names file, block and line."""
-        return TopologyError(f"{self.path}, block {self.name}, line {line or self.line}: {message}")
+        place = f"{self.path}, block {self.name}, line {line or self.line}"
+        return self.error_type(f"{place}: {message}")
 
     def tokens(self) -> Tokens:
         """Return the block's content word by word."""
@@ -122,6 +127,62 @@ class Tokens:
         self._next += count
         return values
 
+    def terms(
+        self, count: int, n_atoms: int, width: int, what: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Take `count` times `width` atoms, from 1 to `n_atoms`, and a type, from 1.
+
+        Parameters
+        ----------
+        count, n_atoms, width : int
+            How many terms, of which atoms, of how many atoms each.
+        what : str
+            What one is, with its article: ``"a bond"``.
+
+        Returns
+        -------
+        (count, width + 1) int64 array, (count,) int64 array
+            The integers, and the lines on which each term ends.
+        """
+        words = self._words[self._next : self._next + count * (width + 1)]
+        try:
+            table = np.array(words, dtype=np.str_).astype(np.int64)
+        except (ValueError, OverflowError):
+            table = np.empty(0, dtype=np.int64)
+        if len(table) == count * (width + 1):
+            table = table.reshape(count, width + 1)
+            atoms = table[:, :-1]
+            if (atoms >= 1).all() and (atoms <= n_atoms).all() and (table[:, -1] >= 1).all():
+                self._next += len(words)
+                ends = self._lines[self._next - len(words) + width : self._next : width + 1]
+                return table, np.array(ends, dtype=np.int64)
+        # One by one, so that the error names the line of the first that is wrong.
+        name = what.partition(" ")[2]
+        rows, ends = [], []
+        for _ in range(count):
+            row = [self.integer(f"an atom of {what}", 1, n_atoms) for _ in range(width)]
+            rows.append([*row, self.integer(f"the {name} type", 1)])
+            ends.append(self.line)
+        return np.array(rows, dtype=np.int64), np.array(ends, dtype=np.int64)
+
+    def reals(self, rows: int, columns: Sequence[str]) -> Floats:
+        """Take `rows` times as many numbers as there are `columns`, the names of which say what.
+
+        A count beyond the words that are left is an error before any memory is taken.
+        """
+        words = self._words[self._next : self._next + rows * len(columns)]
+        try:
+            values = np.array(words, dtype=np.str_).astype(np.float64)
+        except ValueError:
+            values = np.empty(0)
+        if len(values) != rows * len(columns) or not np.isfinite(values).all():
+            values = np.array(
+                [self.real(what) for _ in range(rows) for what in columns], dtype=np.float64
+            )
+        else:
+            self._next += len(words)
+        return values.reshape(rows, len(columns))
+
     def end(self) -> None:
         """Check that nothing is left.
 
@@ -139,13 +200,15 @@ def _missing_end(word: str) -> str:
     return " (is an END missing?)" if word.isalpha() and word.isupper() and len(word) > 3 else ""
 
 
-def read_blocks(path: str | Path) -> dict[str, Block]:
+def read_blocks(path: str | Path, error_type: type[OSError] = TopologyError) -> dict[str, Block]:
     """Read the blocks of a GROMOS file; ``#`` begins a comment, gzip is unpacked.
 
     Parameters
     ----------
     path : str or Path
         The file.
+    error_type : type
+        The exception for a damaged file.
 
     Returns
     -------
@@ -162,7 +225,7 @@ def read_blocks(path: str | Path) -> dict[str, Block]:
     blocks: dict[str, Block] = {}
     name, begin = "", 0
     content: list[tuple[int, str]] = []
-    for number, raw in enumerate(read_lines(path), start=1):
+    for number, raw in enumerate(read_lines(path, error_type), start=1):
         line = raw.partition("#")[0].strip()
         is_end = line == "END"
         if name == "TITLE":
@@ -171,23 +234,23 @@ def read_blocks(path: str | Path) -> dict[str, Block]:
             continue
         if not name:
             if len(line.split()) > 1 or not (line[0].isalpha() and line.isprintable()):
-                raise TopologyError(
+                raise error_type(
                     f"{path}, line {number}: expected the name of a GROMOS block, found "
                     f"{line[:60]!r}{_other_format(line)}"
                 )
             name, begin, content = line, number, []
         elif is_end:
             if name in blocks:
-                raise TopologyError(
+                raise error_type(
                     f"{path}, block {name}, line {begin}: the block was there before, on line "
                     f"{blocks[name].line}; keep one"
                 )
-            blocks[name] = Block(str(path), name, begin, tuple(content))
+            blocks[name] = Block(str(path), name, begin, tuple(content), error_type)
             name = ""
         else:
             content.append((number, line))
     if name:
-        raise TopologyError(
+        raise error_type(
             f"{path}, block {name}, line {begin}: the file ends before the block's END; "
             "it is cut off, or the END is missing"
         )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +11,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.topology.force_field import ForceField
+from gromos_dist.topology.frozen_arrays import FrozenArrays, frozen
 from gromos_dist.variables import VARIABLES
 
 Integers = NDArray[np.int64]
@@ -33,19 +33,8 @@ _DTYPES: dict[str, type] = {
 SOLVENT_RESIDUE_NAME = "SOLV"
 
 
-def _frozen(values: ArrayLike, dtype: type) -> NDArray[Any]:
-    # A float that is no whole number must not become an atom's or a residue's number.
-    array = np.array(values)
-    if array.size:
-        array = array.astype(dtype, casting="unsafe" if dtype is np.str_ else "same_kind")
-    else:
-        array = array.astype(dtype)
-    array.flags.writeable = False
-    return array
-
-
 def _bond_pairs(bonds: ArrayLike, n_atoms: int) -> Integers:
-    pairs = _frozen(np.reshape(bonds, (-1, 2)), np.int64)
+    pairs = frozen(np.reshape(bonds, (-1, 2)), np.int64)
     if pairs.size and not (pairs.min() >= 0 and pairs.max() < n_atoms):
         raise ValueError(
             f"bonds: expected atoms from 0 to {n_atoms - 1}, got {pairs.min()} to {pairs.max()}"
@@ -54,7 +43,7 @@ def _bond_pairs(bonds: ArrayLike, n_atoms: int) -> Integers:
 
 
 @dataclass(frozen=True, eq=False)
-class Solvent:
+class Solvent(FrozenArrays):
     """One molecule of the solvent; arrays have shape (atoms of the molecule,)."""
 
     atom_name: Strings
@@ -68,7 +57,7 @@ class Solvent:
 
     def __post_init__(self) -> None:
         for name in ("atom_name", "element", "mass", "charge"):
-            object.__setattr__(self, name, _frozen(getattr(self, name), _DTYPES[name]))
+            object.__setattr__(self, name, frozen(getattr(self, name), _DTYPES[name]))
         object.__setattr__(self, "bonds", _bond_pairs(self.bonds, self.n_atoms))
 
     @property
@@ -76,12 +65,9 @@ class Solvent:
         """Atoms of one molecule."""
         return len(self.atom_name)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Topology:
+class Topology(FrozenArrays):
     """The atoms of a system: immutable, picklable, and equal when the content is equal.
 
     Arrays have shape (atoms,) and are read-only. Atoms count from 0, as in Python; residues have
@@ -111,6 +97,9 @@ class Topology:
         One solvent molecule, when the file tells the solvent apart from the solute.
     n_solvent_molecules : int
         How many of them the arrays end with.
+    force_field : ForceField, optional
+        The parameters of the interactions of solute and solvent molecule; None when the file has
+        none (PSF, PDB, GRO).
 
     Raises
     ------
@@ -129,6 +118,7 @@ class Topology:
     charge_group: Integers | None = None
     solvent: Solvent | None = None
     n_solvent_molecules: int = 0
+    force_field: ForceField | None = None
 
     def __post_init__(self) -> None:
         n_atoms = len(self.atom_name)
@@ -136,7 +126,7 @@ class Topology:
             values = getattr(self, name)
             if values is None and name == "charge_group":
                 continue
-            array = _frozen(values, dtype)
+            array = frozen(values, dtype)
             if array.shape != (n_atoms,):
                 raise ValueError(f"{name}: expected shape ({n_atoms},), got {array.shape}")
             object.__setattr__(self, name, array)
@@ -146,6 +136,20 @@ class Topology:
             raise ValueError(
                 f"n_solvent_molecules: {self.n_solvent_molecules} do not fit into {n_atoms} atoms"
             )
+        if self.force_field is not None:
+            self._check_force_field(self.force_field)
+
+    def _check_force_field(self, force_field: ForceField) -> None:
+        counts = {
+            "solute atoms": (self.n_solute_atoms, force_field.n_solute_atoms),
+            "atoms of a solvent molecule": (
+                self.solvent.n_atoms if self.solvent else 0,
+                len(force_field.solvent_lj_type),
+            ),
+        }
+        for what, (own, other) in counts.items():
+            if own != other:
+                raise ValueError(f"force_field: expected {own} {what}, got {other}")
 
     @property
     def n_atoms(self) -> int:
@@ -172,36 +176,6 @@ class Topology:
     def n_molecules(self) -> int:
         """Number of molecules."""
         return len(np.unique(self.molecule))
-
-    @cached_property
-    def content_hash(self) -> str:
-        """SHA-256 of all arrays, in hexadecimal; it does not depend on how they are stored."""
-        digest = hashlib.sha256()
-        for owner in (self, self.solvent):
-            for field in fields(owner) if owner else ():
-                value = getattr(owner, field.name)
-                digest.update(f"{field.name} {np.shape(value)}:".encode())
-                if not isinstance(value, np.ndarray):
-                    text = "solvent" if field.name == "solvent" else str(value)
-                    digest.update(text.encode())
-                elif value.dtype.kind == "U":
-                    digest.update("\0".join(value.tolist()).encode())
-                else:
-                    digest.update(value.astype(value.dtype.newbyteorder("<")).tobytes())
-        return digest.hexdigest()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Topology) and self.content_hash == other.content_hash
-
-    def __hash__(self) -> int:
-        return hash(self.content_hash)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Through the constructor, since NumPy's pickles forget that an array is read-only.
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
-
-    def __dask_tokenize__(self) -> Hashable:
-        return ("gromos_dist.Topology", self.content_hash)
 
     def __repr__(self) -> str:
         text = (
@@ -269,6 +243,7 @@ class Topology:
             charge_group=None if self.charge_group is None else numbered_on(self.charge_group),
             solvent=solvent,
             n_solvent_molecules=n_molecules,
+            force_field=self.force_field,
         )
 
     def with_n_atoms(self, n_atoms: int) -> Topology:
@@ -330,6 +305,21 @@ class Topology:
         return coordinates
 
     def to_dataset(self) -> xr.Dataset:
-        """Return a Dataset with the atoms' properties as coordinates and ``bonds`` (bond, pair)."""
+        """Return a Dataset with the atoms' properties as coordinates and ``bonds`` (bond, pair).
+
+        With a force field also its terms, which have the atoms of the solute: ``angles`` (angle,
+        3), ``impropers``, ``dihedrals``, ``cross_dihedrals``, ``exclusions`` and ``one_four``
+        (pairs), and, for every pair of van der Waals types (``lj_name``), ``c6``, ``c12``,
+        ``cs6`` and ``cs12``; ``lj_type`` (atom) counts from 0.
+        """
         bonds = (("bond", "pair"), self.bonds, {"long_name": "bonded atoms, from 0"})
-        return xr.Dataset({"bonds": bonds}, coords=self.coordinates())
+        dataset = xr.Dataset({"bonds": bonds}, coords=self.coordinates())
+        if self.force_field is None:
+            return dataset
+        lj_type = self.force_field.lj_types(self.n_solvent_molecules)
+        dataset = dataset.assign_coords(
+            lj_type=("atom", lj_type, {"long_name": "van der Waals type, from 0"})
+        )
+        return dataset.assign(self.force_field.variables()).assign_coords(
+            lj_name=("lj_type_1", self.force_field.type_name)
+        )

@@ -1,0 +1,64 @@
+/* What the non-bonded kernels share. */
+#ifndef GD_NONBONDED_H
+#define GD_NONBONDED_H
+
+#include "frames.h"
+#include "gd.h"
+#include "lattice.h"
+
+/* Where results of one frame go; each NULL if not wanted. Forces are added to; the virial is the
+ * sum of r f over the pairs. */
+struct gd_results {
+    double *forces;
+    double *energies;
+    double *virial;
+};
+
+struct gd_results gd_results_of(const struct gd_nonbonded *field, int64_t frame, double *forces,
+                                double *energies, double *virial);
+void gd_clear_results(const struct gd_nonbonded *field, const struct gd_results *results);
+
+/* All of one frame's positions as doubles. GD_NOT_FINITE with where.atom. */
+int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *positions,
+                       struct gd_where *where);
+
+/* The reference points of all charge groups. */
+void gd_reference_points(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
+                         const double *positions, double *points);
+
+/* Whether the pair list leaves this pair out. */
+static inline int gd_is_unlisted(const struct gd_nonbonded *field, int64_t i, int64_t j) {
+    for (int64_t k = field->unlisted_begin[i]; k < field->unlisted_begin[i + 1]; k++)
+        if (field->unlisted[k] == j)
+            return 1;
+    return 0;
+}
+
+/* Add a pair's energies to the matrix, whichever group comes first to the upper triangle. */
+static inline void gd_add_energies(const struct gd_nonbonded *field, int64_t i, int64_t j,
+                                   double lennard_jones, double electric, double *energies) {
+    const int64_t n = field->n_energy_groups;
+    const int64_t a = field->energy_group[i], b = field->energy_group[j];
+    const int64_t place = a < b ? n * a + b : n * b + a;
+    energies[place] += lennard_jones;
+    energies[n * n + place] += electric;
+}
+
+/* The pairs of fixed lists (excluded, special) and the atoms with themselves. */
+void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
+                    const double *positions, const struct gd_results *results);
+
+/* The pairs within the cutoff, found by looking at all pairs of charge groups. */
+void gd_plain_pairs(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
+                    const double *positions, const double *points,
+                    const struct gd_results *results);
+
+/* After all is added: the lower triangle of energies from the upper one, the virial's factor, and
+ * whether everything is finite (GD_SAME_PLACE). */
+int gd_finish_results(const struct gd_nonbonded *field, const struct gd_results *results,
+                      struct gd_where *where);
+
+/* The sizes and pointers of an argument make sense. */
+int gd_nonbonded_check(const struct gd_nonbonded *field, struct gd_where *where);
+
+#endif

@@ -1,0 +1,52 @@
+/* A cluster with all clusters in its reach: the piece of work of the inner loops. */
+#ifndef GD_NONBONDED_ROWS_H
+#define GD_NONBONDED_ROWS_H
+
+#include <stdint.h>
+
+#include "clusters.h"
+
+/* What is wanted. */
+enum { GD_WANT_FORCES = 1, GD_WANT_ENERGIES = 2, GD_WANT_VIRIAL = 4 };
+
+enum gd_precision_place { GD_MIXED_PLACE = 0, GD_DOUBLE_PLACE = 1 };
+
+/* What holds for all rows of two sets; real is float or double by precision. */
+struct gd_row_settings {
+    int wanted;
+    int rectangular;
+    double matrix[9];      /* rows: box vectors, by one unit of a coordinate */
+    double heights[3];     /* distances of the box' faces, by the same */
+    double cutoff2;        /* nm^2 */
+    double near_cutoff;    /* relative width of what mixed precision cannot decide */
+    double reach;          /* the cutoff with room for rounding, nm */
+    double force_term, energy_term;
+    const double *vectors; /* the box vectors, for fractions in double */
+    int64_t n_lj_types;
+    const double *c6; /* n_lj_types x n_lj_types */
+    const double *c12;
+    const void *table_c6; /* the same as REAL */
+    const void *table_c12;
+    /* Sites of a with those of b; where a is not uniform, charges of b and no more. */
+    double charges[GD_MAX_SITES * GD_MAX_SITES];
+    double pair_c6[GD_MAX_SITES * GD_MAX_SITES];
+    double pair_c12[GD_MAX_SITES * GD_MAX_SITES];
+    int32_t types_b[GD_MAX_SITES]; /* of the sites of b, when uniform */
+    uint64_t lennard_jones; /* bit 8 a + b: sites a and b have it */
+    int first_is_point;     /* in both sets the first site is the reference point */
+};
+
+struct gd_row {
+    const struct gd_row_settings *settings;
+    const struct gd_cluster_set *a, *b;
+    int64_t cluster;         /* of a */
+    int n_units;             /* of that cluster */
+    int64_t n;               /* clusters of b */
+    const int32_t *clusters; /* n */
+    const int32_t *allowed;  /* n: row of `bits`, or -1: all units may interact */
+    const uint16_t *bits;    /* 16 each: for each unit of a the units of b that may */
+    double energies[2];      /* added to */
+    double virial[6];        /* xx, yy, zz, xy, xz, yz of the sum of r f; added to */
+};
+
+#endif

@@ -1,0 +1,60 @@
+"""Boxes: what the kernels want of them, and the lattice of a truncated octahedron."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def as_boxes(box: ArrayLike | None, n_frames: int) -> Floats | None:
+    """Return box vectors as the kernels read them; None when there is no box at all."""
+    if box is None:
+        return None
+    boxes = np.require(box, dtype=np.float64, requirements=("C", "A"))
+    if boxes.shape != (n_frames, 3, 3):
+        raise ValueError(f"box: expected shape ({n_frames}, 3, 3), got {boxes.shape}")
+    return boxes
+
+
+def octahedron_vectors(cube: ArrayLike) -> Floats:
+    """Return lattice vectors of truncated octahedra that are cut from cubes.
+
+    GROMOS stores the edges of the cube. The octahedra, half as large, fill space on a
+    body-centred lattice: its vectors lead to the cube's corners from its centre.
+
+    Parameters
+    ----------
+    cube : array, shape (..., 3, 3)
+        Edges of the cube along x, y and z, in nm.
+
+    Returns
+    -------
+    array of float64, shape (..., 3, 3)
+        Rows are box vectors as the kernels take them, in nm.
+
+    Raises
+    ------
+    ValueError
+        The vectors are not the edges of a cube along x, y and z.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gromos_dist.kernels.boxes import octahedron_vectors
+    >>> octahedron_vectors(4.0 * np.eye(3))
+    array([[-2.,  2.,  2.],
+           [ 2., -2.,  2.],
+           [ 2.,  2., -2.]])
+    """
+    edges = np.asarray(cube, dtype=np.float64)
+    if edges.shape[-2:] != (3, 3):
+        raise ValueError(f"cube: expected shape (..., 3, 3), got {edges.shape}")
+    length = edges[..., :1, :1]
+    # Equal to the digits of a file; a frame without a box (NaN) stays one.
+    if (abs(edges - length * np.eye(3)) > 1e-6 * abs(length)).any():
+        raise ValueError(
+            "cube: a truncated octahedron is cut from a cube: three equal edges along x, y and z"
+        )
+    return 0.5 * length * (np.ones((3, 3)) - 2.0 * np.eye(3))

@@ -1,0 +1,265 @@
+"""Non-bonded forces, energies and virials: Lennard-Jones, Coulomb with reaction field."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gromos_dist._core import ffi, lib
+from gromos_dist.errors import check, new_where
+from gromos_dist.kernels.arrays import aligned, as_frames, as_weights, pointer, type_of
+from gromos_dist.kernels.nonbonded_field import NonbondedField
+
+Floats = NDArray[np.float64]
+
+_PRECISIONS = {"mixed": lib.GD_MIXED, "double": lib.GD_DOUBLE}
+
+
+class Nonbonded(NamedTuple):
+    """What `nonbonded` computes; None what was not asked for."""
+
+    forces: Floats | None
+    """kJ mol-1 nm-1, shape (frames, atoms, 3)."""
+    energies: Floats | None
+    """kJ mol-1, shape (frames, 2, groups, groups): Lennard-Jones, and Coulomb with reaction
+    field, between two energy groups; the same either way round, so that the total is the sum of
+    the upper triangle with the diagonal."""
+    virial: Floats | None
+    """kJ mol-1, shape (frames, 3, 3): -1/2 of the sum over pairs of r f."""
+
+
+def nonbonded(
+    positions: ArrayLike,
+    box: ArrayLike | None,
+    field: NonbondedField,
+    *,
+    forces: bool = True,
+    energies: bool = True,
+    virial: bool = False,
+    precision: str = "mixed",
+) -> Nonbonded:
+    """Compute non-bonded forces, energies and virials of every frame.
+
+    Parameters
+    ----------
+    positions : array of float32 or float64, shape (frames, atoms, 3)
+        Coordinates in nm.
+    box : array, shape (frames, 3, 3), optional
+        Rows are the box vectors, in nm; frames with NaN or zeros, and all without an array, are
+        not periodic.
+    field : NonbondedField
+        From `prepare_nonbonded`.
+    forces, energies, virial : bool
+        What is wanted; energies alone take two thirds of the time of forces and energies.
+    precision : {"mixed", "double"}
+        ``"mixed"``: pairs in single precision, from exact differences of positions, and sums in
+        double.
+
+    Returns
+    -------
+    Nonbonded
+        Forces, energies and (atomic) virials; see `molecular_virial`.
+
+    Raises
+    ------
+    ValueError
+        Shapes or precisions that do not fit.
+    FrameError
+        A coordinate that is NaN or infinite, a box without volume or with a vector shorter than
+        twice the cutoff, or two interacting atoms in one place.
+
+    Notes
+    -----
+    A pair of charge groups whose distance is exactly the cutoff interacts. The same pairs interact
+    in both precisions and on all instruction sets, but for distances that differ from the cutoff
+    by the rounding of a double. Results are equal to the bit for any split of the frames, on one
+    instruction set.
+
+    Examples
+    --------
+    Two charges at a distance of 1 nm.
+
+    >>> import numpy as np
+    >>> from gromos_dist.kernels import nonbonded, prepare_nonbonded, reaction_field
+    >>> field = prepare_nonbonded(charge=[1, -1], lj_type=[0, 0], c6=[[0]], c12=[[0]], cutoff=2,
+    ...                           field=reaction_field(0, 1), coulomb=138.9354)
+    >>> result = nonbonded(np.array([[[0.0, 0, 0], [1, 0, 0]]]), None, field, precision="double")
+    >>> result.energies[0, 1].round(4), result.forces[0].round(4) + 0.0
+    (array([[-138.9354]]), array([[ 138.9354,    0.    ,    0.    ],
+           [-138.9354,    0.    ,    0.    ]]))
+    """
+    if precision not in _PRECISIONS:
+        raise ValueError(f"precision: expected 'mixed' or 'double', got {precision!r}")
+    frames, boxes, out = _prepared(positions, box, field, forces, energies, virial)
+    code = _PRECISIONS[precision]
+    work = aligned(-(-lib.gd_nonbonded_size(field.struct, code) // 8))
+    where = new_where()
+    check(
+        lib.gd_nonbonded_forces(
+            field.struct,
+            code,
+            ffi.from_buffer(frames),
+            type_of(frames),
+            len(frames),
+            pointer(boxes),
+            pointer(out.forces),
+            pointer(out.energies),
+            pointer(out.virial),
+            pointer(work),
+            where,
+        ),
+        where,
+    )
+    return out
+
+
+def nonbonded_plain(
+    positions: ArrayLike,
+    box: ArrayLike | None,
+    field: NonbondedField,
+    *,
+    forces: bool = True,
+    energies: bool = True,
+    virial: bool = False,
+) -> Nonbonded:
+    """Compute non-bonded interactions by going over all pairs: the yardstick for `nonbonded`.
+
+    Parameters, results and errors are those of `nonbonded`; all arithmetic is double.
+    """
+    frames, boxes, out = _prepared(positions, box, field, forces, energies, virial)
+    work = aligned(lib.gd_nonbonded_plain_size(field.struct))
+    where = new_where()
+    check(
+        lib.gd_nonbonded_plain(
+            field.struct,
+            ffi.from_buffer(frames),
+            type_of(frames),
+            len(frames),
+            pointer(boxes),
+            pointer(out.forces),
+            pointer(out.energies),
+            pointer(out.virial),
+            pointer(work),
+            where,
+        ),
+        where,
+    )
+    return out
+
+
+def molecular_virial(
+    virial: ArrayLike,
+    positions: ArrayLike,
+    box: ArrayLike | None,
+    forces: ArrayLike,
+    *,
+    molecule_end: ArrayLike,
+    masses: ArrayLike,
+) -> Floats:
+    """Turn atomic virials into molecular ones.
+
+    Parameters
+    ----------
+    virial : array, shape (frames, 3, 3)
+        Atomic virials, -1/2 of the sum over pairs of r f (kJ mol-1).
+    positions : array of float32 or float64, shape (frames, atoms, 3)
+        Coordinates in nm.
+    box : array, shape (frames, 3, 3), optional
+        Rows are the box vectors, in nm.
+    forces : array, shape (frames, atoms, 3)
+        The forces that the virials belong to (kJ mol-1 nm-1).
+    molecule_end : array of int
+        For each molecule (GROMOS: pressure group) the atom after its last.
+    masses : array, shape (atoms,)
+        In u.
+
+    Returns
+    -------
+    array of float64, shape (frames, 3, 3)
+        The virials of the forces between molecules, acting on their centres of mass.
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not match, or a molecule without mass.
+
+    Examples
+    --------
+    Only forces within a molecule act: no molecular virial.
+
+    >>> import numpy as np
+    >>> from gromos_dist.kernels import molecular_virial
+    >>> positions = np.array([[[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]]])
+    >>> forces = np.array([[[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]]])
+    >>> atomic = np.zeros((1, 3, 3))
+    >>> atomic[0, 0, 0] = -0.5 * (-0.1 * 1.0)
+    >>> float(molecular_virial(atomic, positions, None, forces, molecule_end=[2],
+    ...                        masses=[1.0, 1.0]).sum())
+    0.0
+    """
+    frames = as_frames(positions)
+    n_frames, n_atoms, _ = frames.shape
+    boxes = _as_boxes(box, n_frames)
+    acting = np.require(forces, dtype=np.float64, requirements=("C", "A"))
+    result = np.array(virial, dtype=np.float64, order="C")
+    for name, array, shape in (
+        ("forces", acting, frames.shape),
+        ("virial", result, (n_frames, 3, 3)),
+    ):
+        if array.shape != shape:
+            raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
+    molecules = np.concatenate([[0], np.asarray(molecule_end)]).astype(np.int64)
+    if molecules[-1] != n_atoms or (np.diff(molecules) < 1).any():
+        raise ValueError(f"molecule_end: expected to rise to the number of atoms, {n_atoms}")
+    where = new_where()
+    check(
+        lib.gd_molecular_virial(
+            ffi.from_buffer(frames),
+            type_of(frames),
+            n_frames,
+            n_atoms,
+            pointer(boxes),
+            pointer(acting),
+            pointer(molecules, "int64_t *"),
+            len(molecules) - 1,
+            pointer(as_weights(masses, n_atoms, "masses")),
+            pointer(result),
+            where,
+        ),
+        where,
+    )
+    return result
+
+
+def _prepared(
+    positions: ArrayLike,
+    box: ArrayLike | None,
+    field: NonbondedField,
+    forces: bool,
+    energies: bool,
+    virial: bool,
+) -> tuple[NDArray[Any], Floats | None, Nonbonded]:
+    frames = as_frames(positions)
+    n_frames, n_atoms, _ = frames.shape
+    if n_atoms != field.n_atoms:
+        raise ValueError(
+            f"positions have {n_atoms} atoms a frame, the force field is for {field.n_atoms}"
+        )
+    n_groups = field.n_energy_groups
+    results = Nonbonded(
+        np.empty((n_frames, n_atoms, 3)) if forces else None,
+        np.empty((n_frames, 2, n_groups, n_groups)) if energies else None,
+        np.empty((n_frames, 3, 3)) if virial else None,
+    )
+    return frames, _as_boxes(box, n_frames), results
+
+
+def _as_boxes(box: ArrayLike | None, n_frames: int) -> Floats | None:
+    if box is None:
+        return None
+    boxes = np.require(box, dtype=np.float64, requirements=("C", "A"))
+    if boxes.shape != (n_frames, 3, 3):
+        raise ValueError(f"box: expected shape ({n_frames}, 3, 3), got {boxes.shape}")
+    return boxes

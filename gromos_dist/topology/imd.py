@@ -1,0 +1,354 @@
+"""Settings of the forces from an input file of GROMOS (`.imd`, `.in`)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gromos_dist.errors import SettingsError
+from gromos_dist.topology.gromos_blocks import Block, Tokens, read_blocks
+
+Boundary = Literal["vacuum", "rectangular", "triclinic", "truncated octahedron"]
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class ForceSettings:
+    """How forces are computed: what of an input file of GROMOS decides them."""
+
+    boundary: Boundary
+    """BOUNDCOND."""
+    n_solvent_molecules: int | None = None
+    """SYSTEM; None: as many as the atoms of the trajectory make up."""
+    with_solute: bool = True
+    """SYSTEM."""
+    bonds: bool = True
+    """FORCE: whether this term acts; so the next five."""
+    angles: bool = True
+    impropers: bool = True
+    dihedrals: bool = True
+    electrostatics: bool = True
+    lennard_jones: bool = True
+    energy_group_end: tuple[int, ...] = ()
+    """FORCE: for each energy group the atom after its last, counting from 0. Atoms beyond the last
+    one are a group of their own; so are all of them when this is empty."""
+    bond_form: Literal["quartic", "harmonic"] = "quartic"
+    """COVALENTFORM."""
+    angle_form: Literal["cosine", "harmonic"] = "cosine"
+    """COVALENTFORM."""
+    phases: Literal["any", "0 or 180"] = "any"
+    """COVALENTFORM: phase shifts of dihedrals."""
+    constrained_bonds: Literal["none", "hydrogen", "all"] = "none"
+    """CONSTRAINT: bonds of the solute that are constrained exert no force."""
+    cutoff_kind: Literal["charge group", "atom"] = "charge group"
+    """PAIRLIST: what the cutoff is applied to."""
+    cutoff_short: float = 0.8
+    """PAIRLIST (nm)."""
+    cutoff: float = 1.4
+    """PAIRLIST (nm): the outer one of the two."""
+    reaction_field_radius: float = 1.4
+    """NONBONDED (nm)."""
+    reaction_field_epsilon: float = 1.0
+    """NONBONDED: relative permittivity outside; may be infinite."""
+    reaction_field_kappa: float = 0.0
+    """NONBONDED: inverse Debye length outside (nm-1)."""
+    reaction_field_excluded: bool = True
+    """NONBONDED: whether excluded pairs, and every atom with itself, feel the reaction field."""
+    virial: Literal["none", "atomic", "molecular"] = "none"
+    """PRESSURESCALE."""
+
+    def energy_groups(self, n_atoms: int) -> tuple[NDArray[np.int32], int]:
+        """Return the energy group of every atom, from 0, and how many groups there are.
+
+        Raises
+        ------
+        ValueError
+            A group ends beyond the last atom.
+        """
+        ends = self.energy_group_end
+        if ends and ends[-1] > n_atoms:
+            raise ValueError(
+                f"the last energy group ends with atom {ends[-1]}, but there are {n_atoms} atoms"
+            )
+        if not ends or ends[-1] < n_atoms:
+            ends = (*ends, n_atoms)
+        sizes = np.diff(ends, prepend=0)
+        return np.repeat(np.arange(len(ends), dtype=np.int32), sizes), len(ends)
+
+
+# Blocks that steer a run, write files or print, but do not change what acts in a frame.
+_STEERING: Final = frozenset(
+    {
+        "COMTRANSROT", "ENERGYMIN", "EWARN", "HOOMD", "INITIALISE", "INTEGRATE", "MULTIBATH",
+        "MULTIGRADIENT", "PRINTOUT", "RANDOMNUMBERS", "READTRAJ", "REPLICA", "ROTTRANS", "STEP",
+        "STOCHDYN", "TITLE", "WRITETRAJ",
+    }
+)  # fmt: skip
+
+# Blocks that change the forces when their first number is not 0.
+_NOT_SUPPORTED: Final[Mapping[str, str]] = {
+    "ADDECOUPLE": "adiabatic decoupling",
+    "AEDS": "accelerated enveloping distribution sampling",
+    "ANGLERES": "angle restraints",
+    "BSLEUS": "ball-and-stick local elevation",
+    "CGRAIN": "coarse graining",
+    "CHEMICALMONTECARLO": "chemical Monte Carlo",
+    "COLVARRES": "restraints of collective variables",
+    "DFUNCT": "distance functions",
+    "DIHEDRALRES": "dihedral restraints",
+    "DISTANCEFIELD": "distance-field restraints",
+    "DISTANCERES": "distance restraints",
+    "EDS": "enveloping distribution sampling",
+    "ELECTRIC": "an electric field",
+    "GAMD": "Gaussian accelerated dynamics",
+    "JVALUERES": "J-value restraints",
+    "LAMBDAS": "individual lambdas",
+    "LOCALELEV": "local elevation",
+    "MULTICELL": "several unit cells",
+    "NEMD": "non-equilibrium dynamics",
+    "ORDERPARAMRES": "order-parameter restraints",
+    "PERSCALE": "periodic scaling",
+    "PERTURBATION": "a perturbation",
+    "POLARISE": "polarisation",
+    "POSITIONRES": "position restraints",
+    "PRECALCLAM": "precalculated lambdas",
+    "QMMM": "quantum mechanics",
+    "RDCRES": "restraints of residual dipolar couplings",
+    "SASA": "implicit solvent",
+    "SYMRES": "symmetry restraints",
+    "XRAYRES": "X-ray restraints",
+}
+
+_OFF = frozenset({"0", "off", "none"})
+
+
+def load_imd(path: str | Path) -> ForceSettings:
+    """Read how MD++ was told to compute forces.
+
+    Blocks that only steer a run are passed over. What would change the forces and is not computed
+    here (restraints, perturbation, lattice sums, ...) is refused, and so is a block that is not
+    known.
+
+    Parameters
+    ----------
+    path : str or Path
+        The input file (``.imd``, ``.in``); gzip is unpacked.
+
+    Raises
+    ------
+    OSError
+        The operating system refused.
+    SettingsError
+        The file is damaged, or asks for what is not computed here: file, block, line.
+
+    Examples
+    --------
+    >>> from gromos_dist.topology.imd import load_imd
+    >>> settings = load_imd("tests/data/water.imd")
+    >>> settings.cutoff, settings.reaction_field_epsilon, settings.constrained_bonds
+    (1.4, 61.0, 'none')
+    """
+    blocks = read_blocks(path, SettingsError)
+    for name, block in blocks.items():
+        _refuse_unsupported(name, block)
+    for name in ("BOUNDCOND", "CONSTRAINT", "FORCE", "NONBONDED", "PAIRLIST"):
+        if name not in blocks:
+            raise SettingsError(f"{path}: no block {name}, which decides the forces")
+    values: dict[str, object] = {}
+    for name, read in _READERS.items():
+        if name in blocks:
+            values |= read(blocks[name].tokens())
+    return ForceSettings(**values)  # type: ignore[arg-type]
+
+
+def _refuse_unsupported(name: str, block: Block) -> None:
+    if name in _STEERING or name in _READERS:
+        return
+    tokens = block.tokens()
+    if name == "INNERLOOP":
+        if tokens.word("NTILM") not in _OFF:
+            warnings.warn(
+                f"{block.path}: the fast loops of INNERLOOP take the nearest image of a whole "
+                "solvent molecule; here it is taken for every pair of atoms",
+                stacklevel=4,
+            )
+        return
+    if name == "MULTISTEP":
+        if tokens.integer("STEPS") > 1:
+            tokens.fail("non-bonded forces of several steps are not supported; set STEPS to 1")
+        return
+    if name not in _NOT_SUPPORTED:
+        raise block.error(
+            "a block that is not known here may change the forces; remove it if it does not"
+        )
+    if tokens.word("its switch").lower() not in _OFF:
+        tokens.fail(f"not supported: {_NOT_SUPPORTED[name]}; switch it off")
+
+
+def _choice(tokens: Tokens, what: str, choices: Mapping[str, _Value]) -> _Value:
+    word = tokens.word(what).lower()
+    if word not in choices:
+        tokens.fail(f"expected {what} to be one of {', '.join(choices)}; found {word!r}")
+    return choices[word]
+
+
+_SWITCH = {"0": False, "1": True}
+
+
+def _read_system(tokens: Tokens) -> dict[str, object]:
+    with_solute = tokens.integer("NPM", 0, 1) == 1
+    n_solvent = tokens.integer("NSM", 0)
+    tokens.end()
+    return {"with_solute": with_solute, "n_solvent_molecules": n_solvent}
+
+
+def _read_boundcond(tokens: Tokens) -> dict[str, object]:
+    boundary = _choice(
+        tokens,
+        "NTB",
+        {"0": "vacuum", "1": "rectangular", "2": "triclinic", "-1": "truncated octahedron"},
+    )
+    tokens.integer("NDFMIN")
+    tokens.end()
+    return {"boundary": boundary}
+
+
+def _read_force(tokens: Tokens) -> dict[str, object]:
+    terms = ("bonds", "angles", "impropers", "dihedrals", "electrostatics", "lennard_jones")
+    words = tokens.left
+    flags = [_choice(tokens, f"NTF({i})", _SWITCH) for i in range(1, 7)]
+    n_groups = tokens.integer("NEGR")
+    # Of old there were two flags for each of the first four terms: with hydrogen, without.
+    if n_groups in (0, 1) and tokens.left > n_groups:
+        flags += [n_groups == 1, *(_choice(tokens, f"NTF({i})", _SWITCH) for i in range(8, 11))]
+        for i, term in enumerate(terms[:4]):
+            if flags[2 * i] != flags[2 * i + 1]:
+                tokens.fail(
+                    f"{term} with hydrogen but not the others, or the other way round, is not "
+                    "supported"
+                )
+        flags = [*flags[0:8:2], *flags[8:]]
+        n_groups = tokens.integer("NEGR")
+    if n_groups < 0:
+        tokens.fail("force groups (NEGR below 0) are not supported; give energy groups")
+    if n_groups > words:
+        tokens.fail(f"expected {n_groups} last atoms of energy groups, but the block ends before")
+    ends: list[int] = []
+    for _ in range(n_groups):
+        ends.append(tokens.integer("the last atom of an energy group", low=1))
+        if len(ends) > 1 and ends[-1] <= ends[-2]:
+            tokens.fail(f"expected last atoms that rise, found {ends[-1]} after {ends[-2]}")
+    tokens.end()
+    return {**dict(zip(terms, flags, strict=True)), "energy_group_end": tuple(ends)}
+
+
+def _read_covalentform(tokens: Tokens) -> dict[str, object]:
+    values = {
+        "bond_form": _choice(tokens, "NTBBH", {"0": "quartic", "1": "harmonic"}),
+        "angle_form": _choice(tokens, "NTBAH", {"0": "cosine", "1": "harmonic"}),
+        "phases": _choice(tokens, "NTBDN", {"0": "any", "1": "0 or 180"}),
+    }
+    tokens.end()
+    return values  # type: ignore[return-value]
+
+
+def _read_constraint(tokens: Tokens) -> dict[str, object]:
+    constrained = _choice(
+        tokens,
+        "NTC",
+        {
+            "0": "none", "off": "none", "1": "none", "solvent": "none",
+            "2": "hydrogen", "hydrogen": "hydrogen", "3": "all", "all": "all",
+            "4": "none", "specified": "none",
+        },
+    )  # fmt: skip
+    # What follows says how constraints are solved.
+    return {"constrained_bonds": constrained}
+
+
+def _read_pairlist(tokens: Tokens) -> dict[str, object]:
+    algorithms = {name: name for name in ("0", "standard", "1", "grid", "2", "grid_cell")}
+    _choice(tokens, "ALGORITHM", algorithms)
+    tokens.integer("NSNB", low=1)
+    short, long = tokens.real("RCUTP"), tokens.real("RCUTL")
+    if not 0 < short <= long:
+        tokens.fail(f"expected 0 < RCUTP <= RCUTL, found {short:g} and {long:g}")
+    tokens.word("SIZE")
+    kinds = {"0": "charge group", "chargegroup": "charge group", "1": "atom", "atomic": "atom"}
+    kind = _choice(tokens, "TYPE", kinds)
+    tokens.end()
+    return {"cutoff_kind": kind, "cutoff_short": short, "cutoff": long}
+
+
+def _read_nonbonded(tokens: Tokens) -> dict[str, object]:
+    method = tokens.integer("NLRELE")
+    if method not in (0, 1):
+        known = {-1: "the old reaction field", 2: "an Ewald sum", 3: "P3M"}
+        found = known.get(method, "an unknown method")
+        tokens.fail(
+            f"expected NLRELE 1 (reaction field) or 0 (no electrostatics), found {method}: "
+            f"{found} is not read from an input file"
+        )
+    values: dict[str, object] = {}
+    kappa = tokens.real("APPAK")
+    radius = tokens.real("RCRF")
+    epsilon = tokens.real("EPSRF")
+    if kappa < 0 or radius < 0 or (epsilon != 0 and epsilon < 1):
+        tokens.fail(
+            "expected APPAK and RCRF of at least 0, and EPSRF 0 (infinity) or of at least 1; "
+            f"found {kappa:g}, {radius:g} and {epsilon:g}"
+        )
+    values["reaction_field_kappa"] = kappa
+    values["reaction_field_radius"] = radius or math.inf
+    values["reaction_field_epsilon"] = epsilon or math.inf
+    values["reaction_field_excluded"] = _choice(tokens, "NSLFEXCL", _SWITCH)
+    # 20 numbers on lattice sums, which do not matter to a reaction field.
+    for _ in range(20):
+        tokens.real("a number on lattice sums")
+    if tokens.integer("NLRLJ", 0, 1):
+        tokens.fail("long-range corrections of Lennard-Jones are not supported; set NLRLJ to 0")
+    tokens.real("SLVDNS")
+    tokens.end()
+    if method == 0:
+        values["electrostatics"] = False
+    return values
+
+
+def _read_pressurescale(tokens: Tokens) -> dict[str, object]:
+    couple = _choice(
+        tokens,
+        "COUPLE",
+        {"0": False, "off": False, "1": True, "calc": True, "2": True, "scale": True},
+    )
+    for name in ("SCALE", "COMP", "TAUP"):
+        tokens.word(name)
+    virial = _choice(
+        tokens,
+        "VIRIAL",
+        {
+            "0": "none", "none": "none", "1": "atomic", "atomic": "atomic",
+            "2": "molecular", "group": "molecular", "molecular": "molecular",
+        },
+    )  # fmt: skip
+    return {"virial": virial if couple else "none"}
+
+
+# NONBONDED comes after FORCE: without a method there are no electrostatics.
+_READERS: Final = {
+    "SYSTEM": _read_system,
+    "BOUNDCOND": _read_boundcond,
+    "FORCE": _read_force,
+    "COVALENTFORM": _read_covalentform,
+    "CONSTRAINT": _read_constraint,
+    "PAIRLIST": _read_pairlist,
+    "NONBONDED": _read_nonbonded,
+    "PRESSURESCALE": _read_pressurescale,
+}
