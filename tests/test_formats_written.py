@@ -44,7 +44,7 @@ DIGITS = {
 VECTORS = {
     **{suffix: ["positions"] for suffix in DIGITS},
     ".trv": ["velocities"],
-    ".trf": ["forces"],
+    ".trf": ["forces", "constraint_forces"],
     ".cnf": ["positions", "velocities"],
     ".g96": ["positions", "velocities", "forces"],
     ".gro": ["positions", "velocities"],

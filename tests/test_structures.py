@@ -114,7 +114,7 @@ chemfiles = pytest.importorskip(
 
 # It warns of records in a PDB file that it does not know.
 @pytest.mark.filterwarnings("ignore:.*chemfiles")
-@pytest.mark.parametrize("name", ["XTC", "TRR", "GRO_velocity", "PDB_multiframe", "DCD_TRICLINIC"])
+@pytest.mark.parametrize("name", ["XTC", "TRR", "GRO_velocity", "PDB_small", "DCD_TRICLINIC"])
 def test_chemfiles_against_ours(name: str) -> None:
     path = getattr(datafiles, name)
     theirs = gd.open_trajectory(path, engine="chemfiles", dtype="float64", stop=3, chunks=1)
