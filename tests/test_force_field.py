@@ -103,9 +103,15 @@ def test_phospholipase(reference: Path) -> None:
 
 def test_solvent_costs_nothing() -> None:
     topology = load_topology(DATA / "butane.top")
-    many = topology.solvate(1000)
+    many = topology.solvate(10000)
     assert many.force_field is topology.force_field
     assert many != topology
+    for solvated in (many, topology.solvate(3).solvate(10000)):
+        packed = pickle.dumps(solvated)
+        assert len(packed) < 10000
+        again = pickle.loads(packed)
+        assert again == many
+        assert again.n_atoms == 30004
 
 
 def test_other_formats_have_no_force_field(mdanalysis_data: Path) -> None:
@@ -261,6 +267,7 @@ def test_a_topology_that_contradicts_its_force_field_is_not_written(tmp_path: Pa
     topology = load_topology(DATA / "butane.top")
     _, arguments = topology.__reduce__()
     values = dict(zip(Topology.__dataclass_fields__, arguments, strict=True))
+    assert Topology(**values) == topology
     other = Topology(**{**values, "bonds": [[0, 1]], "residue_name": ["HEX"] * 4})
     with pytest.raises(ValueError, match="residues, bonds are not those of its force field"):
         write_topology(other, tmp_path / "never.top")

@@ -112,7 +112,7 @@ def test_atoms_beyond_the_last_group_are_one_of_their_own() -> None:
         ("grid_cell 5 0.8 1.4 auto chargegroup", "0 1 0.9 0.9 0.4 1",
          {"cutoff_kind": "atom", "cutoff": 0.9, "cutoff_short": 0.9}),
         ("0.0 1.4 61.0 1", "0.5 0 0 0",
-         {"reaction_field_kappa": 0.5, "reaction_field_radius": math.inf,
+         {"reaction_field_kappa": 0.5, "reaction_field_radius": 0.0,
           "reaction_field_epsilon": math.inf, "reaction_field_excluded": False}),
         ("NLRELE\n  1", "\n0", {"electrostatics": False}),
         ("calc iso", "off iso", {"virial": "none"}),

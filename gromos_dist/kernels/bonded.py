@@ -34,8 +34,8 @@ _FORMS: Final[dict[str, _Form]] = {
 class Bonded(NamedTuple):
     """What `bonded` gives."""
 
-    forces: NDArray[np.float64]
-    """kJ mol-1 nm-1, shape (frames, atoms, 3)."""
+    forces: NDArray[np.float64] | None
+    """kJ mol-1 nm-1, shape (frames, atoms, 3); None when they were not asked for."""
     energy: NDArray[np.float64]
     """kJ mol-1, shape (frames, lists, energy groups)."""
     virial: NDArray[np.float64]
@@ -49,6 +49,7 @@ def bonded(
     *,
     energy_group: ArrayLike | None = None,
     n_energy_groups: int = 1,
+    forces: bool = True,
     add_to: NDArray[np.float64] | None = None,
 ) -> Bonded:
     """Compute bonded terms in double precision.
@@ -80,6 +81,8 @@ def bonded(
         Energy groups, from 0; a term counts for that of its first atom.
     n_energy_groups : int
         How many there are.
+    forces : bool
+        Whether forces are wanted.
     add_to : float64 array, shape (frames, atoms, 3), optional
         Forces to which these are added, in place.
 
@@ -114,11 +117,13 @@ def bonded(
     groups = as_energy_groups(energy_group, n_atoms, n_energy_groups)
     lists = ffi.new("struct gd_bonded_terms[]", max(1, len(terms)))
     kept = [_fill(lists[i], i, list_of_terms, n_atoms) for i, list_of_terms in enumerate(terms)]
-    forces = np.zeros(frames.shape, dtype=np.float64) if add_to is None else add_to
-    if forces.shape != frames.shape or forces.dtype != np.float64 or not forces.flags.carray:
+    total = np.zeros(frames.shape, dtype=np.float64) if forces and add_to is None else add_to
+    if total is not None and not (
+        total.shape == frames.shape and total.dtype == np.float64 and total.flags.carray
+    ):
         raise ValueError(
             f"add_to: expected a writeable C-contiguous float64 array of shape {frames.shape}, "
-            f"got {forces.dtype} {forces.shape}"
+            f"got {total.dtype} {total.shape}"
         )
     energy = np.empty((n_frames, len(terms), n_energy_groups), dtype=np.float64)
     virial = np.empty((n_frames, 3, 3), dtype=np.float64)
@@ -134,7 +139,7 @@ def bonded(
             len(terms),
             pointer(groups, "int32_t *"),
             n_energy_groups,
-            pointer(forces),
+            pointer(total),
             pointer(energy),
             pointer(virial),
             where,
@@ -142,7 +147,7 @@ def bonded(
         where,
     )
     del kept
-    return Bonded(forces, energy, virial)
+    return Bonded(total, energy, virial)
 
 
 def as_energy_groups(

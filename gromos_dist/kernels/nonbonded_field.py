@@ -502,4 +502,5 @@ def _without(pairs: Int64s, others: Int64s) -> Int64s:
     if not len(others):
         return pairs
     taken = set(map(tuple, np.sort(others, axis=1).tolist()))
-    return np.array([pair for pair in pairs.tolist() if tuple(pair) not in taken]).reshape(-1, 2)
+    left = [pair for pair in pairs.tolist() if tuple(pair) not in taken]
+    return np.array(left, dtype=np.int64).reshape(-1, 2)

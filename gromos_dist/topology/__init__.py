@@ -4,6 +4,7 @@ from gromos_dist.topology.bonded_terms import bonded_terms
 from gromos_dist.topology.force_field import ForceField
 from gromos_dist.topology.imd import ForceSettings, load_imd
 from gromos_dist.topology.load import load_topology
+from gromos_dist.topology.nonbonded_parameters import nonbonded_parameters
 from gromos_dist.topology.selection import Selection, resolve, select
 from gromos_dist.topology.topology import Topology
 from gromos_dist.topology.write import write_topology
@@ -16,6 +17,7 @@ __all__ = [
     "bonded_terms",
     "load_imd",
     "load_topology",
+    "nonbonded_parameters",
     "resolve",
     "select",
     "write_topology",

@@ -55,7 +55,7 @@ class ForceSettings:
     cutoff: float = 1.4
     """PAIRLIST (nm): the outer one of the two."""
     reaction_field_radius: float = 1.4
-    """NONBONDED (nm)."""
+    """NONBONDED (nm); 0: infinite, so that there is no reaction field."""
     reaction_field_epsilon: float = 1.0
     """NONBONDED: relative permittivity outside; may be infinite."""
     reaction_field_kappa: float = 0.0
@@ -307,7 +307,7 @@ def _read_nonbonded(tokens: Tokens) -> dict[str, object]:
             f"found {kappa:g}, {radius:g} and {epsilon:g}"
         )
     values["reaction_field_kappa"] = kappa
-    values["reaction_field_radius"] = radius or math.inf
+    values["reaction_field_radius"] = radius
     values["reaction_field_epsilon"] = epsilon or math.inf
     values["reaction_field_excluded"] = _choice(tokens, "NSLFEXCL", _SWITCH)
     # 20 numbers on lattice sums, which do not matter to a reaction field.

@@ -177,6 +177,12 @@ class Topology(FrozenArrays):
         """Number of molecules."""
         return len(np.unique(self.molecule))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        unsolvated = self.__dict__.get("_unsolvated")
+        if unsolvated is None:
+            return super().__reduce__()
+        return Topology.solvate, (unsolvated, self.n_solvent_molecules)
+
     def __repr__(self) -> str:
         text = (
             f"Topology: {self.n_atoms} atoms, {self.n_residues} residues, "
@@ -227,7 +233,7 @@ class Topology(FrozenArrays):
         starts = self.n_solute_atoms + solvent.n_atoms * np.arange(n_molecules)
         solvent_bonds = (starts[:, None, None] + solvent.bonds[None]).reshape(-1, 2)
         solute_bonds = self.bonds[(self.bonds < self.n_solute_atoms).all(axis=1)]
-        return Topology(
+        solvated = Topology(
             atom_name=np.concatenate(
                 [self.atom_name[solute], np.tile(solvent.atom_name, n_molecules)]
             ),
@@ -245,6 +251,9 @@ class Topology(FrozenArrays):
             n_solvent_molecules=n_molecules,
             force_field=self.force_field,
         )
+        # Not a field: what is pickled instead of a million equal molecules.
+        object.__setattr__(solvated, "_unsolvated", self.__dict__.get("_unsolvated", self))
+        return solvated
 
     def with_n_atoms(self, n_atoms: int) -> Topology:
         """Return the topology with as many solvent molecules as make up `n_atoms` atoms.

@@ -204,6 +204,10 @@ def test_frames_groups_and_lists_add_up() -> None:
         assert (all_at_once.energy[:, i, 2] == 0).all()
         assert (all_at_once.energy[:, i, :2] != 0).all()
     np.testing.assert_allclose(added - 1, all_at_once.forces, rtol=1e-9, atol=1e-9)
+    only = bonded(positions, None, lists, energy_group=group, n_energy_groups=3, forces=False)
+    assert only.forces is None
+    np.testing.assert_array_equal(only.energy, all_at_once.energy)
+    np.testing.assert_array_equal(only.virial, all_at_once.virial)
     into = np.ones(positions.shape)
     assert bonded(positions, None, lists, add_to=into).forces is into
     np.testing.assert_allclose(into, added, rtol=1e-12)
