@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import MDAnalysis
 import numpy as np
@@ -105,3 +106,41 @@ def adk_dcd() -> Path:
 def solvated_dcd() -> Path:
     """Return a DCD of `solvated`, 0.3 GB, with cell."""
     return _dcd("solvated", solvated(), cell=True)
+
+
+def _written(name: str, frames: NDArray[np.float32], **fields: NDArray[np.float32]) -> Path:
+    """Write frames with our own writer of the suffix."""
+    from gromos_dist.io.writer import open_writer
+
+    path = CACHE / name
+    if not path.exists():
+        size = max(1, 200_000_000 // frames[0].nbytes)
+        with open_writer(path) as writer:
+            for first in range(0, len(frames), size):
+                part = slice(first, first + size)
+                block: dict[str, NDArray[Any]] = {"positions": frames[part]}
+                block |= {field: values[part] for field, values in fields.items()}
+                block["step"] = np.arange(first, first + len(frames[part]))
+                block["time"] = block["step"] * 2.0
+                writer.write(block)
+    return path
+
+
+def adk_xtc() -> Path:
+    """Return an XTC of 5000 frames of `adk`."""
+    return _written("adk.xtc", adk()[:5000])
+
+
+def solvated_xtc() -> Path:
+    """Return an XTC of 300 frames of `solvated`."""
+    return _written("solvated.xtc", solvated()[:300])
+
+
+def solvated_trr() -> Path:
+    """Return a TRR of 200 frames of `solvated`, with velocities."""
+    return _written("solvated.trr", solvated()[:200], velocities=solvated()[200:400])
+
+
+def solvated_text(suffix: str) -> Path:
+    """Return a GROMOS ``.trc`` or ``.trc.gz`` of 40 frames of `solvated`, 90 MB of text."""
+    return _written(f"solvated{suffix}", solvated()[:40])
