@@ -22,7 +22,7 @@ from gromos_dist.errors import (
     TopologyError,
     TrajectoryError,
 )
-from gromos_dist.io import open_energies, open_trajectory
+from gromos_dist.io import from_mdanalysis, open_energies, open_trajectory
 from gromos_dist.kernels import calculate_rmsd
 from gromos_dist.md import Frame, State, Trajectory, TrajectoryWriter, Vec3
 from gromos_dist.store import open_store, store
@@ -46,6 +46,7 @@ __all__ = [
     "center_of_geometry",
     "center_of_mass",
     "energy_statistics",
+    "from_mdanalysis",
     "instruction_set",
     "load_topology",
     "make_whole",

@@ -322,6 +322,39 @@ class TestResults:
         assert "<html" in report.read_text()
 
 
+@pytest.mark.filterwarnings("default")
+class TestTruncatedAndOverlapping:
+    """--on-truncated and --overlap; warnings are shown, as outside of tests."""
+
+    def test_a_file_cut_off(self, damaged: dict[str, Path], tmp_path: Path) -> None:
+        command = ("rgyr", damaged["cut"], "--no-mass-weighted", "-o")
+        assert "on_truncated='drop'" in refuse(*command, tmp_path / "a.csv")
+        succeed(*command, tmp_path / "b.csv", "--on-truncated", "drop")
+        assert len(read_csv(tmp_path / "b.csv")) == 97
+        said = words(succeed(*command, tmp_path / "c.nc", "--on-truncated", "warn").stderr)
+        assert said.startswith("Note: ")
+        assert "frame 97 left out" in said
+        assert '"on_truncated":"warn"' in xr.open_dataarray(tmp_path / "c.nc").history
+        assert "on_truncated: expected" in refuse(
+            *command, tmp_path / "d.csv", "--on-truncated", "x"
+        )
+
+    def test_frames_that_are_repeated(self, tmp_path: Path) -> None:
+        frame = "TIMESTEP\n{:15d} {:14.9f}\nEND\nPOSITIONRED\n{} 0 0\n0 0 0\nEND\n"
+        for name, steps in (("a.trc", range(1, 6)), ("b.trc", range(4, 9))):
+            text = "".join(frame.format(step, step / 2, step) for step in steps)
+            (tmp_path / name).write_text(text)
+        command = ("rgyr", tmp_path / "*.trc", "--no-mass-weighted", "-o")
+        said = words(succeed(*command, tmp_path / "a.csv").stderr)
+        assert "frames 3 to 4 are repeated" in said
+        assert len(read_csv(tmp_path / "a.csv")) == 10
+        succeed(*command, tmp_path / "b.csv", "--overlap", "drop")
+        assert len(read_csv(tmp_path / "b.csv")) == 8
+        assert "overlap='drop'" in refuse(*command, tmp_path / "c.csv", "--overlap", "raise")
+        report = json.loads(succeed("info", tmp_path / "*.trc", "--json").stdout)
+        assert "frames 3 to 4 are repeated" in report["overlap"][0]
+
+
 class TestSummary:
     """What is printed at the end."""
 

@@ -16,10 +16,12 @@ import MDAnalysisTests
 import numpy as np
 import plain_gromos
 import pytest
+import xarray as xr
 from gromos_dist._core import ffi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io import gromos_text
 from gromos_dist.io.gromos_text import GromosTextReader, open_gromos_text
@@ -683,3 +685,21 @@ def test_scan_does_not_depend_on_the_pieces(
             for suffix in ("", ".gz"):
                 got = gromos_text.scan(str(DATA / f"rectangular.trc{suffix}"))
                 assert all(got[x].tobytes() == expected[x].tobytes() for x in expected)
+
+
+def test_files_of_one_run_join(tmp_path: Path) -> None:
+    """Positions, velocities and forces, each in a file of its own."""
+    paths = [tmp_path / f"md.{suffix}" for suffix in ("trc", "trv", "trf")]
+    for path, name in zip(paths, ("rectangular.trc", "small.trv", "small.trf"), strict=True):
+        path.write_bytes((DATA / name).read_bytes())
+    parts = [gd.open_trajectory(path) for path in paths]
+    ds = xr.merge(parts, join="exact", compat="equals", combine_attrs="drop_conflicts")
+    fields = {"positions", "velocities", "forces", "constraint_forces", "box"}
+    assert set(ds.data_vars) == fields
+    assert ds.constraint_forces.attrs["units"] == "kJ mol-1 nm-1"
+    for name in fields:
+        part = next(part for part in parts if name in part)
+        assert ds[name].values.tobytes() == part[name].values.tobytes()
+    shifted = parts[1].assign_coords(time=parts[1].time + 1)
+    with pytest.raises(xr.MergeError, match="time"):
+        xr.merge([parts[0], shifted], join="exact", compat="equals")

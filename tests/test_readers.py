@@ -25,6 +25,8 @@ each = pytest.mark.parametrize("name", FORMATS)
 some_examples = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+# A line of these that is cut off is a bad line, which no reader leaves out.
+STRUCTURES = [name for name in FORMATS if name.split(".")[0] in ("pdb", "ent", "gro")]
 GZIP = [name for name in FORMATS if name.endswith(".gz")]
 
 
@@ -47,7 +49,7 @@ def same_bits(got: np.ndarray, expected: np.ndarray) -> bool:
 
 def test_every_reader_has_a_file_here() -> None:
     suffixes = {some.suffix.removesuffix(".gz") for some in FORMATS.values()}
-    assert suffixes | {".ent"} >= set(OPENERS)
+    assert suffixes == set(OPENERS)
 
 
 @each
@@ -121,11 +123,12 @@ def test_a_file_cut_anywhere_gives_its_whole_frames(
         path = write(tmp_path, name, content[:size])
         try:
             reader = open_reader(path, on_truncated="drop")
+            got = read(reader)
         except TrajectoryError:
-            assert not any(n_frames) or name in GZIP
+            assert not any(n_frames) or name in (*GZIP, *STRUCTURES)
             continue
         n_frames.append(reader.n_frames)
-        for field, values in read(reader).items():
+        for field, values in got.items():
             if field in whole:
                 assert same_bits(values, whole[field][: reader.n_frames])
         if reader.damage:
@@ -136,7 +139,7 @@ def test_a_file_cut_anywhere_gives_its_whole_frames(
                 assert open_reader(path, on_truncated="warn") == reader
     assert n_frames == sorted(n_frames)
     if len(whole["time"]) > 1 and name not in GZIP:
-        assert n_frames[-1] == len(whole["time"]) - 1
+        assert n_frames[-1] >= len(whole["time"]) - 1
 
 
 @each

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_size) {
     int64_t n = state.n_frames, n_atoms = state.n_atoms;
     char *text = copy_of(data, data_size);
     struct gd_gromos_block *blocks = buffer_of(n, sizeof *blocks);
-    for (int slot = 0; n > 0 && slot < 4; slot++) {
+    for (int slot = 0; n > 0 && slot < 5; slot++) {
         struct gd_where where = nowhere;
         if (!(state.fields & (1 << slot)))
             continue;

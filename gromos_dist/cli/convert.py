@@ -71,6 +71,7 @@ def convert(
     resumed = job.resumes
     try:
         with ExitStack() as stack, warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
             warnings.showwarning = _say  # type: ignore[assignment]
             trajectory = _open(source, atoms, target)
             on_cluster(stack, job)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +43,7 @@ class ChemfilesReader:
 
     @property
     def damage(self) -> str:
-        """Nothing: chemfiles refuses a file that ends inside a frame."""
+        """Nothing: chemfiles refuses or warns of a file that ends inside a frame."""
         return ""
 
     @property
@@ -58,7 +61,8 @@ class ChemfilesReader:
         if not set(out) - {"step"}:
             return
         rows = slice(None) if atoms is None else atoms
-        with _opened(self.path, self.format) as trajectory:
+        # What it warns of, it has said when the file was opened.
+        with _warnings_kept(), _opened(self.path, self.format) as trajectory:
             for i, number in enumerate(frames):
                 frame = _frame(self.path, trajectory, number)
                 positions = np.asarray(frame.positions)
@@ -114,13 +118,18 @@ def open_chemfiles(
         There is no such file.
     TrajectoryError
         chemfiles cannot read it; its own words.
+
+    Warns
+    -----
+    UserWarning
+        What chemfiles warns of; that a file ends inside a frame is among it for some formats.
     """
     path = str(path)
     if on_truncated != "raise":
         raise ValueError(f"on_truncated={on_truncated!r}: engine='chemfiles' can only 'raise'")
     if stat.S_ISDIR(Path(path).stat().st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    with _opened(path, format) as trajectory:
+    with _warnings_kept() as messages, _opened(path, format) as trajectory:
         n_frames = _n_frames(path, trajectory)
         if n_frames == 0:
             raise TrajectoryError(f"{path}: there are no frames")
@@ -128,6 +137,8 @@ def open_chemfiles(
         n_atoms = len(frame.atoms)
         velocities = ("velocities",) if frame.has_velocities() else ()
         box = ("box",) if np.asarray(frame.cell.matrix).any() else ()
+    for message in dict.fromkeys(messages):
+        warnings.warn(f"{path}: chemfiles: {message}", stacklevel=2)
     if n_atoms == 0:
         raise TrajectoryError(f"{path}: frame 0: there are no atoms")
     fields = ("positions", *velocities, *box, "time", "step")
@@ -146,6 +157,41 @@ def _chemfiles() -> Any:
             "engine='chemfiles' needs chemfiles: pip install 'gromos_dist[chemfiles]'"
         ) from error
     return chemfiles
+
+
+_kept = threading.local()
+
+
+@contextmanager
+def _warnings_kept() -> Iterator[list[str]]:
+    """Yield a list to which this thread's warnings of chemfiles go."""
+    _install(_chemfiles())
+    messages: list[str] = []
+    before = getattr(_kept, "messages", None)
+    _kept.messages = messages
+    try:
+        yield messages
+    finally:
+        _kept.messages = before
+
+
+@cache
+def _install(chemfiles: Any) -> None:
+    """Have chemfiles give its warnings to us, and those of others to Python as it does itself.
+
+    It calls back from C, where an exception, such as a warning can be, would be lost.
+    """
+
+    def take(message: str) -> None:
+        messages = getattr(_kept, "messages", None)
+        if messages is None:
+            warnings.warn(message, stacklevel=4)
+        else:
+            messages.append(message)
+
+    # Loading the C library, which the first call of anything does, sets the callback back.
+    chemfiles.formats_list()
+    chemfiles.set_warnings_callback(take)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from gromos_dist.io.dcd import AKMA_TIME
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 
 _VERSION = 24
+# Says that a cell is a symmetric matrix, as CHARMM writes it.
+_VERSION_OF_MATRIX = 35
 _LINE = 80
 _LARGEST = 2**31 - 1
 # How far a must lie along x and b in the x-y plane, in parts of the box' edges.
@@ -35,9 +37,11 @@ def dcd_encoder(contents: Contents) -> Encoder:
         raise ValueError(f"{contents.path}: DCD holds positions, of which there are none")
     if contents.box_shape == "truncated octahedron":
         raise no_octahedron(contents.path, "DCD")
-    box = ("box",) if "box" in contents.fields else ()
-    fields = ("positions", *box, "time", "step")
-    encoder = DCDEncoder(contents.path, contents.n_atoms, fields)
+    has_box = ("box",) if "box" in contents.fields else ()
+    fields = ("positions", *has_box, "time", "step")
+    box = None if contents.box is None else np.asarray(contents.box, np.float64)
+    is_matrix = box is not None and _is_symmetric(box) and not _is_aligned(box)
+    encoder = DCDEncoder(contents.path, contents.n_atoms, fields, is_matrix)
     return encoder if contents.precision is None else Rounding(encoder, contents.precision)
 
 
@@ -51,6 +55,8 @@ class DCDEncoder:
     path: str
     n_atoms: int
     fields: tuple[str, ...]
+    is_matrix: bool
+    """Cells are symmetric matrices, as CHARMM writes them, not lengths and angles."""
 
     def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:
         """Return the three records of the header; times that it cannot tell are warned of."""
@@ -73,7 +79,11 @@ class DCDEncoder:
             b"CORD",
             *(len(time), first, interval, len(time) * interval, 0, 0, 0, 0, 0),
             time_step,
-            *(int("box" in self.fields), 0, 0, 0, 0, 0, 0, 0, 0, _VERSION),
+            *(
+                int("box" in self.fields),
+                *[0] * 8,
+                _VERSION_OF_MATRIX if self.is_matrix else _VERSION,
+            ),
         )
         title = f"written by gromos_dist {__version__}".encode().ljust(_LINE)
         records = (control, struct.pack("<i", 1) + title, struct.pack("<i", self.n_atoms))
@@ -115,21 +125,42 @@ class DCDEncoder:
         return [out.view(np.uint8).data]
 
     def _cell(self, box: NDArray[np.float64], frame: int) -> list[float]:
-        """Return A, cos gamma, B, cos beta, cos alpha, C; zeros where there is no box."""
+        """Return the six numbers of a cell (Å); zeros where there is no box.
+
+        A, cos gamma, B, cos beta, cos alpha, C; or xx, xy, yy, xz, yz, zz of a symmetric matrix.
+        """
         if np.isnan(box).all() or not box.any():
             return [0.0] * 6
-        lengths = np.linalg.norm(box, axis=1)
-        tilt = np.abs(box[np.triu_indices(3, 1)]).max()
-        if not (tilt <= _TILT * lengths.max() and (np.diag(box) > 0).all()):
-            raise ValueError(
-                f"{self.path}: frame {frame}: expected a box with a along x and b in the x-y "
-                f"plane, which is all that DCD can hold, got {box.tolist()} (nm); rotate the "
-                "system, or write another format"
+        if self.is_matrix and _is_symmetric(box):
+            matrix: list[float] = (10.0 * box[np.tril_indices(3)]).tolist()
+            return matrix
+        if self.is_matrix or not _is_aligned(box):
+            kind = (
+                "that is a symmetric matrix, as in the first frame"
+                if self.is_matrix
+                else "with a along x and b in the x-y plane, or a symmetric matrix in all frames"
             )
+            raise ValueError(
+                f"{self.path}: frame {frame}: expected a box {kind}, which is all that DCD can "
+                f"hold, got {box.tolist()} (nm); rotate the system, or write another format"
+            )
+        lengths = np.linalg.norm(box, axis=1)
         a, b, c = box / lengths[:, None]
         angstrom = (10.0 * lengths).tolist()
         cos_alpha, cos_beta, cos_gamma = float(b @ c), float(a @ c), float(a @ b)
         return [angstrom[0], cos_gamma, angstrom[1], cos_beta, cos_alpha, angstrom[2]]
+
+
+def _is_aligned(box: NDArray[np.float64]) -> bool:
+    """Say whether a lies along x and b in the x-y plane; no box counts."""
+    if np.isnan(box).all() or not box.any():
+        return True
+    tilt = np.abs(box[np.triu_indices(3, 1)]).max()
+    return bool(tilt <= _TILT * np.abs(box).max() and (np.diag(box) > 0).all())
+
+
+def _is_symmetric(box: NDArray[np.float64]) -> bool:
+    return bool(np.abs(box - box.T).max() <= _TILT * np.abs(box).max())
 
 
 def _marker(size: int) -> bytes:

@@ -15,15 +15,20 @@ from gromos_dist._version import __version__
 from gromos_dist.io.columns import Columns, ColumnsError, format_columns
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding
 
-_WIDTHS = {"positions": 15, "velocities": 15, "forces": 18}
-_RED = {"positions": "POSITIONRED", "velocities": "VELOCITYRED", "forces": "FREEFORCERED"}
+_WIDTHS = {"positions": 15, "velocities": 15, "forces": 18, "constraint_forces": 18}
+_RED = {
+    "positions": "POSITIONRED",
+    "velocities": "VELOCITYRED",
+    "forces": "FREEFORCERED",
+    "constraint_forces": "CONSFORCERED",
+}
 _LABELLED = {"positions": "POSITION", "velocities": "VELOCITY"}
 _VECTORS_OF = {
     ".trc": ("positions",),
     ".trv": ("velocities",),
-    ".trf": ("forces",),
+    ".trf": ("forces", "constraint_forces"),
     ".cnf": ("positions", "velocities"),
-    ".g96": ("positions", "velocities", "forces"),
+    ".g96": ("positions", "velocities", "forces", "constraint_forces"),
 }
 _VACUUM, _RECTANGULAR, _TRICLINIC, _TRUNCATED_OCTAHEDRON = 0, 1, 2, -1
 _SHAPES = {0: "no box", 1: "rectangular", 2: "triclinic", -1: "truncated octahedron"}

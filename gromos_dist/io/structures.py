@@ -33,6 +33,7 @@ _NEWLINE = 10
 _GRO_LABELS = 20
 _PDB = Columns(30, 0, 8, 3, power=4)
 _LEAVE = frozenset({gzip_access.WINDOWS})
+_PDB_COORDINATES = 54
 _PIECE = 1 << 22
 
 
@@ -299,13 +300,28 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     text, extra = _load(path)
     starts = _line_starts(text)
     records = _records(text, starts)
+    ends = np.append(starts[1:], len(text))
+    # A last line without a line feed may be the beginning of one.
+    last = len(starts) if not len(text) or text[-1] == _NEWLINE else len(starts) - 1
+    if last < len(starts) and ends[last] - starts[last] < _PDB_COORDINATES:
+        records = records[:last]
     atoms = np.flatnonzero(_is_atom(records))
     if not len(atoms):
         raise TrajectoryError(f"{path}: no ATOM or HETATM records; is this a PDB file?")
     borders = np.cumsum((records == b"MODEL") | (records == b"ENDMDL") | (records == b"END"))
     groups, first, counts = np.unique(borders[atoms], return_index=True, return_counts=True)
     cut = np.zeros(2, "<i8")
-    if len(counts) > 1 and counts[-1] < counts[0] and borders[-1] == groups[-1]:
+    # Of a first model that was begun and not ended, nobody knows how many atoms it should have.
+    in_atom = len(records) < len(starts) and _line(text, starts, last)[:4] in (b"ATOM", b"HETA")
+    is_same = borders[-1] == groups[-1]
+    if in_atom and not is_same:
+        cut[:] = last + 1, 0
+    if len(groups) == 1 and is_same and (in_atom or b"MODEL" in records[: atoms[0]]):
+        raise TrajectoryError(
+            f"{path}: the file ends at line {len(starts)}, inside its first frame; there is no "
+            "whole frame"
+        )
+    if len(counts) > 1 and counts[-1] < counts[0] and is_same:
         cut[:] = atoms[first[-1]] + 1, counts[-1]
         groups, first, counts = groups[:-1], first[:-1], counts[:-1]
     wrong = np.flatnonzero(counts != counts[0])
@@ -331,7 +347,6 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
         line = _line(text, starts, row)
         if frame < len(titles) and _TIME.search(line):
             titles[frame] = line
-    ends = np.append(starts[1:], len(text))
     return {
         **_timeline(titles),
         **extra,
@@ -397,13 +412,14 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
     n_lines = len(starts)
     while n_lines and not _line(text, starts, n_lines - 1).strip():
         n_lines -= 1
-    row, n_atoms = 0, -1
+    is_ended = bool(n_lines) and (n_lines < len(starts) or text[-1] == _NEWLINE)
+    row, n_atoms, box_size = 0, -1, 0
     cut = np.zeros(2, "<i8")
     rows: list[int] = []
     titles: list[bytes] = []
     boxes: list[NDArray[np.float64]] = []
     while row < n_lines:
-        if row + 1 == n_lines and rows:
+        if rows and (row + 1 == n_lines or (row + 2 == n_lines and not is_ended)):
             cut[:] = row + 1, 0
             break
         count = _line(text, starts, row + 1).split() if row + 1 < n_lines else []
@@ -423,9 +439,15 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
         if row + 2 + n_atoms >= n_lines:
             cut[:] = row + 1, n_lines - row - 2
             break
+        box = _line(text, starts, row + 2 + n_atoms)
+        # A box that ends the file without a line feed and is shorter than that before is cut.
+        if rows and row + 3 + n_atoms == n_lines and not is_ended and len(box) < box_size:
+            cut[:] = row + 1, n_atoms
+            break
+        box_size = len(box)
         titles.append(_line(text, starts, row))
         rows.append(row + 2)
-        boxes.append(_gro_box(path, row + 2 + n_atoms, _line(text, starts, row + 2 + n_atoms)))
+        boxes.append(_gro_box(path, row + 2 + n_atoms, box))
         row += 3 + n_atoms
     if not rows:
         found = f"found {n_lines - 2} lines" if cut[0] else "the file is empty"

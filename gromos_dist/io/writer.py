@@ -72,8 +72,9 @@ class Encoder(Protocol):
     def encode(self, frames: Frames, first: int) -> Iterable[memoryview | bytes]:
         """Yield the bytes of a block of frames, of which the first is frame `first` of the file.
 
-        Shapes and dtypes were checked: ``time`` and ``step`` are there, the others as given, in
-        float32 or float64. What is yielded may be overwritten by the next one.
+        Arrays are C-contiguous: float64 for ``box`` and ``time``, int64 for ``step``, float32 or
+        float64 for the others; ``time`` and ``step`` are there. What is yielded may be overwritten
+        by the next one.
 
         Raises
         ------
@@ -208,6 +209,15 @@ def _gzip(parts: Iterable[bytes | memoryview]) -> bytes:
     return packed + compressor.flush()
 
 
+def encode(encoder: Encoder, frames: Frames, first: int) -> Iterable[bytes | memoryview]:
+    """Encode a block of frames, whatever kinds of numbers they are.
+
+    Parameters and errors as those of `Encoder.encode`, which wants C-contiguous arrays: float64 for
+    box and time, int64 for step, float32 or float64 for the others.
+    """
+    return encoder.encode({name: _numbers(name, array) for name, array in frames.items()}, first)
+
+
 class EncodedFile:
     """A file that encoded blocks are appended to; made by `open_encoded`."""
 
@@ -237,7 +247,7 @@ class EncodedFile:
 
     def write(self, frames: Frames) -> None:
         """Encode a block of frames and write it."""
-        encoded = self._encoder.encode(frames, self.n_frames)
+        encoded = encode(self._encoder, frames, self.n_frames)
         self.append(encoded, frames["time"], frames["step"])
 
     def finish(self) -> None:
@@ -322,11 +332,9 @@ class Writer:
         """
         n_frames, n_atoms = self._check(frames)
         step = frames.get("step", np.arange(self.n_frames, self.n_frames + n_frames))
-        prepared = {name: _numbers(name, array) for name, array in frames.items()}
-        prepared["step"] = np.asarray(step, np.int64)
-        prepared["time"] = np.asarray(frames.get("time", step), np.float64)
+        prepared = {**frames, "step": step, "time": frames.get("time", step)}
         if self._target is None:
-            encoder = make_encoder(self._contents(prepared, n_atoms))
+            encoder = make_encoder(self._contents(prepared, n_frames, n_atoms))
             self._check_fields(frames, encoder.fields)
             self._encoder, self._target = encoder, EncodedFile(self._file, encoder)
         self._target.write(prepared)
@@ -336,13 +344,13 @@ class Writer:
         """Complete the file; `open_writer` does it."""
         _complete(self._target, self.path)
 
-    def _contents(self, frames: Frames, n_atoms: int) -> Contents:
+    def _contents(self, frames: Frames, n_frames: int, n_atoms: int) -> Contents:
         return Contents(
             path=self.path,
             n_atoms=n_atoms,
             fields=tuple(frames),
             atoms=self._atoms,
-            box=frames["box"][0] if "box" in frames and len(frames["box"]) else None,
+            box=_numbers("box", frames["box"][0]) if n_frames and "box" in frames else None,
             **self._options,
         )
 
@@ -436,6 +444,11 @@ def open_writer(
         writer.finish()
 
 
+_KINDS = {"box": np.dtype(np.float64), "time": np.dtype(np.float64), "step": np.dtype(np.int64)}
+
+
 def _numbers(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    return np.ascontiguousarray(array, np.float64 if name == "box" else dtype.newbyteorder("="))
+    array = np.asarray(array)
+    is_single = array.dtype == np.float32
+    dtype = _KINDS.get(name, np.dtype(np.float32 if is_single else np.float64))
+    return np.ascontiguousarray(array, dtype)

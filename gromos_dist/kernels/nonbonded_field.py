@@ -279,9 +279,9 @@ class _Layout:
                 f"expected a Lennard-Jones type for each charge: {n_solute} of the solute and "
                 f"{n_sites} of a solvent molecule, got {len(types)} and {len(template_types)}"
             )
-        self.lj_type = np.concatenate(
-            [types, np.tile(template_types, n_solvent_molecules)]
-        ).astype(np.int32)
+        self.lj_type = np.concatenate([types, np.tile(template_types, n_solvent_molecules)]).astype(
+            np.int32
+        )
         if not 0.0 < cutoff < np.inf:
             raise ValueError(f"cutoff: expected a length (nm) of more than 0, got {cutoff}")
         self.constants = {

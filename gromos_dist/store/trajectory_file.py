@@ -21,6 +21,7 @@ from gromos_dist.io.writer import (
     Contents,
     EncodedFile,
     Encoder,
+    encode,
     make_encoder,
     open_encoded,
     writable_suffix,
@@ -210,7 +211,7 @@ def _encode(
 ) -> bytes:
     frames: Mapping[str, NDArray[Any]] = {**fields, "time": time, "step": step}
     # Bytes, not a view: they may travel to another process.
-    return b"".join(map(bytes, encoder.encode(frames, first_frame)))
+    return b"".join(map(bytes, encode(encoder, frames, first_frame)))
 
 
 _read_task = delayed(_read_and_encode, pure=False)

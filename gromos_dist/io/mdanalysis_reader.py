@@ -1,0 +1,216 @@
+"""Trajectories of an MDAnalysis Universe as lazy Datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import DTypeLike, NDArray
+
+from gromos_dist.errors import TrajectoryError
+from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.io.read_arguments import check_read
+from gromos_dist.io.reader import OPENERS, Atoms, Reader, open_reader
+from gromos_dist.io.source import Source
+from gromos_dist.provenance import describe_file, history
+from gromos_dist.variables import VARIABLES
+
+_PER_NM = 10.0
+_ATTRIBUTES = {
+    "atom_name": ("names", np.str_),
+    "residue_name": ("resnames", np.str_),
+    "residue": ("resids", np.int64),
+    "element": ("elements", np.str_),
+    "mass": ("masses", np.float64),
+    "charge": ("charges", np.float64),
+}
+
+
+def from_mdanalysis(
+    universe: Any, *, chunks: int | str = "auto", dtype: DTypeLike = np.float32
+) -> xr.Dataset:
+    """Return the trajectory of an MDAnalysis Universe, or of an AtomGroup, as a lazy Dataset.
+
+    Files whose format gromos_dist knows are read by its own readers, others by those of
+    MDAnalysis, which hold the GIL: then `gromos_dist.distributed.scheduler("processes")` helps.
+    A task opens the files for itself; neither the Universe nor its topology travels.
+
+    Parameters
+    ----------
+    universe : MDAnalysis Universe or AtomGroup
+        Of an AtomGroup, only its atoms are read.
+    chunks : int or "auto"
+        Frames in a chunk.
+    dtype : dtype
+        Of the positions: float32 or float64.
+
+    Returns
+    -------
+    Dataset
+        As `gromos_dist.open_trajectory` gives it, in nm and ps, with the names, residues, elements,
+        masses and charges that the Universe has. Of formats that only MDAnalysis reads, times are
+        those of the first frame and the time step.
+
+    Raises
+    ------
+    ValueError
+        The trajectory is in memory, has transformations, or is other than its files joined.
+
+    Examples
+    --------
+    >>> import MDAnalysis
+    >>> from MDAnalysisTests.datafiles import PRM_NCBOX, TRJ_NCBOX
+    >>> universe = MDAnalysis.Universe(PRM_NCBOX, TRJ_NCBOX)
+    >>> ds = from_mdanalysis(universe.select_atoms("name OW O"))
+    >>> ds.positions.shape, ds.attrs["history"][:20]
+    ((10, 465, 3), '{"call":"from_mdanal')
+    """
+    group = universe.atoms
+    trajectory = group.universe.trajectory
+    readers = tuple(_readers(trajectory))
+    n_frames = [reader.n_frames for reader in readers]
+    if sum(n_frames) != trajectory.n_frames:
+        raise ValueError(
+            f"the Universe has {trajectory.n_frames} frames, its files {sum(n_frames)}: open the "
+            "files with gd.open_trajectory, whose overlap= says what to do with frames that are "
+            "there twice"
+        )
+    inputs = [describe_file(reader.path) for reader in readers]
+    tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
+    source = Source(readers, tuple(map(range, n_frames)), tokens, dtype=np.dtype(dtype))
+    if len(group) != group.universe.atoms.n_atoms or (np.diff(group.indices) != 1).any():
+        source = source.select_atoms(group.indices)
+    timeline = source.read(["time", "step"])
+    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"]), **_coordinates(group)}
+    for name, values in timeline.items():
+        coords[name] = ("frame", values, dict(VARIABLES[name].attrs))
+    sizes = default_frame_chunks(source)
+    if chunks != "auto":
+        if not isinstance(chunks, int) or chunks < 1:
+            raise ValueError(f"chunks: expected 'auto' or a number of frames, got {chunks!r}")
+        sizes = tuple(
+            min(chunks, source.n_frames - start) for start in range(0, source.n_frames, chunks)
+        )
+    variables = {
+        name: (
+            VARIABLES[name].dims,
+            trajectory_array(source, name, sizes),
+            dict(VARIABLES[name].attrs),
+        )
+        for name in source.fields
+        if name not in timeline
+    }
+    parameters = {"atoms": source.atoms, "dtype": np.dtype(dtype).name}
+    return xr.Dataset(
+        variables, coords, {"history": history("from_mdanalysis", parameters, inputs)}
+    )
+
+
+def _coordinates(group: Any) -> dict[str, Any]:
+    """Return the properties of the atoms that the Universe has."""
+    coordinates = {}
+    for name, (attribute, dtype) in _ATTRIBUTES.items():
+        if hasattr(group, attribute):
+            values: NDArray[Any] = np.array(getattr(group, attribute).tolist(), dtype)
+            coordinates[name] = (("atom",), values, dict(VARIABLES[name].attrs))
+    return coordinates
+
+
+def _readers(trajectory: Any) -> Iterator[Reader]:
+    for part in getattr(trajectory, "readers", [trajectory]):
+        if trajectory.transformations or part.transformations:
+            raise ValueError(
+                "the Universe's trajectory has transformations, which only change frames when "
+                "MDAnalysis reads them; take the Universe without them"
+            )
+        if not isinstance(part.filename, str | Path) or part.format == "MEMORY":
+            raise ValueError(
+                "the Universe's trajectory is in memory: make a Dataset of its array, or write it "
+                "to a file"
+            )
+        path = str(part.filename)
+        if Path(path.lower().removesuffix(".gz")).suffix in OPENERS:
+            yield open_reader(path)
+        else:
+            yield _reader(path, part)
+
+
+def _reader(path: str, part: Any) -> MDAnalysisReader:
+    kind = f"{type(part).__module__}:{type(part).__qualname__}"
+    n_frames, n_atoms = int(part.n_frames), int(part.n_atoms)
+    reader = MDAnalysisReader(path, n_frames, n_atoms, ("time", "step"), kind, 0.0, float(part.dt))
+    # Another reader than the Universe's, whose current frame stays.
+    with reader.opened() as trajectory:
+        step = trajectory[0]
+        names = ("positions", "velocities", "forces")
+        fields = [name for name in names if getattr(step, f"has_{name}")]
+        box = ("box",) if step.dimensions is not None else ()
+        first = float(step.time)
+    return replace(reader, fields=(*fields, *box, "time", "step"), first_time=first)
+
+
+@dataclass(frozen=True, slots=True)
+class MDAnalysisReader:
+    """A file that a reader of MDAnalysis reads: `gromos_dist.io.reader.Reader`."""
+
+    path: str
+    n_frames: int
+    n_atoms: int
+    fields: tuple[str, ...]
+    kind: str
+    """The class of MDAnalysis, ``module:name``."""
+    first_time: float
+    time_step: float
+
+    @property
+    def damage(self) -> str:
+        """Nothing that MDAnalysis would tell."""
+        return ""
+
+    @property
+    def preferred_step(self) -> int:
+        """1: chunks may begin anywhere."""
+        return 1
+
+    def read(self, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms = None) -> None:
+        """Read frames into the caller's buffers: see `gromos_dist.io.reader.Reader.read`."""
+        check_read(self, frames, out, atoms)
+        if "step" in out:
+            out["step"][...] = frames
+        if "time" in out:
+            out["time"][...] = self.first_time + np.array(frames) * self.time_step
+        if not frames or not set(out) - {"step", "time"}:
+            return
+        rows = slice(None) if atoms is None else atoms
+        with self.opened() as trajectory:
+            for i, number in enumerate(frames):
+                try:
+                    step = trajectory[number]
+                except (OSError, EOFError, ValueError) as error:
+                    raise TrajectoryError(
+                        f"{self.path}: frame {number}: MDAnalysis cannot read it: {error}"
+                    ) from error
+                for name in ("positions", "velocities"):
+                    if name in out:
+                        out[name][i] = getattr(step, name)[rows] / np.float64(_PER_NM)
+                if "forces" in out:
+                    out["forces"][i] = step.forces[rows] * np.float64(_PER_NM)
+                if "box" in out:
+                    box = step.triclinic_dimensions
+                    out["box"][i] = np.nan if box is None else box / np.float64(_PER_NM)
+
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
+        """Yield the file as MDAnalysis opens it."""
+        module, name = self.kind.split(":")
+        trajectory = getattr(import_module(module), name)(self.path, n_atoms=self.n_atoms)
+        try:
+            yield trajectory
+        finally:
+            trajectory.close()
