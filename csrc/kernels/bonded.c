@@ -216,7 +216,8 @@ static int improper(struct frame *frame, const int32_t *atoms, const double *p, 
     if (status != GD_OK)
         return status;
     double beyond = t.angle - p[1];
-    beyond -= 2.0 * PI * nearbyint(beyond / (2.0 * PI));
+    if (fabs(beyond) > PI)
+        beyond -= 2.0 * PI * rint(beyond / (2.0 * PI));
     *energy = 0.5 * p[0] * beyond * beyond;
     twist(frame, &t, p[0] * beyond);
     return GD_OK;
