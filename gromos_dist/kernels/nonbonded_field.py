@@ -21,8 +21,10 @@ _FEWEST_EQUAL_ATOMS = 512
 
 
 class PairList(NamedTuple):
-    """Pairs of atoms stored for the lower atom of each: those of ``i`` are
-    ``partner[first[i]:first[i + 1]]``, all greater than ``i``."""
+    """Pairs of atoms, stored for the lower atom of each.
+
+    Those of ``i`` are ``partner[first[i]:first[i + 1]]``, all greater than ``i``.
+    """
 
     first: ArrayLike
     partner: ArrayLike
@@ -230,7 +232,7 @@ class _Units(NamedTuple):
 class _Layout:
     """The arrays of ``struct gd_nonbonded``."""
 
-    def __init__(  # noqa: PLR0915
+    def __init__(
         self,
         *,
         charge: ArrayLike,
@@ -323,7 +325,7 @@ class _Layout:
         self.excluded_reaction_field = excluded_reaction_field
         self.n_excluded_forces = len(excluded)
         self.excluded = np.concatenate([excluded, inside]).astype(np.int32)
-        self.unit_sets = self._units(atomic_cutoff)
+        self.unit_sets = self._units()
 
     def _set_groups(
         self,
@@ -372,7 +374,7 @@ class _Layout:
         np.cumsum(np.bincount(both[:, 0], minlength=self.n_atoms), out=self.unlisted_begin[1:])
         self.unlisted = both[:, 1].astype(np.int32)
 
-    def _units(self, atomic_cutoff: bool) -> list[_Units]:
+    def _units(self) -> list[_Units]:
         """Group charge groups that are equal; what is left goes atom by atom."""
         first, size = self.charge_group[:-1], np.diff(self.charge_group)
         own_only = self._interacts_as_a_whole(first, size)
@@ -451,7 +453,7 @@ class _Layout:
 
 
 def _vector(name: str, values: ArrayLike, dtype: type) -> NDArray[Any]:
-    array = np.array(values, dtype=dtype, order="C")
+    array: NDArray[Any] = np.array(values, dtype=dtype, order="C")
     if array.ndim != 1:
         raise ValueError(f"{name}: expected one dimension, got shape {array.shape}")
     if not np.isfinite(array).all():
