@@ -29,6 +29,9 @@ from gromos_dist.cli.application import application
 
 PROGRAM = Path(sys.executable).with_name("gromos-dist")
 
+# A shell has what it runs in the background ignore Ctrl-C, and the tests with it.
+INTERRUPTIBLE = ("env", "--default-signal=INT")
+
 
 def invoke(*arguments: str | Path) -> Result:
     """Run a command in this process."""
@@ -539,7 +542,7 @@ class TestProcess:
             address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
             options = ["--scheduler", address, "-o", "rmsd.zarr"]
             process = subprocess.Popen(
-                [PROGRAM, "rmsd", adk.dcd, *options],
+                [*INTERRUPTIBLE, PROGRAM, "rmsd", adk.dcd, *options],
                 cwd=tmp_path,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -557,7 +560,7 @@ class TestProcess:
         # A terminal sends the signal to the whole group. The work would take half an hour.
         options = ["--scheduler", "processes", "-o", "matrix.zarr"]
         process = subprocess.Popen(
-            [PROGRAM, "rmsd-matrix", *60 * [adk.dcd], *options],
+            [*INTERRUPTIBLE, PROGRAM, "rmsd-matrix", *60 * [adk.dcd], *options],
             cwd=tmp_path,
             stderr=subprocess.PIPE,
             text=True,
