@@ -456,9 +456,9 @@ struct gd_nonbonded {
     int64_t n_excluded;            /* pairs of which only the reaction field's terms act */
     const int32_t *excluded;       /* n_excluded x 2 */
     int64_t n_excluded_forces;     /* the first of them act with forces too */
-    int32_t self_terms; /* whether every atom with itself has the reaction field's energy */
-    int64_t n_special;             /* pairs with own parameters, whatever their distance */
-    const int32_t *special;        /* n_special x 2 */
+    int32_t self_terms;     /* whether every atom with itself has the reaction field's energy */
+    int64_t n_special;      /* pairs with own parameters, whatever their distance */
+    const int32_t *special; /* n_special x 2 */
     const double *special_c6;
     const double *special_c12;
     int64_t n_unit_sets; /* every atom is in one set; used by gd_nonbonded_forces only */
@@ -486,8 +486,8 @@ int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, 
                        int64_t n_frames, const double *boxes, double *forces, double *energies,
                        double *virial, double *work, struct gd_where *where);
 
-/* GD_MIXED: pair interactions in float, from exact differences of positions (counted in 2^-32 of the
- * box), sums in double; the same pairs are within the cutoff as in GD_DOUBLE. */
+/* GD_MIXED: pair interactions in float, from exact differences of positions (counted in 2^-32 of
+ * the box), sums in double; the same pairs are within the cutoff as in GD_DOUBLE. */
 enum gd_precision { GD_MIXED = 0, GD_DOUBLE = 1 };
 
 /* How many bytes of working space gd_nonbonded_forces needs. */

@@ -7,7 +7,8 @@ static float middle(float a, float b, float c) {
 }
 
 /* Put those from low to high - 1 first that lie before the pivot (or at it, too); return where the
- * others begin. Every spot is moved, needed or not: without a branch to be guessed that is faster. */
+ * others begin. Every spot is moved, needed or not: without a branch to be guessed that is faster.
+ */
 static int64_t part_at(struct gd_spot *spots, int64_t low, int64_t high, int axis, float pivot,
                        int at_it_too) {
     int64_t end = low;
@@ -26,8 +27,8 @@ static int64_t part_at(struct gd_spot *spots, int64_t low, int64_t high, int axi
 static void select_first(struct gd_spot *spots, int64_t n, int64_t k, int axis) {
     int64_t low = 0, high = n;
     while (high - low > 1) {
-        const float pivot = middle(spots[low].x[axis], spots[(low + high) / 2].x[axis],
-                                   spots[high - 1].x[axis]);
+        const float pivot =
+            middle(spots[low].x[axis], spots[(low + high) / 2].x[axis], spots[high - 1].x[axis]);
         const int64_t equal = part_at(spots, low, high, axis, pivot, 0);
         if (k < equal) {
             high = equal;

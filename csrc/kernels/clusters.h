@@ -13,10 +13,10 @@
 #include "lattice.h"
 
 enum {
-    GD_CLUSTER = 16,               /* units of a cluster */
-    GD_BLOCK = 3 * GD_CLUSTER,     /* numbers of a coordinate block: x, y and z of 16 units */
-    GD_BRANCHES = 16,              /* children of a node of the tree of boxes */
-    GD_TREE_LEVELS = 9             /* enough for 2^36 clusters */
+    GD_CLUSTER = 16,           /* units of a cluster */
+    GD_BLOCK = 3 * GD_CLUSTER, /* numbers of a coordinate block: x, y and z of 16 units */
+    GD_BRANCHES = 16,          /* children of a node of the tree of boxes */
+    GD_TREE_LEVELS = 9         /* enough for 2^36 clusters */
 };
 
 /* Bounding boxes of one level of the tree, in fractions. Axis c of box i is at n * c + i. */

@@ -130,10 +130,10 @@ void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
                      charges * (inverse * inverse2 + field->force_term),
                  results);
         if (results->energies)
-            gd_add_energies(
-                field, i, j, (c12 * inverse6 - c6) * inverse6,
-                charges * (inverse - 0.5 * field->force_term * square - field->energy_term),
-                results->energies);
+            gd_add_energies(field, i, j, (c12 * inverse6 - c6) * inverse6,
+                            charges *
+                                (inverse - 0.5 * field->force_term * square - field->energy_term),
+                            results->energies);
     }
     if (!results->energies || !field->self_terms)
         return;

@@ -38,13 +38,13 @@ static void reduce(double *vectors) {
     for (int round = 0, changed = 1; changed && round < 1000; round++) {
         changed = 0;
         for (int i = 0; i < 3; i++) {
-            double *longer = vectors + 3 * i, *others[2] = {vectors + 3 * ((i + 1) % 3),
-                                                            vectors + 3 * ((i + 2) % 3)};
+            double *longer = vectors + 3 * i,
+                   *others[2] = {vectors + 3 * ((i + 1) % 3), vectors + 3 * ((i + 2) % 3)};
             for (int step = 0; step < 9; step++) {
                 double moved[3];
                 for (int c = 0; c < 3; c++)
-                    moved[c] = longer[c] + (step % 3 - 1) * others[0][c] +
-                               (step / 3 - 1) * others[1][c];
+                    moved[c] =
+                        longer[c] + (step % 3 - 1) * others[0][c] + (step / 3 - 1) * others[1][c];
                 if (dot(moved, moved) < gain * dot(longer, longer)) {
                     memcpy(longer, moved, sizeof moved);
                     changed = 1;
@@ -81,8 +81,8 @@ int gd_lattice_open(const double *box, struct gd_lattice *lattice) {
     lattice->shortest = INFINITY;
     for (int v = 0; v < 3; v++) {
         const double *inverse = lattice->inverse + v;
-        lattice->heights[v] = 1.0 / sqrt(inverse[0] * inverse[0] + inverse[3] * inverse[3] +
-                                         inverse[6] * inverse[6]);
+        lattice->heights[v] =
+            1.0 / sqrt(inverse[0] * inverse[0] + inverse[3] * inverse[3] + inverse[6] * inverse[6]);
         const double length = sqrt(dot(lattice->vectors + 3 * v, lattice->vectors + 3 * v));
         if (length < lattice->shortest)
             lattice->shortest = length;

@@ -6,11 +6,11 @@
 
 struct gd_lattice {
     int periodic;
-    int rectangular;    /* box vectors along x, y and z */
-    double vectors[9];  /* rows; reduced: as short and as close to right angles as they get */
-    double inverse[9];  /* columns are the reciprocal vectors */
-    double heights[3];  /* distances of opposite faces */
-    double shortest;    /* length of the shortest lattice vector */
+    int rectangular;   /* box vectors along x, y and z */
+    double vectors[9]; /* rows; reduced: as short and as close to right angles as they get */
+    double inverse[9]; /* columns are the reciprocal vectors */
+    double heights[3]; /* distances of opposite faces */
+    double shortest;   /* length of the shortest lattice vector */
 };
 
 /* The inverse of a matrix whose rows are the box vectors: columns are the reciprocal vectors.
@@ -34,7 +34,8 @@ static inline void gd_nearest_image(const struct gd_lattice *lattice, double *d)
     for (int c = 0; c < 3; c++)
         in_cell[c] = d[c];
     for (int v = 0; v < 3; v++) {
-        const double cells = rint(d[0] * inverse[v] + d[1] * inverse[3 + v] + d[2] * inverse[6 + v]);
+        const double cells =
+            rint(d[0] * inverse[v] + d[1] * inverse[3 + v] + d[2] * inverse[6 + v]);
         for (int c = 0; c < 3; c++)
             in_cell[c] -= cells * box[3 * v + c];
     }
@@ -44,8 +45,8 @@ static inline void gd_nearest_image(const struct gd_lattice *lattice, double *d)
         const int steps[3] = {image % 3 - 1, image / 3 % 3 - 1, image / 9 - 1};
         double moved[3], square = 0.0;
         for (int c = 0; c < 3; c++) {
-            moved[c] = in_cell[c] + (steps[0] * box[c] + steps[1] * box[3 + c] +
-                                     steps[2] * box[6 + c]);
+            moved[c] =
+                in_cell[c] + (steps[0] * box[c] + steps[1] * box[3 + c] + steps[2] * box[6 + c]);
             square += moved[c] * moved[c];
         }
         if (square < least) {

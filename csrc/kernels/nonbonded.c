@@ -138,8 +138,8 @@ static void prepare(struct working *working) {
         for (int64_t u = 0; u < units->n; u++) {
             const int64_t atom = units->first_atom[u], group = working->group_of_atom[atom];
             const int64_t size = field->charge_group[group + 1] - field->charge_group[group];
-            first_is_point &= field->charge_group[group] == atom &&
-                              (group >= field->n_centered || size == 1);
+            first_is_point &=
+                field->charge_group[group] == atom && (group >= field->n_centered || size == 1);
             for (int64_t s = 0; s < units->n_sites && working->set_of_atom; s++)
                 working->set_of_atom[atom + s] = (int32_t)k;
         }
@@ -197,8 +197,7 @@ static void make_boxes(const struct working *working, struct gd_cluster_set *set
             const float *center = below->center + below->n * c, *half = below->half + below->n * c;
             for (int64_t node = 0; node < level->n; node++) {
                 const int64_t begin = GD_BRANCHES * node;
-                const int64_t end =
-                    begin + GD_BRANCHES < below->n ? begin + GD_BRANCHES : below->n;
+                const int64_t end = begin + GD_BRANCHES < below->n ? begin + GD_BRANCHES : below->n;
                 float low = 2.0f, high = -1.0f;
                 for (int64_t child = begin; child < end; child++) {
                     low = fminf(low, center[child] - half[child]);

@@ -15,11 +15,11 @@ enum gd_precision_place { GD_MIXED_PLACE = 0, GD_DOUBLE_PLACE = 1 };
 struct gd_row_settings {
     int wanted;
     int rectangular;
-    double matrix[9];      /* rows: box vectors, by one unit of a coordinate */
-    double heights[3];     /* distances of the box' faces, by the same */
-    double cutoff2;        /* nm^2 */
-    double near_cutoff;    /* relative width of what mixed precision cannot decide */
-    double reach;          /* the cutoff with room for rounding, nm */
+    double matrix[9];   /* rows: box vectors, by one unit of a coordinate */
+    double heights[3];  /* distances of the box' faces, by the same */
+    double cutoff2;     /* nm^2 */
+    double near_cutoff; /* relative width of what mixed precision cannot decide */
+    double reach;       /* the cutoff with room for rounding, nm */
     double force_term, energy_term;
     const double *vectors; /* the box vectors, for fractions in double */
     int64_t n_lj_types;
@@ -32,8 +32,8 @@ struct gd_row_settings {
     double pair_c6[GD_MAX_SITES * GD_MAX_SITES];
     double pair_c12[GD_MAX_SITES * GD_MAX_SITES];
     int32_t types_b[GD_MAX_SITES]; /* of the sites of b, when uniform */
-    uint64_t lennard_jones; /* bit 8 a + b: sites a and b have it */
-    int first_is_point;     /* in both sets the first site is the reference point */
+    uint64_t lennard_jones;        /* bit 8 a + b: sites a and b have it */
+    int first_is_point;            /* in both sets the first site is the reference point */
 };
 
 struct gd_row {

@@ -15,7 +15,7 @@ struct OF_TYPE(parameters) {
 };
 
 /* A difference of coordinates in nm. */
-static inline void OF_TYPE(to_nm)(const REAL *matrix, int rectangular, const OF_TYPE(v) *d,
+static inline void OF_TYPE(to_nm)(const REAL *matrix, int rectangular, const OF_TYPE(v) * d,
                                   OF_TYPE(v) * out) {
     if (rectangular) {
         UNROLL for (int c = 0; c < 3; c++) out[c] = V(mul)(d[c], V(set1)(matrix[4 * c]));
@@ -38,8 +38,8 @@ static inline uint32_t OF_TYPE(candidates)(const struct gd_row *row, const COORD
     for (int first = 0; first < GD_CLUSTER; first += LANES) {
         OF_TYPE(v) square = V(zero)();
         for (int c = 0; c < 3; c++) {
-            const OF_TYPE(v) d = DIFFERENCE(VC_LOAD(points + GD_CLUSTER * c + first),
-                                            VC_SET1(center[c]));
+            const OF_TYPE(v) d =
+                DIFFERENCE(VC_LOAD(points + GD_CLUSTER * c + first), VC_SET1(center[c]));
             OF_TYPE(v) gap = V(sub)(V(abs)(d), V(set1)(half[c]));
             gap = V(mul)(V(max)(gap, V(zero)()), V(set1)((REAL)settings->heights[c]));
             const OF_TYPE(v) gap2 = V(mul)(gap, gap);
@@ -93,11 +93,10 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
     for (int i = 0; i < 9; i++)
         matrix[i] = (REAL)settings->matrix[i];
     const OF_TYPE(v) widest = V(set1)((REAL)(settings->cutoff2 * (1.0 + settings->near_cutoff)));
-    const OF_TYPE(v) narrowest =
-        V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
+    const OF_TYPE(v) narrowest = V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
 
-    /* With K/r at hand, K being V(scale): parameters of each site of a with each site of b, by powers
-     * of K. Uniform units all have those of unit 0. */
+    /* With K/r at hand, K being V(scale): parameters of each site of a with each site of b, by
+     * powers of K. Uniform units all have those of unit 0. */
     const double scale = V(scale), scale2 = scale * scale, scale6 = scale2 * scale2 * scale2;
     struct OF_TYPE(parameters) parameters[GD_CLUSTER][GD_MAX_SITES * GD_MAX_SITES];
     REAL constants[GD_CLUSTER];
@@ -154,13 +153,11 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
             for (uint32_t left = candidates; left; left &= left - 1) {
                 const int i = __builtin_ctz(left);
                 OF_TYPE(v) d[3], point[3];
-                UNROLL for (int c = 0; c < 3; c++) d[c] =
-                    DIFFERENCE(VC_SET1(points_a[GD_CLUSTER * c + i]),
-                               VC_LOAD(points_b + GD_CLUSTER * c));
+                UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
+                    VC_SET1(points_a[GD_CLUSTER * c + i]), VC_LOAD(points_b + GD_CLUSTER * c));
                 OF_TYPE(to_nm)(matrix, rectangular, d, point);
-                const OF_TYPE(v) between =
-                    V(fma)(point[2], point[2],
-                           V(fma)(point[1], point[1], V(mul)(point[0], point[0])));
+                const OF_TYPE(v) between = V(fma)(
+                    point[2], point[2], V(fma)(point[1], point[1], V(mul)(point[0], point[0])));
                 uint32_t bits = V(bits)(V(at_most)(between, widest));
 #if IS_MIXED
                 const uint32_t sure = V(bits)(V(at_most)(between, narrowest));
@@ -187,8 +184,8 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                         if (first_is_point && s == 0 && t == 0) {
                             UNROLL for (int c = 0; c < 3; c++) r[c] = point[c];
                         } else {
-                            UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
-                                x[c], VC_LOAD(sites_b + GD_BLOCK * t + GD_CLUSTER * c));
+                            UNROLL for (int c = 0; c < 3; c++) d[c] =
+                                DIFFERENCE(x[c], VC_LOAD(sites_b + GD_BLOCK * t + GD_CLUSTER * c));
                             OF_TYPE(to_nm)(matrix, rectangular, d, r);
                             square = V(fma)(r[2], r[2], V(fma)(r[1], r[1], V(mul)(r[0], r[0])));
                         }
@@ -198,8 +195,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                             parameters[uniform_a ? 0 : i] + n_b * s + t;
                         OF_TYPE(v) charges = V(set1)(own->charges), field = V(set1)(own->field);
                         if (!uniform_b) {
-                            const OF_TYPE(v) others =
-                                V(load)((const REAL *)b->charges + place_b);
+                            const OF_TYPE(v) others = V(load)((const REAL *)b->charges + place_b);
                             charges = V(mul)(charges, others);
                             field = V(mul)(field, others);
                         }
@@ -226,8 +222,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                             const OF_TYPE(v) inverse6 =
                                 V(mul)(V(mul)(inverse2, inverse2), inverse2);
                             const OF_TYPE(v) attraction = V(mul)(c6, inverse6);
-                            const OF_TYPE(v) repulsion =
-                                V(mul)(V(mul)(c12, inverse6), inverse6);
+                            const OF_TYPE(v) repulsion = V(mul)(V(mul)(c12, inverse6), inverse6);
                             if (want_forces)
                                 force = V(fma)(V(fma)(twelve, repulsion, V(mul)(six, attraction)),
                                                inverse2, force);
@@ -260,8 +255,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                 if (want_energies) {
                     OF_TYPE(v) constant = V(set1)(constants[uniform_a ? 0 : i]);
                     if (!uniform_b)
-                        constant =
-                            V(mul)(constant, V(load)((const REAL *)b->charges + place_b));
+                        constant = V(mul)(constant, V(load)((const REAL *)b->charges + place_b));
                     field_here = V(fma)(V(set1)((REAL)0.5), field_here, constant);
                     coulomb_here = V(sub)(V(mul)(charge_scale2, coulomb_here), field_here);
                     lj_energy = V(add)(lj_energy, V(where)(mask, lj_here));
@@ -272,9 +266,8 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
             if (!seen)
                 continue;
             if (want_forces)
-                UNROLL for (int k = 0; k < 3 * n_b; k++)
-                    V(add_to)(b->forces + GD_BLOCK * n_b * cluster + GD_CLUSTER * k + first,
-                              forces_b[k]);
+                UNROLL for (int k = 0; k < 3 * n_b; k++) V(add_to)(
+                    b->forces + GD_BLOCK * n_b * cluster + GD_CLUSTER * k + first, forces_b[k]);
             if (want_energies) {
                 V(add_to)(energies[0], lj_energy);
                 V(add_to)(energies[1], electric_energy);

@@ -63,6 +63,4 @@ static inline double vf_sum(vf a) { return (double)a; }
 static inline vi vi_load(const int32_t *p) { return *p; }
 static inline vi vi_set1(int32_t x) { return x; }
 /* The difference as a float; it wraps around. */
-static inline vf vi_difference(vi a, vi b) {
-    return (float)(int32_t)((uint32_t)a - (uint32_t)b);
-}
+static inline vf vi_difference(vi a, vi b) { return (float)(int32_t)((uint32_t)a - (uint32_t)b); }

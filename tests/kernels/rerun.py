@@ -101,9 +101,12 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def system_of(case: str) -> str:
-    return case.removesuffix("_long").removesuffix("_atomic_virial").partition("_rf")[0].partition(
-        "_atomic"
-    )[0]
+    return (
+        case.removesuffix("_long")
+        .removesuffix("_atomic_virial")
+        .partition("_rf")[0]
+        .partition("_atomic")[0]
+    )
 
 
 def open_case(reference: Path, case: str) -> tuple[System, NonbondedField, Floats, Floats]:
