@@ -45,7 +45,7 @@ def _set_of(pairs: PairList | None) -> set[tuple[int, int]]:
     return set(zip(owner.tolist(), partner.tolist(), strict=True))
 
 
-def compute(  # noqa: PLR0912, PLR0915
+def compute(  # noqa: PLR0915
     x: Floats, box: Floats | None, arguments: dict[str, Any]
 ) -> Computed:
     """The interactions of one frame; `arguments` are those of `prepare_nonbonded`."""
@@ -91,50 +91,53 @@ def compute(  # noqa: PLR0912, PLR0915
         for s in range(n_sites)
         for t in range(s + 1, n_sites)
     }
-    forces, virial = np.zeros((n, 3)), np.zeros((3, 3))
-    energies = np.zeros((2, len(ends), len(ends)))
-    closest = np.inf
+    i, j = np.triu_indices(n, 1)
+    is_excluded, is_inside = _marked(excluded, n)[i, j], _marked(inside, n)[i, j]
+    is_special = _marked(third | set(own), n)[i, j]
+    between = np.linalg.norm(nearest(points[group[i]] - points[group[j]], box), axis=1)
+    listed = ~(is_excluded | is_inside | is_special)
+    across = listed & (group[i] != group[j])
+    closest = np.abs(between[across] - given["cutoff"]).min(initial=np.inf)
+
+    c6, c12 = (np.asarray(given[name], dtype=float)[types[i], types[j]] for name in ("c6", "c12"))
+    for name, values in (("cs6", c6), ("cs12", c12)):
+        if third:
+            values[is_special] = given[name][types[i], types[j]][is_special]
+    for pair, coefficients in own.items():
+        here = (i == pair[0]) & (j == pair[1])
+        c6[here], c12[here] = coefficients
+    full = is_special | (listed & (between <= given["cutoff"]))
     with_field = given.get("excluded_reaction_field", True)
-
-    def add(i: int, j: int, lennard_jones: float, electric: float, force: Floats) -> None:
-        a, b = sorted((energy_group[i], energy_group[j]))
-        energies[:, a, b] += lennard_jones, electric
-        forces[i] += force
-        forces[j] -= force
-
-    for i, j in itertools.combinations(range(n), 2):
-        d = nearest(x[i] - x[j], box)
-        square = d @ d
-        charges = coulomb * charge[i] * charge[j]
-        if (i, j) in excluded or (i, j) in inside:
-            if with_field:
-                force = charges * field.force_term * d if (i, j) in excluded else 0 * d
-                virial += np.outer(d, force)
-                beyond = 0.5 * field.force_term * square + field.energy_term
-                add(i, j, 0.0, -charges * beyond, force)
-            continue
-        if (i, j) in own:
-            c6, c12 = own[i, j]
-        elif (i, j) in third:
-            c6, c12 = given["cs6"][types[i], types[j]], given["cs12"][types[i], types[j]]
-        else:
-            between = np.linalg.norm(nearest(points[group[i]] - points[group[j]], box))
-            if group[i] != group[j]:
-                closest = min(closest, abs(between - given["cutoff"]))
-            if between > given["cutoff"]:
-                continue
-            c6 = np.asarray(given["c6"])[types[i], types[j]]
-            c12 = np.asarray(given["c12"])[types[i], types[j]]
-        r = np.sqrt(square)
-        force = (12 * c12 / r**14 - 6 * c6 / r**8 + charges * (1 / r**3 + field.force_term)) * d
-        virial += np.outer(d, force)
-        beyond = 0.5 * field.force_term * square + field.energy_term
-        add(i, j, c12 / r**12 - c6 / r**6, charges * (1 / r - beyond), force)
+    only_field = (is_excluded | is_inside) & with_field
+    d = nearest(x[i] - x[j], box)
+    r = np.linalg.norm(d, axis=1)
+    charges = coulomb * charge[i] * charge[j]
+    beyond = charges * (0.5 * field.force_term * r**2 + field.energy_term)
+    force = np.where(
+        full,
+        12 * c12 / r**14 - 6 * c6 / r**8 + charges * (1 / r**3 + field.force_term),
+        # Rigid molecules have no forces of their own.
+        np.where(only_field & is_excluded, charges * field.force_term, 0.0),
+    )
+    pull = force[:, None] * d
+    forces = np.zeros((n, 3))
+    np.add.at(forces, i, pull)
+    np.add.at(forces, j, -pull)
+    energies = np.zeros((2, len(ends), len(ends)))
+    pairs = energy_group[i], energy_group[j]
+    np.add.at(energies[0], pairs, np.where(full, c12 / r**12 - c6 / r**6, 0.0))
+    electric = np.where(full, charges / r - beyond, np.where(only_field, -beyond, 0.0))
+    np.add.at(energies[1], pairs, electric)
     if with_field:
-        for i in range(n):
-            own_energy = -0.5 * coulomb * charge[i] ** 2 * field.energy_term
-            energies[1, energy_group[i], energy_group[i]] += own_energy
-    lower = np.tril_indices(len(ends), -1)
-    for kind in energies:
-        kind[lower] = kind.T[lower]
-    return Computed(forces, energies, -0.5 * virial, closest)
+        own_energy = -0.5 * coulomb * charge**2 * field.energy_term
+        np.add.at(energies[1], (energy_group, energy_group), own_energy)
+    # Groups are ranges: only the upper triangle is filled.
+    energies += np.triu(energies, 1).swapaxes(1, 2)
+    return Computed(forces, energies, -0.5 * d.T @ pull, closest)
+
+
+def _marked(pairs: set[tuple[int, int]], n: int) -> NDArray[np.bool_]:
+    marked = np.zeros((n, n), dtype=bool)
+    if pairs:
+        marked[tuple(np.array(sorted(pairs)).T)] = True
+    return marked
