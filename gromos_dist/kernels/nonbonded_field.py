@@ -23,7 +23,7 @@ _FEWEST_EQUAL_ATOMS = 512
 class PairList(NamedTuple):
     """Pairs of atoms, stored for the lower atom of each.
 
-    Those of ``i`` are ``partner[first[i]:first[i + 1]]``, all greater than ``i``.
+    Those of atom ``i`` are ``partner[first[i]:first[i + 1]]``, all greater than ``i``.
     """
 
     first: ArrayLike
@@ -319,13 +319,16 @@ class _Layout:
         self.special_c6 = np.concatenate([own_c6, third_c6])
         self.special_c12 = np.concatenate([own_c12, third_c12])
         inside = self._pairs_within_solvent()
-        self._set_unlisted([excluded, third, own, inside if atomic_cutoff else inside[:0]])
+        listed_apart = [excluded, third, own]
+        self._set_unlisted(listed_apart)
+        self.unit_sets, alone = self._units()
+        # Whole molecules never meet their own atoms.
+        self._set_unlisted([*listed_apart, inside[alone[inside[:, 0]]]])
         if not excluded_reaction_field:
             excluded, inside = excluded[:0], inside[:0]
         self.excluded_reaction_field = excluded_reaction_field
         self.n_excluded_forces = len(excluded)
         self.excluded = np.concatenate([excluded, inside]).astype(np.int32)
-        self.unit_sets = self._units()
 
     def _set_groups(
         self,
@@ -374,12 +377,13 @@ class _Layout:
         np.cumsum(np.bincount(both[:, 0], minlength=self.n_atoms), out=self.unlisted_begin[1:])
         self.unlisted = both[:, 1].astype(np.int32)
 
-    def _units(self) -> list[_Units]:
-        """Group charge groups that are equal; what is left goes atom by atom."""
+    def _units(self) -> tuple[list[_Units], NDArray[np.bool_]]:
+        """Group charge groups that are equal; also return which atoms are units of their own."""
         first, size = self.charge_group[:-1], np.diff(self.charge_group)
         own_only = self._interacts_as_a_whole(first, size)
         sets: list[_Units] = []
-        single = np.ones(self.n_atoms, dtype=bool)
+        left = np.ones(self.n_atoms, dtype=bool)
+        alone = left.copy()
         for n_sites in range(1, lib.GD_MAX_SITES + 1):
             chosen = first[own_only & (size == n_sites)]
             if not len(chosen):
@@ -395,13 +399,14 @@ class _Layout:
                 groups = self.energy_group[members[0]]
                 if (groups != groups[0]).any():
                     continue
-                single[members] = False
+                left[members] = False
+                alone[members] = n_sites == 1
                 sets.append(_Units(members[:, 0].copy(), n_sites, True, int(groups[0])))
         for group in range(self.n_energy_groups):
-            left = np.flatnonzero(single & (self.energy_group == group)).astype(np.int64)
-            if len(left):
-                sets.append(_Units(left, 1, False, group))
-        return sets
+            atoms = np.flatnonzero(left & (self.energy_group == group)).astype(np.int64)
+            if len(atoms):
+                sets.append(_Units(atoms, 1, False, group))
+        return sets, alone
 
     def _interacts_as_a_whole(self, first: Int64s, size: Int64s) -> NDArray[np.bool_]:
         """Charge groups whose unlisted pairs are exactly all their own."""
