@@ -134,7 +134,27 @@ def trr() -> dict[str, bytes]:
     return seeds
 
 
+def columns() -> dict[str, bytes]:
+    """Six bytes of layout (see fuzz_columns.c), then text: GROMOS, GRO, PDB, and odd numbers."""
+    rows = walk(25)[0].astype(float)
+    seeds = {}
+    for name, width, decimals, power, tail, gap in (
+        ("gromos", 15, 9, 0, "\n", "#        10\n"),
+        ("gro", 8, 3, 0, "", ""),
+        ("pdb", 8, 3, 1, "  1.00  0.00\r\n", ""),
+    ):
+        lines = ["".join(f"{x:{width}.{decimals}f}" for x in row) + tail for row in rows]
+        text = "".join(line + gap * (i % 10 == 9) for i, line in enumerate(lines))
+        layout = bytes((2, width - 1, decimals, power, len(tail), len(gap)))
+        seeds[name] = layout + text.encode()
+    words = ("0", "-0.0", "+.5", "5.", "1.2.3", "-", "nan", "-inf", "1e5", "8" * 16, "9" * 15)
+    seeds["words"] = bytes((0, 19, 9, 10, 0, 0)) + "".join(f"{w:>20}" for w in words).encode()
+    seeds["left"] = bytes((0, 19, 0, 0, 0, 0)) + "".join(f"{w:<20}" for w in words).encode()
+    return seeds
+
+
 TARGETS = {
+    "columns": columns,
     "dcd": dcd,
     "gromos_text": gromos_text,
     "gromos_numbers": gromos_numbers,
