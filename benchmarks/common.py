@@ -5,6 +5,7 @@ Import it before anything that imports NumPy: it keeps BLAS to one thread.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import resource
@@ -74,6 +75,24 @@ def best_of(
                 run()
                 best[name] = min(best[name], clock() - began)
     return best
+
+
+def lasting(run: Callable[[], Any], seconds: float = 1.0) -> int:
+    """Return how often to make a call, which is made twice here, so that it takes so long."""
+    run()
+    began = time.process_time()
+    run()
+    return max(1, math.ceil(seconds / (time.process_time() - began)))
+
+
+def repeated(run: Callable[[], Any], times: int) -> Callable[[], None]:
+    """Return a function that makes a call so often."""
+
+    def run_often() -> None:
+        for _ in range(times):
+            run()
+
+    return run_often
 
 
 def in_threads(calls: Sequence[Callable[[], Any]]) -> Callable[[], None]:
