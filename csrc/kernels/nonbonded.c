@@ -186,6 +186,7 @@ static void make_boxes(const struct working *working, struct gd_cluster_set *set
                 high = x[i] > high ? x[i] : high;
             }
             const double center = 0.5 * (low + high), half = 0.5 * (high - low) + room;
+            set->half_most[c] = half > set->half_most[c] ? half : set->half_most[c];
             put_coordinate(working, set->center, 3 * cluster + c, center);
             put_number(working, set->half, 3 * cluster + c, half * unit);
             set->levels[0].center[set->n_clusters * c + cluster] = (float)center;
@@ -226,28 +227,33 @@ static void fill_set(struct working *working, struct gd_cluster_set *set,
         spots[u].unit = (int32_t)u;
     }
     gd_sort_spots(spots, units->n);
+    for (int c = 0; c < 3; c++)
+        set->arm[c] = set->half_most[c] = 0.0;
 
     for (int64_t place = 0; place < n_places; place++) {
         /* Places behind the last unit repeat it; they never interact. */
         const int64_t unit = spots[place < units->n ? place : units->n - 1].unit;
         const int64_t atom = units->first_atom[unit];
         const int64_t cluster = place / GD_CLUSTER, lane = place % GD_CLUSTER;
-        double fractions[3];
+        double fractions[3], point[3];
         set->order[place] = place < units->n ? unit : -1;
-        to_fractions(lattice, origin, working->points + 3 * working->group_of_atom[atom],
-                     fractions);
+        to_fractions(lattice, origin, working->points + 3 * working->group_of_atom[atom], point);
         for (int c = 0; c < 3; c++) {
             const int64_t to = GD_BLOCK * cluster + GD_CLUSTER * c + lane;
-            set->fractions[to] = fractions[c];
+            set->fractions[to] = point[c];
             if (set->points != set->sites)
-                put_coordinate(working, set->points, to, fractions[c]);
+                put_coordinate(working, set->points, to, point[c]);
         }
         for (int64_t s = 0; s < units->n_sites; s++) {
             to_fractions(lattice, origin, working->positions + 3 * (atom + s), fractions);
-            for (int c = 0; c < 3; c++)
+            for (int c = 0; c < 3; c++) {
+                const double apart = fabs(fractions[c] - point[c]);
+                const double arm = apart < 0.5 ? apart : 1.0 - apart;
+                set->arm[c] = arm > set->arm[c] ? arm : set->arm[c];
                 put_coordinate(working, set->sites,
                                GD_BLOCK * (units->n_sites * cluster + s) + GD_CLUSTER * c + lane,
                                fractions[c]);
+            }
         }
         if (!set->uniform) {
             put_number(working, set->charges, place, field->charge[atom]);
@@ -414,6 +420,29 @@ static void set_parameters(struct working *working, const struct gd_cluster_set 
         }
 }
 
+/* Whether places of both sets can be counted from the middle of a cluster of a: no site of b that
+ * interacts with one of a is beyond half of the box from there. Rounding of local coordinates is
+ * taken into account. */
+static void set_local(const struct working *working, const struct gd_cluster_set *a,
+                      const struct gd_cluster_set *b, const double *heights,
+                      struct gd_row_settings *settings) {
+    double farthest = 0.0, longest = 0.0;
+    settings->local = 1;
+    for (int c = 0; c < 3; c++) {
+        const double of_a = a->half_most[c] + a->arm[c];
+        const double reach = settings->reach / heights[c] + of_a + a->arm[c] + b->arm[c];
+        settings->local &= reach < 0.5;
+        const double *box = settings->vectors + 3 * c;
+        const double length = sqrt(box[0] * box[0] + box[1] * box[1] + box[2] * box[2]);
+        farthest += reach * length;
+        longest = fmax(longest, length);
+    }
+    if (working->precision == GD_MIXED)
+        settings->near_cutoff = settings->local
+                                    ? 1e-6 + 16.0 * 0x1p-24 * farthest / working->field->cutoff
+                                    : 1e-6 + 4.0 * 0x1p-32 * longest / working->field->cutoff;
+}
+
 static void set_against_set(struct working *working, const struct gd_cluster_set *a,
                             const struct gd_cluster_set *b, const double *heights,
                             struct gd_row_settings *settings, const struct gd_results *results) {
@@ -430,6 +459,7 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
                          .allowed = working->row_allowed,
                          .bits = working->bits};
     set_parameters(working, a, b, settings);
+    set_local(working, a, b, heights, settings);
     for (int64_t cluster = 0; cluster < b->n_clusters; cluster++)
         working->row_of_bits[cluster] = -1;
     for (int64_t cluster = 0; cluster < a->n_clusters; cluster++) {
@@ -503,15 +533,10 @@ static void all_sets(struct working *working, const struct gd_lattice *lattice,
         .table_c6 = working->c6,
         .table_c12 = working->c12,
     };
-    double longest = 0.0;
     for (int i = 0; i < 9; i++)
         settings.matrix[i] = lattice->vectors[i] * unit;
-    for (int c = 0; c < 3; c++) {
+    for (int c = 0; c < 3; c++)
         settings.heights[c] = lattice->heights[c] * unit;
-        longest = fmax(longest, lattice->heights[c]);
-    }
-    if (working->precision == GD_MIXED)
-        settings.near_cutoff = 1e-6 + 4.0 * 0x1p-32 * longest / field->cutoff;
     settings.reach = field->cutoff * (1.0 + 2e-6);
 
     for (int64_t k = 0; k < field->n_unit_sets; k++)
