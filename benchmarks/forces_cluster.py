@@ -147,7 +147,7 @@ def on_cluster(
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        frames = gd.open_trajectory(path, folder / "systems" / "pla2.top", chunks=BLOCK)
+        frames = gd.open_trajectory(path, folder / "systems" / "pla2.top")
         settings = folder / "pla2_rf" / "pla2_rf.imd"
         gd.energies(frames.isel(frame=slice(0, BLOCK * n_workers)), settings=settings).compute()
         workers = dict(client.run(identity).values())
@@ -196,8 +196,8 @@ def main() -> None:
         "",
         f"Phospholipase A2 in water, 21901 atoms, {n_frames} frames in an XTC of "
         f"{path.stat().st_size / 1e9:.1f} GB (page cache),",
-        "cutoff 1.4 nm, all terms, three energy groups, molecular virial; "
-        f"{n_workers} workers of one thread, {n_tasks} chunks.",
+        "cutoff 1.4 nm, all terms, three energy groups, molecular virial;",
+        f"{n_workers} workers of one thread, {n_tasks} chunks, as by default.",
         "The plain processes read and compute the same blocks without Dask and xarray; their",
         "energies are the same to the bit. The machine was shared, so that processor time, that of",
         "workers, scheduler and client together, tells more than the clock.",
