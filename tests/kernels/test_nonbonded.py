@@ -27,6 +27,7 @@ from gromos_dist.kernels import (
     prepare_nonbonded,
     reaction_field,
 )
+from gromos_dist.kernels.boxes import octahedron_vectors
 
 Floats = NDArray[np.float64]
 PRECISIONS = ("double", "mixed")
@@ -113,6 +114,37 @@ def test_every_level_equals_the_plain_kernel(
     assert found.virial is not None
     assert expected.virial is not None
     assert np.abs(found.virial - expected.virial).max() < energy * np.abs(expected.virial).max()
+
+
+WIDE = {
+    "rectangular": np.diag([3.6, 3.7, 3.8]),
+    "triclinic": np.array([[3.6, 0, 0], [0.7, 3.7, 0], [-0.5, 0.6, 3.8]]),
+    "octahedron": octahedron_vectors(np.diag([6.0] * 3)[None])[0],
+}
+
+
+@pytest.mark.parametrize("isa", instruction_set.available())
+@pytest.mark.parametrize("box_name", WIDE)
+@pytest.mark.parametrize("name", ["ch4_999spc", "w1000"])
+def test_wide_boxes_of_every_shape(reference: Path, name: str, box_name: str, isa: str) -> None:
+    """Where coordinates are taken from the middle of a cluster: the cutoff is short."""
+    system, _, positions, _ = case(reference, name)
+    field = system.field(cutoff=0.5, field=reaction_field(0.5, 61.0))
+    boxes = WIDE[box_name][None]
+    expected = nonbonded_plain(positions[:1], boxes, field, virial=True)
+    for precision, close in (("double", 1e-12), ("mixed", 2e-6)):
+        for wanted in (
+            {"virial": True},
+            {"energies": False},
+            {"forces": False},
+            {"forces": False, "virial": True},
+        ):
+            with level(isa):
+                found = nonbonded(positions[:1], boxes, field, precision=precision, **wanted)
+            for mine, theirs in zip(found, expected, strict=True):
+                if mine is not None and theirs is not None:
+                    difference = np.sqrt(((mine - theirs) ** 2).mean())
+                    assert difference < close * np.sqrt((theirs**2).mean())
 
 
 # ---- against plain NumPy ----
