@@ -111,8 +111,8 @@ def _write_start(path: Path, system: System) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def write_trr(path: Path, system: System) -> None:
-    """Write all frames of a system."""
+def write_frames(path: Path, system: System) -> None:
+    """Write all frames of a system in the format of the suffix."""
     steps = np.arange(len(system.positions))
     with open_writer(path, overwrite=True) as writer:
         writer.write(
@@ -158,7 +158,7 @@ def gmx_rerun(folder: Path, trajectory: Path) -> Callable[[], Any]:
 def gmx_forces(method: Method, system: System) -> Floats:
     """Return gmx's forces in all frames."""
     folder = prepare_gmx(method, system, forces=True)
-    write_trr(folder / "frames.trr", system)
+    write_frames(folder / "frames.trr", system)
     gmx_rerun(folder, folder / "frames.trr")()
     with gd.open_trajectory(folder / "out.trr") as frames:
         return frames.forces.values.astype(np.float64)

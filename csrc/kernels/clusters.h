@@ -43,7 +43,6 @@ struct gd_cluster_set {
     void *center;         /* of bounding boxes: n_clusters x 3, coordinates */
     void *half;           /* n_clusters x 3 float or double: in fractions, or in 2^-32 of them */
     double arm[3];        /* the largest distance of a site from its point, in fractions */
-    double half_most[3];  /* the largest half of a bounding box, in fractions */
     struct gd_boxes levels[GD_TREE_LEVELS];
     int n_levels;
 };

@@ -186,7 +186,6 @@ static void make_boxes(const struct working *working, struct gd_cluster_set *set
                 high = x[i] > high ? x[i] : high;
             }
             const double center = 0.5 * (low + high), half = 0.5 * (high - low) + room;
-            set->half_most[c] = half > set->half_most[c] ? half : set->half_most[c];
             put_coordinate(working, set->center, 3 * cluster + c, center);
             put_number(working, set->half, 3 * cluster + c, half * unit);
             set->levels[0].center[set->n_clusters * c + cluster] = (float)center;
@@ -228,7 +227,7 @@ static void fill_set(struct working *working, struct gd_cluster_set *set,
     }
     gd_sort_spots(spots, units->n);
     for (int c = 0; c < 3; c++)
-        set->arm[c] = set->half_most[c] = 0.0;
+        set->arm[c] = 0.0;
 
     for (int64_t place = 0; place < n_places; place++) {
         /* Places behind the last unit repeat it; they never interact. */
@@ -421,19 +420,20 @@ static void set_parameters(struct working *working, const struct gd_cluster_set 
 }
 
 /* Whether places of both sets can be counted from the middle of a cluster of a: no site of b that
- * interacts with one of a is beyond half of the box from there. Rounding of local coordinates is
- * taken into account. */
+ * interacts with one of a is beyond half of the box from there, and none near one of a so far away
+ * that digits are lost. Rounding is taken into account where units are at the cutoff. */
 static void set_local(const struct working *working, const struct gd_cluster_set *a,
-                      const struct gd_cluster_set *b, const double *heights,
+                      const struct gd_cluster_set *b, int64_t cluster, const double *heights,
                       struct gd_row_settings *settings) {
+    const double most = 1.0; /* nm */
     double farthest = 0.0, longest = 0.0;
     settings->local = 1;
     for (int c = 0; c < 3; c++) {
-        const double of_a = a->half_most[c] + a->arm[c];
-        const double reach = settings->reach / heights[c] + of_a + a->arm[c] + b->arm[c];
-        settings->local &= reach < 0.5;
         const double *box = settings->vectors + 3 * c;
         const double length = sqrt(box[0] * box[0] + box[1] * box[1] + box[2] * box[2]);
+        const double of_a = (double)a->levels[0].half[a->n_clusters * c + cluster] + a->arm[c];
+        const double reach = settings->reach / heights[c] + of_a + a->arm[c] + b->arm[c];
+        settings->local &= reach < 0.5 && of_a * length < most;
         farthest += reach * length;
         longest = fmax(longest, length);
     }
@@ -459,7 +459,6 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
                          .allowed = working->row_allowed,
                          .bits = working->bits};
     set_parameters(working, a, b, settings);
-    set_local(working, a, b, heights, settings);
     for (int64_t cluster = 0; cluster < b->n_clusters; cluster++)
         working->row_of_bits[cluster] = -1;
     for (int64_t cluster = 0; cluster < a->n_clusters; cluster++) {
@@ -467,6 +466,7 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
         if (!search.n)
             continue;
         forbid(working, a, b, cluster, &search);
+        set_local(working, a, b, cluster, heights, settings);
         row.cluster = cluster;
         row.n_units = units_of(a, cluster);
         row.n = search.n;
