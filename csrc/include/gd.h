@@ -587,12 +587,15 @@ int gd_gromos_numbers(const char *text, int64_t size, int64_t origin, int64_t n_
                       const struct gd_gromos_table *tables, int64_t n_values, double *out,
                       struct gd_where *where);
 
-/* ---- Non-bonded interactions: Lennard-Jones, Coulomb with reaction field -------------------
+/* ---- Non-bonded interactions: Lennard-Jones, Coulomb with reaction field or Ewald ----------
  *
  * Between two atoms (kJ/mol, nm, e):
  *   c12/r^12 - c6/r^6 + coulomb q q' (1/r - force_term r^2 / 2 - energy_term)
  * where (GROMOS manual, volume 2) force_term = C/R^3, energy_term = (1 - C/2)/R, R being the radius
- * of the reaction field and C its strength.
+ * of the reaction field and C its strength; or, with an Ewald splitting,
+ *   c12/r^12 - c6/r^6 + coulomb q q' erfc(ewald r)/r
+ * and -coulomb q q' erf(ewald r)/r between excluded atoms, which takes out what the sum over the
+ * reciprocal lattice has of them: the real-space half of an Ewald sum.
  *
  * A pair interacts when the reference points of its charge groups are within the cutoff (distance
  * <= cutoff, nearest image); its own nearest image is taken atom by atom. */
@@ -623,7 +626,7 @@ struct gd_nonbonded {
                            the others is their first atom, and their own atoms never interact */
     const int64_t *unlisted_begin; /* n_atoms + 1: where an atom's partners begin */
     const int32_t *unlisted;       /* partners, both ways, that the pair list leaves out */
-    int64_t n_excluded;            /* pairs of which only the reaction field's terms act */
+    int64_t n_excluded;            /* pairs of which only the field's terms act */
     const int32_t *excluded;       /* n_excluded x 2 */
     int64_t n_excluded_forces;     /* the first of them act with forces too */
     int32_t self_terms;     /* whether every atom with itself has the reaction field's energy */
@@ -637,6 +640,7 @@ struct gd_nonbonded {
     double cutoff;      /* nm */
     double force_term;  /* nm^-3 */
     double energy_term; /* nm^-1 */
+    double ewald;       /* nm^-1; 0: reaction field; otherwise its two terms are 0 */
 };
 
 /* How many doubles of working space gd_nonbonded_plain needs. */

@@ -31,5 +31,7 @@ void GD_NAME(largest_roots)(const double *moments, const double *bounds, double 
 struct gd_row;
 void GD_NAME(nonbonded_row_mixed)(struct gd_row *row);
 void GD_NAME(nonbonded_row_double)(struct gd_row *row);
+void GD_NAME(ewald_row_mixed)(struct gd_row *row);
+void GD_NAME(ewald_row_double)(struct gd_row *row);
 
 #endif

@@ -21,8 +21,9 @@ static void pair(const struct gd_nonbonded *field, const struct gd_lattice *latt
     const double square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
     const double inverse2 = 1.0 / square, inverse = sqrt(inverse2),
                  inverse6 = inverse2 * inverse2 * inverse2;
-    const double force = (12.0 * c12 * inverse6 - 6.0 * c6) * inverse6 * inverse2 +
-                         charges * (inverse * inverse2 + field->force_term);
+    double electric, pull;
+    gd_coulomb(field, square, inverse, &electric, &pull);
+    const double force = (12.0 * c12 * inverse6 - 6.0 * c6) * inverse6 * inverse2 + charges * pull;
     for (int c = 0; c < 3; c++) {
         if (results->forces) {
             results->forces[3 * i + c] += force * d[c];
@@ -32,8 +33,7 @@ static void pair(const struct gd_nonbonded *field, const struct gd_lattice *latt
             results->virial[3 * c + k] += d[c] * (force * d[k]);
     }
     if (results->energies)
-        gd_add_energies(field, i, j, (c12 * inverse6 - c6) * inverse6,
-                        charges * (inverse - 0.5 * field->force_term * square - field->energy_term),
+        gd_add_energies(field, i, j, (c12 * inverse6 - c6) * inverse6, charges * electric,
                         results->energies);
 }
 

@@ -33,4 +33,5 @@ const struct gd_table GD_NAME(gd_table) = {
     .largest_roots = GD_NAME(largest_roots),
 
     .nonbonded_row = {GD_NAME(nonbonded_row_mixed), GD_NAME(nonbonded_row_double)},
+    .ewald_row = {GD_NAME(ewald_row_mixed), GD_NAME(ewald_row_double)},
 };

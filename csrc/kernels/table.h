@@ -45,6 +45,8 @@ struct gd_table {
 
     /* nonbonded_rows.c: mixed, double */
     void (*nonbonded_row[2])(struct gd_row *row);
+    /* ewald_rows.c: mixed, double */
+    void (*ewald_row[2])(struct gd_row *row);
 };
 
 extern const struct gd_table gd_table_scalar;

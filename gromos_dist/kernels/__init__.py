@@ -9,9 +9,11 @@ from gromos_dist.kernels.nonbonded import (
     nonbonded_plain,
 )
 from gromos_dist.kernels.nonbonded_field import (
+    EwaldSplitting,
     NonbondedField,
     PairList,
     ReactionField,
+    ewald_splitting,
     prepare_nonbonded,
     reaction_field,
 )
@@ -27,6 +29,7 @@ from gromos_dist.kernels.whole import make_whole
 
 __all__ = [
     "Bonded",
+    "EwaldSplitting",
     "Nonbonded",
     "NonbondedField",
     "PairList",
@@ -34,6 +37,7 @@ __all__ = [
     "bonded",
     "calculate_rmsd",
     "center",
+    "ewald_splitting",
     "fit_transform",
     "gyration_tensor",
     "make_whole",
