@@ -34,4 +34,13 @@ void GD_NAME(nonbonded_row_double)(struct gd_row *row);
 void GD_NAME(ewald_row_mixed)(struct gd_row *row);
 void GD_NAME(ewald_row_double)(struct gd_row *row);
 
+struct gd_mesh_work;
+struct gd_mesh_row;
+void GD_NAME(mesh_spread_mixed)(const struct gd_mesh_work *work);
+void GD_NAME(mesh_spread_double)(const struct gd_mesh_work *work);
+void GD_NAME(mesh_gather_mixed)(const struct gd_mesh_work *work);
+void GD_NAME(mesh_gather_double)(const struct gd_mesh_work *work);
+void GD_NAME(mesh_convolve_mixed)(struct gd_mesh_row *row);
+void GD_NAME(mesh_convolve_double)(struct gd_mesh_row *row);
+
 #endif

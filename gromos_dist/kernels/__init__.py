@@ -17,6 +17,12 @@ from gromos_dist.kernels.nonbonded_field import (
     prepare_nonbonded,
     reaction_field,
 )
+from gromos_dist.kernels.particle_mesh_ewald import (
+    EwaldMesh,
+    EwaldSum,
+    ewald_mesh,
+    prepare_ewald_mesh,
+)
 from gromos_dist.kernels.rmsd import (
     calculate_rmsd,
     fit_transform,
@@ -29,7 +35,9 @@ from gromos_dist.kernels.whole import make_whole
 
 __all__ = [
     "Bonded",
+    "EwaldMesh",
     "EwaldSplitting",
+    "EwaldSum",
     "Nonbonded",
     "NonbondedField",
     "PairList",
@@ -37,6 +45,7 @@ __all__ = [
     "bonded",
     "calculate_rmsd",
     "center",
+    "ewald_mesh",
     "ewald_splitting",
     "fit_transform",
     "gyration_tensor",
@@ -44,6 +53,7 @@ __all__ = [
     "molecular_virial",
     "nonbonded",
     "nonbonded_plain",
+    "prepare_ewald_mesh",
     "prepare_nonbonded",
     "prepare_reference",
     "radius_of_gyration",
