@@ -53,6 +53,13 @@ _ALL = (
     Variable("mass", ("atom",), "f", "u", "mass"),
     Variable("charge", ("atom",), "f", "e", "charge"),
     Variable("charge_group", ("atom",), "i", "", "charge group number"),
+    Variable(
+        "group_forces",
+        ("frame", "group", "other_group", "xyz"),
+        "f",
+        "kJ mol-1 nm-1",
+        "non-bonded force on a group from another",
+    ),
     Variable("mean_positions", ("atom", "xyz"), "f", "nm", "mean position"),
     Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation"),
     Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation"),
@@ -115,7 +122,7 @@ _ALL = (
     Variable("bath_scaling", ("frame", "bath"), "f", "", "scaling factor of velocities"),
     Variable("volume", ("frame",), "f", "nm3", "volume of the box"),
     Variable("pressure", ("frame",), "f", "kJ mol-1 nm-3", "pressure"),
-    Variable("virial", ("frame",), "f", "kJ mol-1", "virial, a third of the trace"),
+    Variable("mean_virial", ("frame",), "f", "kJ mol-1", "virial, a third of the trace"),
     Variable(
         "molecular_kinetic_energy",
         ("frame",),
@@ -124,7 +131,7 @@ _ALL = (
         "kinetic energy of the molecules, a third of the trace",
     ),
     Variable("pressure_tensor", ("frame", "xyz", "xyz_2"), "f", "kJ mol-1 nm-3", "pressure tensor"),
-    Variable("virial_tensor", ("frame", "xyz", "xyz_2"), "f", "kJ mol-1", "virial tensor"),
+    Variable("virial", ("frame", "xyz", "xyz_2"), "f", "kJ mol-1", "virial tensor"),
     Variable(
         "molecular_kinetic_energy_tensor",
         ("frame", "xyz", "xyz_2"),

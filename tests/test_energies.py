@@ -47,8 +47,8 @@ def flat_volume_pressure(ds: xr.Dataset) -> np.ndarray:
     parts = [
         *(ds.total_mass, np.full((n_frames, 1), ds.sizes["bath"]), baths, ds.volume),
         np.nan_to_num(ds.box.values),
-        *(ds.pressure, ds.virial, ds.molecular_kinetic_energy),
-        *(ds.pressure_tensor, ds.virial_tensor, ds.molecular_kinetic_energy_tensor),
+        *(ds.pressure, ds.mean_virial, ds.molecular_kinetic_energy),
+        *(ds.pressure_tensor, ds.virial, ds.molecular_kinetic_energy_tensor),
     ]
     return np.concatenate([np.asarray(part).reshape(n_frames, -1) for part in parts], axis=1)
 
@@ -102,7 +102,7 @@ def test_sums_and_pressure_of_the_reference(reference: Path) -> None:
             ds.bath_kinetic_energy.sel(motion="total").sum("bath"), energy.kinetic, **close
         )
     npt = gd.open_energies(reference / "mdpp/water_216_npt/expected/energies.tre")
-    kinetic, virial = npt.molecular_kinetic_energy_tensor, npt.virial_tensor
+    kinetic, virial = npt.molecular_kinetic_energy_tensor, npt.virial
     pressure = 2 / npt.volume * (kinetic - virial)
     np.testing.assert_allclose(npt.pressure_tensor, pressure, atol=1e-6)
     np.testing.assert_allclose(np.linalg.det(npt.box), npt.volume, rtol=1e-9)

@@ -617,6 +617,8 @@ struct gd_nonbonded {
     const double *c12;
     const int32_t *energy_group; /* n_atoms, 0 .. n_energy_groups - 1 */
     int64_t n_energy_groups;
+    const uint8_t *interacting; /* n_energy_groups x n_energy_groups, symmetric: which groups
+                                   interact with which; NULL: all with all */
     int64_t n_charge_groups;
     const int64_t *charge_group; /* n_charge_groups + 1: their first atoms, then n_atoms */
     int64_t n_centered; /* the first ones, whose reference point is the centre of geometry; that of
@@ -650,11 +652,13 @@ int64_t gd_nonbonded_plain_size(const struct gd_nonbonded *field);
  *   every frame when it is NULL, is not periodic.
  * forces: n_frames x n_atoms x 3; energies: n_frames x 2 x n_energy_groups x n_energy_groups,
  *   Lennard-Jones and Coulomb with reaction field between two groups, the same either way round;
- *   virial: n_frames x 3 x 3, -1/2 sum over pairs of r f. Each NULL if not wanted.
+ *   virial: n_frames x 3 x 3, -1/2 sum over pairs of r f; group_forces: n_frames x n_energy_groups
+ * x n_energy_groups x 3, the sum of forces on one group from another. Each NULL if not wanted;
+ *   group_forces only together with forces.
  * Returns also GD_NO_VOLUME, GD_SMALL_BOX, GD_SAME_PLACE. */
 int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, int type,
                        int64_t n_frames, const double *boxes, double *forces, double *energies,
-                       double *virial, double *work, struct gd_where *where);
+                       double *virial, double *group_forces, double *work, struct gd_where *where);
 
 /* GD_MIXED: pair interactions in float, from exact differences of positions (counted in 2^-32 of
  * the box), sums in double; the same pairs are within the cutoff as in GD_DOUBLE. */
@@ -668,7 +672,8 @@ int64_t gd_nonbonded_size(const struct gd_nonbonded *field, int precision);
  * frames a call is given. work: gd_nonbonded_size bytes, best aligned to 64. */
 int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const void *positions,
                         int type, int64_t n_frames, const double *boxes, double *forces,
-                        double *energies, double *virial, void *work, struct gd_where *where);
+                        double *energies, double *virial, double *group_forces, void *work,
+                        struct gd_where *where);
 
 /* Turn atomic virials into molecular ones, in place: add 1/2 sum of (x - R) f, R being the centre
  * of mass of an atom's molecule and f the force on it.
