@@ -285,8 +285,8 @@ def _part_of_index(path: str, index: StoredArrays, begin: int, end: int) -> byte
     """Return what rapidgzip needs to read a range, in the form it imports."""
     points = index["gzip_points"].reshape(-1).view(_POINT)
     compressed, inflated, spacing, window_size = index["gzip_sizes"].tolist()
-    # What begins at the first point of an index rapidgzip takes for the beginning of the stream, and
-    # checks its CRC-32 at the end.
+    # What begins at the first point of an index rapidgzip takes for the beginning of the stream,
+    # and checks its CRC-32 at the end.
     inflated_at = points["inflated"].astype("<i8")
     needed = max(0, int(np.searchsorted(inflated_at, begin, "right")) - 1)
     before = int(np.searchsorted(inflated_at, inflated_at[needed] - _BEFORE, "right")) - 1
