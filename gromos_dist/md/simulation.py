@@ -423,6 +423,8 @@ class _System(NamedTuple):
 
 
 def _system(model: ForceModel, box: Floats | None) -> _System:
+    # A copy: the state's own can be changed in place.
+    box = None if box is None else box.copy()
     lattice = None if model.settings.boundary == "vacuum" else box
     if lattice is not None and model.settings.boundary == "truncated octahedron":
         lattice = octahedron_vectors(lattice)
