@@ -1,7 +1,7 @@
 /* TRR: GROMACS' positions, velocities and forces in full precision. A frame is a header, which
  * tells the size of each block, and the blocks, of float or double. */
 #include "gd.h"
-#include "table.h"
+#include "interleave.h"
 #include "xdr.h"
 
 #include <math.h>
@@ -142,7 +142,7 @@ int gd_trr_scan(int fd, int64_t file_size, struct gd_trr_scan *state, int64_t *b
 
 struct reading {
     int fd;
-    const struct gd_table *table;
+    const struct gd_interleave *interleave;
     int64_t n_atoms;
     const int64_t *atoms;
     int64_t n_wanted;
@@ -157,7 +157,7 @@ struct reading {
 static void swap_reals(const struct reading *reading, unsigned char *reals, int64_t n, int size) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     if (size == 4) {
-        reading->table->swap_bytes(reals, n);
+        reading->interleave->swap_bytes(reals, n);
         return;
     }
     for (int64_t i = 0; i < n; i++) {
@@ -269,7 +269,7 @@ int gd_trr_read(int fd, const int64_t *begins, const int64_t *ends, const int64_
                 void *const out[3], const int types[3], double *boxes, unsigned char *scratch,
                 int64_t scratch_size, struct gd_trr_frame *frame, struct gd_where *where) {
     struct reading reading = {.fd = fd,
-                              .table = gd_table(),
+                              .interleave = gd_interleave(),
                               .n_atoms = n_atoms,
                               .atoms = atoms,
                               .n_wanted = n_wanted,

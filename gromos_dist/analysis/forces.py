@@ -64,7 +64,7 @@ def forces(
     variables: Collection[str] | None = None,
     precision: Precision = "mixed",
 ) -> xr.Dataset:
-    """Forces, energies and virial of every frame, from the GROMOS force field.
+    """Compute forces, energies and virial of every frame, from the GROMOS force field.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def energies(
     virial: Literal["atomic", "molecular", "none"] = "none",
     **options: Any,
 ) -> xr.Dataset:
-    """Energies of every frame, by term, group and pair of groups, from the GROMOS force field.
+    """Compute energies of every frame, by term, group and pair of groups.
 
     Parameters
     ----------
@@ -290,6 +290,8 @@ def _settings_of(ds: xr.Dataset, settings: SettingsLike, given: dict[str, Any]) 
         return replace(own, **given)
     if "cutoff" not in given:
         raise ValueError("forces need a cutoff (nm), or settings: a file of GROMOS (.imd)")
+    if not given["cutoff"] > 0:
+        raise ValueError(f"cutoff: expected a length (nm) of more than 0, got {given['cutoff']}")
     boundary: Any = "vacuum"
     if "box" in ds:
         boundary = ds["box"].attrs.get("shape", "triclinic")
