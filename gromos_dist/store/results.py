@@ -105,6 +105,20 @@ def store(
     return Path(path)
 
 
+def check_storable(result: xr.DataArray | xr.Dataset, path: str | Path) -> None:
+    """Refuse what `store` would refuse because of the result or its format, computing nothing.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        As `store`.
+    """
+    target = _target(path)
+    dataset = _dataset(result)
+    if target.suffix == ".csv":
+        import_module(_FORMATS[".csv"]).check(dataset, target)
+
+
 def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Dataset:
     """Open a ``.zarr`` that `store` wrote, lazily.
 
