@@ -1,8 +1,9 @@
-"""Pictures of results: time series with their distribution, matrices, energies by term and group."""
+"""Pictures of results: time series, matrices, energies by term, what acts between groups."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +52,16 @@ STYLE: Any = {
 FAINT, BLUE, VERMILION = "#9CC7E3", "#0072B2", "#D55E00"
 
 SUFFIXES = (".png", ".pdf", ".svg")
-SHORT_NAMES = {"rmsd": "RMSD", "rmsd_matrix": "RMSD", "radius_of_gyration": "Radius of gyration"}
+SHORT_NAMES = {
+    "rmsd": "RMSD",
+    "rmsd_matrix": "RMSD",
+    "radius_of_gyration": "Radius of gyration",
+    "lennard_jones": "Lennard-Jones",
+    "crossdihedral": "cross dihedral",
+    "energy_nonbonded": "Non-bonded energy of pairs of groups",
+    "group_forces": "Non-bonded force between groups",
+}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 # More points than a wide screen has columns are drawn as an envelope, fewer as a line.
 MAX_POINTS = 4000
@@ -60,6 +70,8 @@ AVERAGE_FROM = 200
 MAX_MATRIX = 1500
 MOST_TERMS = 24
 MOST_NAMES = 40
+# Of the pairs of groups that interact, so many get a colour of their own; the others the last one.
+COLOURED = 0.99
 
 
 @dataclass(frozen=True)
@@ -265,8 +277,10 @@ def plot_terms(
     >>> ds = gd.open_trajectory("tests/data/butane.trc", "tests/data/butane.top")
     >>> energy = gd.energies(ds, cutoff=0.6).energy
     >>> figure = plot_terms(energy.sel(term=["bond", "angle"]), "energies.png")
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['Bond', 'Angle']
     >>> figure.axes[0].get_ylabel(), figure.axes[1].get_xlabel()
-    ('Bond (kJ mol⁻¹)', 'Time (ps)')
+    ('kJ mol⁻¹', 'Time (ps)')
     """
     _require_suffix(path)
     if array.ndim != 2 or array.shape[0] == 0:
@@ -288,19 +302,21 @@ def plot_terms(
     n_rows = -(-len(shown) // n_columns)
     with mpl.rc_context({**STYLE, "axes.labelsize": 11, "font.size": 10.5}):
         figure = _new_figure(path, (5.0 * n_columns, 0.6 + 2.1 * n_rows))
-        grid: Any = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False)
-        # Column by column: the parts of a sum stand below each other.
-        places = list(grid.T.flat)
-        for ax, term in zip(places, shown, strict=False):
+        grid = figure.add_gridspec(n_rows, n_columns)
+        drawn: list[Axes] = []
+        for place, term in enumerate(shown):
+            # Column by column: the parts of a sum stand below each other.
+            ax = figure.add_subplot(
+                grid[place % n_rows, place // n_rows], sharex=drawn[0] if drawn else None
+            )
+            drawn.append(ax)
             _draw_series(ax, axis, values[:, term], legend=False)
-            ax.set_ylabel(_with_unit(_capital(names[term]), _unit(array)))
+            ax.set_title(_term(names[term]), fontsize=11.5, pad=5)
+            ax.set_ylabel(_superscripts(_unit(array)))
             ax.yaxis.set_major_locator(MaxNLocator(4))
             _note_mean(ax, values[:, term])
-        for ax in places[len(shown) :]:
-            ax.set_axis_off()
-        for ax in (places[n_rows - 1], places[len(shown) - 1]):
+        for ax in {drawn[n_rows - 1], drawn[-1]}:
             ax.set_xlabel(_with_unit(axis.label, axis.unit))
-            ax.tick_params(labelbottom=True)
         figure.align_ylabels()
         figure.suptitle(
             fill(_name(array) if title is None else title, 30 * n_columns + 10),
@@ -309,9 +325,7 @@ def plot_terms(
             fontsize=STYLE["axes.titlesize"],
             fontweight="bold",
         )
-        for ax in places[len(shown) :]:
-            ax.remove()
-        _save(places[0], path)
+        _save(drawn[0], path)
     return figure
 
 
@@ -325,9 +339,9 @@ def plot_groups(
     """Draw what acts between groups, such as ``energy_nonbonded``, as a heat map of the means.
 
     The mean over the frames is shown; kinds of energy are summed, and of forces it is the mean of
-    the magnitudes. Energies have colours from blue (attraction) to red. Where there are several
-    groups, the strongest pair of different groups sets the range of the colours: what the atoms of
-    a group do among themselves is often much larger, and is drawn in the last colour then.
+    the magnitudes. Energies have colours from blue (attraction) to red. Their range is that of 99 %
+    of the pairs of different groups that interact; what is beyond, often that of a group with
+    itself, has the last colour.
 
     Parameters
     ----------
@@ -398,8 +412,11 @@ def plot_groups(
 def _colour_range(values: NDArray[np.float64]) -> tuple[float, bool]:
     """Return the value of the last colour, and whether there are larger ones."""
     magnitudes = np.abs(values)
-    apart = ~np.eye(*values.shape, dtype=bool)
-    largest = float(magnitudes[apart].max(initial=0.0)) or float(magnitudes.max()) or 1.0
+    apart = magnitudes[np.eye(*values.shape) == 0.0]
+    there = apart[apart > 0.0]
+    if there.size == 0:
+        there = np.array([float(magnitudes.max()) or 1.0])
+    largest = float(np.quantile(there, COLOURED, method="higher"))
     return largest, bool((magnitudes > largest).any())
 
 
@@ -431,9 +448,7 @@ def _note_mean(ax: Axes, values: NDArray[np.float64]) -> None:
         ax.set_title(text, fontsize=10, fontweight="normal", loc="right", pad=4, color=BLUE)
 
 
-def _draw_series(
-    ax: Axes, axis: Axis, values: NDArray[np.float64], *, legend: bool = True
-) -> None:
+def _draw_series(ax: Axes, axis: Axis, values: NDArray[np.float64], *, legend: bool = True) -> None:
     n = values.size
     averaged = n >= AVERAGE_FROM
     colour = FAINT if averaged else BLUE
@@ -566,8 +581,18 @@ def _unit(array: xr.DataArray) -> str:
     return str(array.attrs.get("units", ""))
 
 
+def _term(name: str) -> str:
+    text = SHORT_NAMES.get(name, name).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
 def _with_unit(label: str, unit: str) -> str:
-    return f"{label} ({unit})" if unit else label
+    return f"{label} ({_superscripts(unit)})" if unit else label
+
+
+def _superscripts(unit: str) -> str:
+    """Return ``kJ mol-1`` with its exponents raised."""
+    return re.sub(r"(?<=[^\W\d])-?\d+", lambda found: found[0].translate(_RAISED), unit)
 
 
 def _new_figure(path: str | Path | None, size: tuple[float, float]) -> Figure:

@@ -71,14 +71,18 @@ class Input:
                 on_truncated=cast("Any", self.on_truncated),
                 overlap=cast("Any", self.overlap),
             )
-        if not trajectory.sizes["frame"]:
+        self.require_frames(trajectory)
+        if self.whole and self.topology is not None:
+            trajectory = make_whole(trajectory, self.topology)
+        return trajectory
+
+    def require_frames(self, data: xr.Dataset) -> None:
+        """Raise a ValueError if --start and --stop leave no frames."""
+        if not data.sizes["frame"]:
             raise ValueError(
                 f"{self.names}: no frames are left by --start and --stop; "
                 "'gromos-dist info' tells how many there are"
             )
-        if self.whole and self.topology is not None:
-            trajectory = make_whole(trajectory, self.topology)
-        return trajectory
 
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
