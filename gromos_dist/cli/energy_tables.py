@@ -57,7 +57,7 @@ def _left_out(result: xr.Dataset) -> list[tuple[str, str]]:
 
 def _tables(statistics: xr.Dataset) -> Iterator[tuple[str, list[Row]]]:
     """Yield titles and rows: a name and the three statistics each."""
-    for name, array in statistics.items():
+    for array in statistics.values():
         title = _heading(array)
         if array.ndim == 2:
             yield title, [(str(of), array.sel(term=of)) for of in array["term"].values]

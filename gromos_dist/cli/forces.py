@@ -114,7 +114,7 @@ def forces(
     *,
     variables: options.ForceVariables = None,
 ) -> None:
-    """Forces of the GROMOS force field on all atoms of every frame, with energies and virial.
+    """Non-bonded and bonded forces on all atoms of every frame, with energies and virial.
 
     With the settings of the simulation, as a trajectory of forces of GROMOS:
 
