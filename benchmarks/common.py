@@ -5,6 +5,7 @@ Import it before anything that imports NumPy: it keeps BLAS to one thread.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import sys
@@ -48,7 +49,10 @@ def cores(n: int) -> Iterator[None]:
 
 
 def best_of(
-    runs: Mapping[str, Callable[[], Any]], rounds: int, n_cores: int = 1
+    runs: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    n_cores: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Return the seconds of the best round of each, run in turns on `n_cores` cores.
 
@@ -60,10 +64,28 @@ def best_of(
             run()
         for _ in range(rounds):
             for name, run in runs.items():
-                began = time.perf_counter()
+                began = clock()
                 run()
-                best[name] = min(best[name], time.perf_counter() - began)
+                best[name] = min(best[name], clock() - began)
     return best
+
+
+def lasting(run: Callable[[], Any], seconds: float = 1.0) -> int:
+    """Return how often to make a call, which is made twice here, so that it takes so long."""
+    run()
+    began = time.process_time()
+    run()
+    return max(1, math.ceil(seconds / (time.process_time() - began)))
+
+
+def repeated(run: Callable[[], Any], times: int) -> Callable[[], None]:
+    """Return a function that makes a call so often."""
+
+    def run_often() -> None:
+        for _ in range(times):
+            run()
+
+    return run_often
 
 
 def in_threads(calls: Sequence[Callable[[], Any]]) -> Callable[[], None]:

@@ -170,6 +170,20 @@ def test_several_files_and_patterns(tmp_path: Path) -> None:
     assert "md_10" in joined.attrs["history"]
 
 
+def test_step_and_time_that_touch(tmp_path: Path) -> None:
+    """As MD++ writes them from 10000 ps on."""
+    text = SMALL.read_text()
+    lines = re.findall(r"TIMESTEP\n(.*)\n", text)
+    for i, line in enumerate(lines):
+        text = text.replace(line, f"{5_000_000 + i:15d}{10_000 + i / 4:15.9f}")
+    path = tmp_path / "late.tre"
+    path.write_text(text)
+    late, early = gd.open_energies(path), gd.open_energies(SMALL)
+    np.testing.assert_array_equal(late.step, 5_000_000 + np.arange(len(lines)))
+    np.testing.assert_array_equal(late.time, 10_000 + np.arange(len(lines)) / 4)
+    np.testing.assert_array_equal(late.energy, early.energy)
+
+
 def test_other_groups_do_not_join() -> None:
     with pytest.raises(ValueError, match="other terms, baths or energy groups"):
         gd.open_energies([SMALL, DATA / "series.tre.gz"])

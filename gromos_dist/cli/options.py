@@ -17,7 +17,8 @@ Files = Annotated[
     typer.Argument(
         metavar="FILES",
         help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': "
-        "DCD (.dcd) and GROMOS text (.trc, .cnf, .g96, each also with .gz).",
+        "GROMOS text (.trc, .trv, .trf, .cnf, .g96), PDB and GRO, each also with .gz, DCD, XTC "
+        "and TRR.",
         show_default=False,
     ),
 ]

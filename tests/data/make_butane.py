@@ -1,4 +1,7 @@
-"""Make butane.trc: butane among 100 SPC waters, put on a lattice; python tests/data/make_butane.py."""
+"""Make butane.trc: butane among 100 SPC waters, put on a lattice.
+
+python tests/data/make_butane.py
+"""
 
 from pathlib import Path
 
