@@ -24,7 +24,9 @@ enum gd_status {
     GD_SMALL_BOX = 9,    /* a cutoff longer than half the shortest box vector: where.frame */
     GD_SAME_PLACE = 10,  /* two interacting atoms in one place (or so near that numbers overflow):
                             where.frame, where.atom (one of them; -1 when it is not known) */
-    GD_SYSTEM = 7        /* the operating system refused: where.system_error is errno */
+    GD_NOT_CONVERGED = 11, /* constraints that cannot be met: where.atom and where.found, the two
+                              atoms of one of them */
+    GD_SYSTEM = 7          /* the operating system refused: where.system_error is errno */
 };
 
 /* Where something went wrong; a member that does not apply is -1. */
@@ -587,12 +589,15 @@ int gd_gromos_numbers(const char *text, int64_t size, int64_t origin, int64_t n_
                       const struct gd_gromos_table *tables, int64_t n_values, double *out,
                       struct gd_where *where);
 
-/* ---- Non-bonded interactions: Lennard-Jones, Coulomb with reaction field -------------------
+/* ---- Non-bonded interactions: Lennard-Jones, Coulomb with reaction field or Ewald ----------
  *
  * Between two atoms (kJ/mol, nm, e):
  *   c12/r^12 - c6/r^6 + coulomb q q' (1/r - force_term r^2 / 2 - energy_term)
  * where (GROMOS manual, volume 2) force_term = C/R^3, energy_term = (1 - C/2)/R, R being the radius
- * of the reaction field and C its strength.
+ * of the reaction field and C its strength; or, with an Ewald splitting,
+ *   c12/r^12 - c6/r^6 + coulomb q q' erfc(ewald r)/r
+ * and -coulomb q q' erf(ewald r)/r between excluded atoms, which takes out what the sum over the
+ * reciprocal lattice has of them: the real-space half of an Ewald sum.
  *
  * A pair interacts when the reference points of its charge groups are within the cutoff (distance
  * <= cutoff, nearest image); its own nearest image is taken atom by atom. */
@@ -625,7 +630,7 @@ struct gd_nonbonded {
                            the others is their first atom, and their own atoms never interact */
     const int64_t *unlisted_begin; /* n_atoms + 1: where an atom's partners begin */
     const int32_t *unlisted;       /* partners, both ways, that the pair list leaves out */
-    int64_t n_excluded;            /* pairs of which only the reaction field's terms act */
+    int64_t n_excluded;            /* pairs of which only the field's terms act */
     const int32_t *excluded;       /* n_excluded x 2 */
     int64_t n_excluded_forces;     /* the first of them act with forces too */
     int32_t self_terms;     /* whether every atom with itself has the reaction field's energy */
@@ -639,6 +644,7 @@ struct gd_nonbonded {
     double cutoff;      /* nm */
     double force_term;  /* nm^-3 */
     double energy_term; /* nm^-1 */
+    double ewald;       /* nm^-1; 0: reaction field; otherwise its two terms are 0 */
 };
 
 /* How many doubles of working space gd_nonbonded_plain needs. */
@@ -684,6 +690,33 @@ int gd_molecular_virial(const void *positions, int type, int64_t n_frames, int64
                         int64_t n_molecules, const double *masses, double *virial,
                         struct gd_where *where);
 
+/* ---- Constraints (kernels/shake.c) ---- */
+
+/* Distances that are kept, of molecules that are alike and follow one another. */
+struct gd_constraints {
+    int64_t first;         /* atom that the first molecule begins with */
+    int64_t n_copies;      /* how many molecules */
+    int64_t n_atoms;       /* atoms of each */
+    int64_t n;             /* constraints of each */
+    const int32_t *pairs;  /* n x 2, atoms of the molecule from 0; trusted */
+    const double *lengths; /* n, nm */
+    double tolerance;      /* relative error of a length */
+    int64_t max_rounds;    /* over the constraints of a molecule */
+};
+
+/* SHAKE: move atoms, in place, along the old directions of their constraints until all of these
+ * hold within the tolerance. Constraints are corrected one after the other, in their order;
+ * a molecule's rounds end when none of its had to be.
+ *   positions       n_atoms x 3, nm, after a step without constraints
+ *   before          n_atoms x 3, before the step, where they held
+ *   box             3 x 3, the rows are the box vectors; NULL, NaN or zeros: none
+ *   inverse_masses  n_atoms
+ * GD_NOT_CONVERGED: after max_rounds, when a constraint has turned by nearly a right angle, or when
+ * numbers are not finite; positions then hold nothing of use. GD_NO_VOLUME. GD_BAD_ARGUMENT. */
+int gd_shake(double *positions, const double *before, int64_t n_atoms, const double *box,
+             const double *inverse_masses, const struct gd_constraints *constraints,
+             struct gd_where *where);
+
 /* ---- Forces: bonded terms (kernels/bonded.c) ---- */
 
 /* Energy of a term, its atoms and its parameters. Angles in radians; of a dihedral i, j, k, l the
@@ -725,5 +758,59 @@ int gd_bonded(const void *positions, int type, int64_t n_frames, int64_t n_atoms
               const double *boxes, const struct gd_bonded_terms *terms, int64_t n_lists,
               const int32_t *energy_groups, int64_t n_energy_groups, double *forces,
               double *energies, double *virials, struct gd_where *where);
+
+/* ---- Particle-mesh Ewald: the sum over the reciprocal lattice (kernels/ewald_mesh.c) ----
+ *
+ * The smooth method (U. Essmann et al., J. Chem. Phys. 103 (1995) 8577). Charges are spread over a
+ * mesh along the box vectors by cardinal B-splines; in its Fourier transform the sum is taken, and
+ * multiplied with the influence function it becomes the potential, from which forces are gathered.
+ * The caller does the transforms, real to complex and back, without any factor:
+ *   gd_mesh_spread, forward, gd_mesh_convolve, backward, gd_mesh_gather
+ * one frame at a time. GD_MIXED has meshes of float, GD_DOUBLE of double; energy and virial are
+ * double. The same bits on every instruction set.
+ *
+ * The mesh has the points shape[0] x shape[1] x shape[2] along the box vectors, or, of a skewed
+ * box, along shorter vectors of the same lattice. `work` is gd_mesh_work doubles, best aligned to
+ * 64 bytes, and the same for the three functions.
+ *
+ * GD_NO_VOLUME: no box, or a flat one. GD_BAD_ARGUMENT: an order or a size out of range. */
+struct gd_ewald_mesh {
+    int64_t n_atoms;
+    int64_t n_charges;      /* atoms that have a charge */
+    const int32_t *charged; /* which; trusted */
+    const double *charge;   /* theirs, e */
+    int32_t order;          /* of the splines, 4, 6, ... 12: points they reach along each axis */
+    double splitting;       /* alpha, nm^-1 */
+    double coulomb;         /* 1/(4 pi eps0), kJ nm / (mol e^2) */
+};
+
+/* The smallest mesh whose points are at most `spacing` (nm) apart. */
+int gd_mesh_shape(const double *box, double spacing, int64_t *shape, struct gd_where *where);
+
+/* How many doubles of working space the functions below share; shape[i] is at least the order. */
+int64_t gd_mesh_work(const struct gd_ewald_mesh *mesh, const int64_t *shape);
+
+/* How many numbers a row of `values` below has: the last ones are room for what goes on behind the
+ * end of the mesh. */
+int64_t gd_mesh_row_length(const struct gd_ewald_mesh *mesh, const int64_t *shape);
+
+/* Spread the charges of one frame: values is shape[0] x shape[1] x gd_mesh_row_length, of which the
+ * first shape[2] of each row are the mesh. Also GD_NOT_FINITE. */
+int gd_mesh_spread(const struct gd_ewald_mesh *mesh, int precision, const void *positions, int type,
+                   const double *box, const int64_t *shape, void *values, double *work,
+                   struct gd_where *where);
+
+/* Sum energy and virial (9, -1/2 of the sum of r f) over the transformed mesh, shape[0] x shape[1]
+ * x (shape[2] / 2 + 1) complex numbers, and make it that of the potential, in place.
+ * moduli: for each axis |b|^2 of Essmann's eq. 4.4 for every frequency, shape[axis] of them. */
+int gd_mesh_convolve(const struct gd_ewald_mesh *mesh, int precision, const double *box,
+                     const int64_t *shape, const double *const moduli[3], void *spectrum,
+                     double *energy, double *virial, double *work, struct gd_where *where);
+
+/* Add the forces (n_atoms x 3) of the potential, shape[0] x shape[1] x shape[2], on the charges
+ * that gd_mesh_spread left in `work`. values: as there, overwritten. */
+int gd_mesh_gather(const struct gd_ewald_mesh *mesh, int precision, const double *box,
+                   const int64_t *shape, const void *potential, void *values, double *forces,
+                   double *work, struct gd_where *where);
 
 #endif

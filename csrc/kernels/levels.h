@@ -31,5 +31,16 @@ void GD_NAME(largest_roots)(const double *moments, const double *bounds, double 
 struct gd_row;
 void GD_NAME(nonbonded_row_mixed)(struct gd_row *row);
 void GD_NAME(nonbonded_row_double)(struct gd_row *row);
+void GD_NAME(ewald_row_mixed)(struct gd_row *row);
+void GD_NAME(ewald_row_double)(struct gd_row *row);
+
+struct gd_mesh_work;
+struct gd_mesh_row;
+void GD_NAME(mesh_spread_mixed)(const struct gd_mesh_work *work);
+void GD_NAME(mesh_spread_double)(const struct gd_mesh_work *work);
+void GD_NAME(mesh_gather_mixed)(const struct gd_mesh_work *work);
+void GD_NAME(mesh_gather_double)(const struct gd_mesh_work *work);
+void GD_NAME(mesh_convolve_mixed)(struct gd_mesh_row *row);
+void GD_NAME(mesh_convolve_double)(struct gd_mesh_row *row);
 
 #endif

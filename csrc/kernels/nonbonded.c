@@ -447,7 +447,9 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
                             const struct gd_cluster_set *b, const double *heights,
                             struct gd_row_settings *settings, const struct gd_results *results) {
     const struct gd_nonbonded *field = working->field;
-    void (*run)(struct gd_row *) = gd_table()->nonbonded_row[working->precision];
+    const struct gd_table *table = gd_table();
+    void (*run)(struct gd_row *) = field->ewald > 0.0 ? table->ewald_row[working->precision]
+                                                      : table->nonbonded_row[working->precision];
     const int64_t first_a = a->units->first_atom[0], first_b = b->units->first_atom[0];
     if (!gd_interact(field, first_a, first_b))
         return;
@@ -526,6 +528,7 @@ static void all_sets(struct working *working, const struct gd_lattice *lattice,
         .cutoff2 = field->cutoff * field->cutoff,
         .force_term = field->force_term,
         .energy_term = field->energy_term,
+        .ewald = field->ewald,
         .vectors = lattice->vectors,
         .n_lj_types = field->n_lj_types,
         .c6 = field->c6,

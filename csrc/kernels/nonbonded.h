@@ -2,6 +2,8 @@
 #ifndef GD_NONBONDED_H
 #define GD_NONBONDED_H
 
+#include <math.h>
+
 #include "frames.h"
 #include "gd.h"
 #include "lattice.h"
@@ -63,6 +65,23 @@ static inline void gd_add_energies(const struct gd_nonbonded *field, int64_t i, 
     energies[place] += lennard_jones;
     energies[n * n + place] += electric;
 }
+
+/* Energy of unit charges and force divided by their distance; inverse is that of the distance. */
+static inline void gd_coulomb(const struct gd_nonbonded *field, double square, double inverse,
+                              double *energy, double *force) {
+    if (field->ewald > 0.0) {
+        const double y = field->ewald * square * inverse;
+        *energy = erfc(y) * inverse;
+        *force = (*energy + 2.0 / sqrt(M_PI) * field->ewald * exp(-y * y)) * (inverse * inverse);
+    } else {
+        *energy = inverse - 0.5 * field->force_term * square - field->energy_term;
+        *force = inverse * inverse * inverse + field->force_term;
+    }
+}
+
+/* What an Ewald sum leaves to the reciprocal lattice, taken away: -erf(splitting r)/r and its force
+ * divided by r, for any r from 0 on. */
+void gd_ewald_beyond(double splitting, double square, double *energy, double *force);
 
 /* The pairs of fixed lists (excluded, special) and the atoms with themselves. */
 void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *lattice,

@@ -21,8 +21,9 @@ static void pair(const struct gd_nonbonded *field, const struct gd_lattice *latt
     const double square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
     const double inverse2 = 1.0 / square, inverse = sqrt(inverse2),
                  inverse6 = inverse2 * inverse2 * inverse2;
-    const double force = (12.0 * c12 * inverse6 - 6.0 * c6) * inverse6 * inverse2 +
-                         charges * (inverse * inverse2 + field->force_term);
+    double electric, pull;
+    gd_coulomb(field, square, inverse, &electric, &pull);
+    const double force = (12.0 * c12 * inverse6 - 6.0 * c6) * inverse6 * inverse2 + charges * pull;
     const double on_i[3] = {force * d[0], force * d[1], force * d[2]};
     if (results->group_forces)
         gd_add_group_force(field, i, j, on_i, results->group_forces);
@@ -35,8 +36,7 @@ static void pair(const struct gd_nonbonded *field, const struct gd_lattice *latt
             results->virial[3 * c + k] += d[c] * on_i[k];
     }
     if (results->energies)
-        gd_add_energies(field, i, j, (c12 * inverse6 - c6) * inverse6,
-                        charges * (inverse - 0.5 * field->force_term * square - field->energy_term),
+        gd_add_energies(field, i, j, (c12 * inverse6 - c6) * inverse6, charges * electric,
                         results->energies);
 }
 

@@ -28,6 +28,7 @@ static inline vd difference_double(vd a, vd b) {
 #define VC_SET1 vi_set1
 #define DIFFERENCE vi_difference
 #define IS_MIXED 1
+#define IS_EWALD 0
 #define OF_TYPE(name) name##_mixed
 #include "nonbonded_rows_of_type.h"
 #undef REAL
@@ -39,6 +40,7 @@ static inline vd difference_double(vd a, vd b) {
 #undef VC_SET1
 #undef DIFFERENCE
 #undef IS_MIXED
+#undef IS_EWALD
 #undef OF_TYPE
 
 #define REAL double
@@ -50,5 +52,6 @@ static inline vd difference_double(vd a, vd b) {
 #define VC_SET1 vd_set1
 #define DIFFERENCE difference_double
 #define IS_MIXED 0
+#define IS_EWALD 0
 #define OF_TYPE(name) name##_double
 #include "nonbonded_rows_of_type.h"

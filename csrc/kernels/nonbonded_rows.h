@@ -24,6 +24,7 @@ struct gd_row_settings {
     double near_cutoff; /* relative width of what mixed precision cannot decide */
     double reach;       /* the cutoff with room for rounding, nm */
     double force_term, energy_term;
+    double ewald;          /* 0: reaction field */
     const double *vectors; /* the box vectors, for fractions in double */
     int64_t n_lj_types;
     const double *c6; /* n_lj_types x n_lj_types */

@@ -2,6 +2,7 @@
  *   REAL, V(name), LANES       the type of the arithmetic, its vector operations and width
  *   COORD, VC, VC_LOAD, VC_SET1, DIFFERENCE   coordinates, and the difference of two in fractions
  *   IS_MIXED                   coordinates are integers, pairs near the cutoff need another look
+ *   IS_EWALD                   Coulomb's interaction is the real-space part of an Ewald sum
  *   OF_TYPE(name)              names */
 
 #define UNROLL _Pragma("GCC unroll 8")
@@ -9,7 +10,7 @@
 /* Of a pair of sites. */
 struct OF_TYPE(parameters) {
     REAL charges;
-    REAL field; /* charges times the reaction field's force term */
+    REAL field; /* charges times the reaction field's force term, or Ewald's 2 alpha / sqrt(pi) */
     REAL c6;
     REAL c12;
 };
@@ -43,6 +44,32 @@ static inline void OF_TYPE(add_products)(const OF_TYPE(v) * r, const OF_TYPE(v) 
     sums[4] = V(fma)(r[0], f[2], sums[4]);
     sums[5] = V(fma)(r[1], f[2], sums[5]);
 }
+
+#if IS_EWALD
+/* erfc(y) and exp(-y^2); see erfc_coefficients.py. */
+static inline OF_TYPE(v) OF_TYPE(erfc)(OF_TYPE(v) y, OF_TYPE(v) y2, OF_TYPE(v) * gaussian) {
+    enum {
+        N_ERFC = sizeof ERFC(coefficients) / sizeof(REAL),
+        N_POWER = sizeof POWER(coefficients) / sizeof(REAL)
+    };
+    const OF_TYPE(v) n = V(round)(V(mul)(y2, V(set1)((REAL)-1.4426950408889634)));
+    OF_TYPE(v) rest = V(fnma)(y2, V(set1)((REAL)1.4426950408889634), V(sub)(V(zero)(), n));
+#if !IS_MIXED
+    /* What the constant is short of log2(e). */
+    rest = V(fnma)(y2, V(set1)((REAL)2.0355273740931033e-17), rest);
+#endif
+    OF_TYPE(v) power = V(set1)(POWER(coefficients)[N_POWER - 1]);
+    UNROLL for (int k = N_POWER - 2; k >= 0; k--) power =
+        V(fma)(power, rest, V(set1)(POWER(coefficients)[k]));
+    *gaussian = V(times_power)(power, n);
+    const OF_TYPE(v) one = V(set1)((REAL)1.0);
+    const OF_TYPE(v) t = V(divide)(one, V(fma)(y, V(set1)(ERFC(argument)), one));
+    OF_TYPE(v) sum = V(set1)(ERFC(coefficients)[N_ERFC - 1]);
+    UNROLL for (int k = N_ERFC - 2; k >= 0; k--) sum =
+        V(fma)(sum, t, V(set1)(ERFC(coefficients)[k]));
+    return V(mul)(V(mul)(sum, t), *gaussian);
+}
+#endif
 
 /* Which units of cluster a may have partners in cluster b, going by b's bounding box. */
 static inline uint32_t OF_TYPE(candidates)(const struct gd_row *row, const COORD *points,
@@ -110,15 +137,21 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
     for (int i = 0; i < 9; i++)
         matrix[i] = (REAL)settings->matrix[i];
     const OF_TYPE(v) widest = V(set1)((REAL)(settings->cutoff2 * (1.0 + settings->near_cutoff)));
+#if IS_MIXED
     const OF_TYPE(v) narrowest = V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
+#endif
 
     /* With K/r at hand, K being V(scale): parameters of each site of a with each site of b, by
      * powers of K. Uniform units all have those of unit 0. */
     const double scale = V(scale), scale2 = scale * scale, scale6 = scale2 * scale2 * scale2;
     struct OF_TYPE(parameters) parameters[GD_CLUSTER][GD_MAX_SITES * GD_MAX_SITES];
+#if !IS_EWALD
     REAL constants[GD_CLUSTER];
+#endif
     for (int i = 0; i < (uniform_a ? 1 : row->n_units); i++) {
+#if !IS_EWALD
         double constant = 0.0;
+#endif
         for (int k = 0; k < n_a * n_b; k++) {
             const int64_t place = GD_CLUSTER * row->cluster + i;
             double charges = settings->charges[k], c6 = settings->pair_c6[k],
@@ -132,14 +165,27 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                     c12 = settings->c12[types];
                 }
             }
+#if !IS_EWALD
             constant += charges * settings->energy_term;
+#endif
             parameters[i][k].charges = (REAL)(charges / (scale2 * scale));
+#if IS_EWALD
+            parameters[i][k].field =
+                (REAL)(charges * settings->ewald * 1.1283791670955126 / scale2);
+#else
             parameters[i][k].field = (REAL)(charges * settings->force_term);
+#endif
             parameters[i][k].c6 = (REAL)(c6 / scale6);
             parameters[i][k].c12 = (REAL)(c12 / (scale6 * scale6));
         }
+#if !IS_EWALD
         constants[i] = (REAL)constant;
+#endif
     }
+#if IS_EWALD
+    const OF_TYPE(v) splitting = V(set1)((REAL)(settings->ewald / scale));
+    const OF_TYPE(v) splitting2 = V(set1)((REAL)(settings->ewald * settings->ewald));
+#endif
     const OF_TYPE(v) charge_scale2 = V(set1)((REAL)scale2);
     const OF_TYPE(v) twelve = V(set1)((REAL)(12.0 / scale2)), six = V(set1)((REAL)(-6.0 / scale2));
 
@@ -215,7 +261,10 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                 seen |= bits;
                 const OF_TYPE(m) mask = V(mask)(bits);
 
-                OF_TYPE(v) lj_here = V(zero)(), coulomb_here = V(zero)(), field_here = V(zero)();
+                OF_TYPE(v) lj_here = V(zero)(), coulomb_here = V(zero)();
+#if !IS_EWALD
+                OF_TYPE(v) field_here = V(zero)();
+#endif
                 UNROLL for (int s = 0; s < n_a; s++) {
                     VC x[3];
                     OF_TYPE(v) local_x[3], force_a[3];
@@ -251,14 +300,25 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                             charges = V(mul)(charges, others);
                             field = V(mul)(field, others);
                         }
-                        const OF_TYPE(v) coulomb = V(mul)(charges, inverse);
+                        OF_TYPE(v) coulomb = V(mul)(charges, inverse);
                         OF_TYPE(v) force = V(zero)();
+#if IS_EWALD
+                        OF_TYPE(v) gaussian;
+                        const OF_TYPE(v) y = V(mul)(V(mul)(square, inverse), splitting);
+                        coulomb = V(mul)(coulomb,
+                                         OF_TYPE(erfc)(y, V(mul)(square, splitting2), &gaussian));
+                        if (want_forces)
+                            force = V(mul)(V(fma)(field, gaussian, coulomb), inverse2);
+                        if (want_energies)
+                            coulomb_here = V(add)(coulomb_here, coulomb);
+#else
                         if (want_forces)
                             force = V(fma)(coulomb, inverse2, field);
                         if (want_energies) {
                             coulomb_here = V(add)(coulomb_here, coulomb);
                             field_here = V(fma)(field, square, field_here);
                         }
+#endif
                         if (lennard_jones >> (GD_MAX_SITES * s + t) & 1) {
                             OF_TYPE(v) c6 = V(set1)(own->c6), c12 = V(set1)(own->c12);
                             if (!uniform_b) {
@@ -300,11 +360,14 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                         }
                 }
                 if (want_energies) {
+                    coulomb_here = V(mul)(charge_scale2, coulomb_here);
+#if !IS_EWALD
                     OF_TYPE(v) constant = V(set1)(constants[uniform_a ? 0 : i]);
                     if (!uniform_b)
                         constant = V(mul)(constant, V(load)((const REAL *)b->charges + place_b));
                     field_here = V(fma)(V(set1)((REAL)0.5), field_here, constant);
-                    coulomb_here = V(sub)(V(mul)(charge_scale2, coulomb_here), field_here);
+                    coulomb_here = V(sub)(coulomb_here, field_here);
+#endif
                     lj_energy = V(add)(lj_energy, V(where)(mask, lj_here));
                     electric_energy = V(add)(electric_energy, V(where)(mask, coulomb_here));
                 }
@@ -353,8 +416,41 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
     }
 }
 
-/* One function for each thing that may be wanted: nothing is computed in vain. In local coordinates
- * the virial costs next to nothing. */
+/* DEFINE_KIND: one function for each thing that may be wanted, so that nothing is computed in vain;
+ * in local coordinates the virial costs next to nothing. DEFINE_ANY: for any number of sites, where
+ * local coordinates are not worth their space. */
+#if IS_EWALD
+/* Forces, energies and virial together: here they are a small part of the work. */
+#define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)           \
+    static void OF_TYPE(kind)(struct gd_row * row) {                                               \
+        const struct gd_row_settings *settings = row->settings;                                    \
+        const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
+        (void)a;                                                                                   \
+        (void)b;                                                                                   \
+        if (settings->local)                                                                       \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 1, settings->rectangular);                                         \
+        else if (!settings->rectangular)                                                           \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 0);                                                             \
+        else                                                                                       \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 1);                                                             \
+    }
+#define DEFINE_ANY(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)            \
+    static void OF_TYPE(kind)(struct gd_row * row) {                                               \
+        const struct gd_row_settings *settings = row->settings;                                    \
+        const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
+        (void)a;                                                                                   \
+        (void)b;                                                                                   \
+        if (!settings->rectangular)                                                                \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 0);                                                             \
+        else                                                                                       \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 1);                                                             \
+    }
+#else
 #define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)           \
     static void OF_TYPE(kind)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
@@ -383,14 +479,6 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
                              3, 0, 1);                                                             \
     }
-
-DEFINE_KIND(water_water, 3, 3, 1, 1, 1, 1)
-DEFINE_KIND(water_water_centers, 3, 3, 1, 1, 1, 0)
-DEFINE_KIND(atom_water, 1, 3, 0, 1, 1, 0)
-DEFINE_KIND(atom_atom, 1, 1, 0, 0, 1, 0)
-#undef DEFINE_KIND
-
-/* For any number of sites; local coordinates are not worth their space there. */
 #define DEFINE_ANY(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)            \
     static void OF_TYPE(kind)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
@@ -410,9 +498,15 @@ DEFINE_KIND(atom_atom, 1, 1, 0, 0, 1, 0)
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
                              3, 0, 1);                                                             \
     }
+#endif
 
+DEFINE_KIND(water_water, 3, 3, 1, 1, 1, 1)
+DEFINE_KIND(water_water_centers, 3, 3, 1, 1, 1, 0)
+DEFINE_KIND(atom_water, 1, 3, 0, 1, 1, 0)
+DEFINE_KIND(atom_atom, 1, 1, 0, 0, 1, 0)
 DEFINE_ANY(uniform_uniform, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones, 0)
 DEFINE_ANY(atom_uniform, 1, b->n_sites, 0, 1, settings->lennard_jones, 0)
+#undef DEFINE_KIND
 #undef DEFINE_ANY
 
 void OF_TYPE(public)(struct gd_row *row) {

@@ -17,4 +17,9 @@ const struct gd_table GD_NAME(gd_table) = {
     .largest_roots = GD_NAME(largest_roots),
 
     .nonbonded_row = {GD_NAME(nonbonded_row_mixed), GD_NAME(nonbonded_row_double)},
+    .ewald_row = {GD_NAME(ewald_row_mixed), GD_NAME(ewald_row_double)},
+
+    .mesh_spread = {GD_NAME(mesh_spread_mixed), GD_NAME(mesh_spread_double)},
+    .mesh_gather = {GD_NAME(mesh_gather_mixed), GD_NAME(mesh_gather_double)},
+    .mesh_convolve = {GD_NAME(mesh_convolve_mixed), GD_NAME(mesh_convolve_double)},
 };

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 struct gd_row;
+struct gd_mesh_work;
+struct gd_mesh_row;
 
 struct gd_table {
     /* frame_sums.c, one for each gd_type */
@@ -35,6 +37,13 @@ struct gd_table {
 
     /* nonbonded_rows.c: mixed, double */
     void (*nonbonded_row[2])(struct gd_row *row);
+    /* ewald_rows.c: mixed, double */
+    void (*ewald_row[2])(struct gd_row *row);
+
+    /* mesh_splines.c: mixed, double */
+    void (*mesh_spread[2])(const struct gd_mesh_work *work);
+    void (*mesh_gather[2])(const struct gd_mesh_work *work);
+    void (*mesh_convolve[2])(struct gd_mesh_row *row);
 };
 
 extern const struct gd_table gd_table_scalar;

@@ -36,6 +36,14 @@ static const double vd_scale = 1.0;
 static inline vd vd_inverse_sqrt(vd a) {
     return _mm256_div_pd(_mm256_set1_pd(1.0), _mm256_sqrt_pd(a));
 }
+static inline vd vd_divide(vd a, vd b) { return _mm256_div_pd(a, b); }
+static inline vd vd_times_power(vd a, vd n) {
+    /* Added to this the exponent's bits are the lowest ones. */
+    const vd shifted =
+        _mm256_add_pd(vd_max(n, vd_set1(-1022.0)), _mm256_set1_pd(0x1.8p52 + 1023.0));
+    return _mm256_mul_pd(a,
+                         _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(shifted), 52)));
+}
 static inline vdm vd_at_most(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
 static inline vd vd_where(vdm m, vd a) { return _mm256_and_pd(m, a); }
 static inline uint32_t vd_bits(vdm m) { return (uint32_t)_mm256_movemask_pd(m); }
@@ -72,6 +80,16 @@ static inline vf vf_inverse_sqrt(vf a) {
     const vf y = _mm256_rsqrt_ps(a);
     const vf e = vf_fnma(vf_mul(a, y), y, vf_set1(1.0f));
     return vf_fma(vf_mul(y, e), vf_fma(e, vf_set1(0.375f), vf_set1(0.5f)), y);
+}
+static inline vf vf_round(vf a) {
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vf vf_divide(vf a, vf b) { return _mm256_div_ps(a, b); }
+static inline vf vf_times_power(vf a, vf n) {
+    const vf shifted =
+        _mm256_add_ps(vf_max(n, vf_set1(-126.0f)), _mm256_set1_ps(0x1.8p23f + 127.0f));
+    return _mm256_mul_ps(a,
+                         _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23)));
 }
 static inline vfm vf_at_most(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 static inline vf vf_where(vfm m, vf a) { return _mm256_and_ps(m, a); }

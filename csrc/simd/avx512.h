@@ -42,6 +42,8 @@ static inline vd vd_inverse_sqrt(vd a) {
     p = vd_fma(e, p, vd_set1(0.5));
     return vd_fma(vd_mul(y, e), p, y);
 }
+static inline vd vd_divide(vd a, vd b) { return _mm512_div_pd(a, b); }
+static inline vd vd_times_power(vd a, vd n) { return _mm512_scalef_pd(a, n); }
 static inline vdm vd_at_most(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
 static inline vd vd_where(vdm m, vd a) { return _mm512_maskz_mov_pd(m, a); }
 static inline uint32_t vd_bits(vdm m) { return m; }
@@ -71,6 +73,15 @@ static inline vf vf_inverse_sqrt(vf a) {
     const vf y = _mm512_rsqrt14_ps(a);
     return vf_mul(vf_fnma(vf_mul(a, y), y, vf_set1(3.0f)), y);
 }
+static inline vf vf_round(vf a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* 14 bits of the inverse and one iteration of Newton's. */
+static inline vf vf_divide(vf a, vf b) {
+    const vf y = _mm512_rcp14_ps(b);
+    return vf_mul(a, vf_fma(vf_fnma(b, y, vf_set1(1.0f)), y, y));
+}
+static inline vf vf_times_power(vf a, vf n) { return _mm512_scalef_ps(a, n); }
 static inline vfm vf_at_most(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 static inline vf vf_where(vfm m, vf a) { return _mm512_maskz_mov_ps(m, a); }
 static inline uint32_t vf_bits(vfm m) { return m; }

@@ -32,6 +32,15 @@ static inline vd vd_round(vd a) {
 /* scale / sqrt(a) */
 static const double vd_scale = 1.0;
 static inline vd vd_inverse_sqrt(vd a) { return 1.0 / __builtin_sqrt(a); }
+static inline vd vd_divide(vd a, vd b) { return a / b; }
+/* a 2^n; n is a whole number, of which what is below the least exponent counts as that. */
+static inline vd vd_times_power(vd a, vd n) {
+    const union {
+        uint64_t bits;
+        double number;
+    } power = {(uint64_t)((int64_t)vd_max(n, -1022.0) + 1023) << 52};
+    return a * power.number;
+}
 static inline vdm vd_at_most(vd a, vd b) { return a <= b; }
 static inline vd vd_where(vdm m, vd a) { return m ? a : 0.0; }
 static inline uint32_t vd_bits(vdm m) { return m; }
@@ -53,6 +62,15 @@ static inline vf vf_max(vf a, vf b) { return a > b ? a : b; }
 static inline vf vf_abs(vf a) { return __builtin_fabsf(a); }
 static const double vf_scale = 1.0;
 static inline vf vf_inverse_sqrt(vf a) { return 1.0f / __builtin_sqrtf(a); }
+static inline vf vf_round(vf a) { return (a + 0x1.8p23f) - 0x1.8p23f; }
+static inline vf vf_divide(vf a, vf b) { return a / b; }
+static inline vf vf_times_power(vf a, vf n) {
+    const union {
+        uint32_t bits;
+        float number;
+    } power = {(uint32_t)((int32_t)vf_max(n, -126.0f) + 127) << 23};
+    return a * power.number;
+}
 static inline vfm vf_at_most(vf a, vf b) { return a <= b; }
 static inline vf vf_where(vfm m, vf a) { return m ? a : 0.0f; }
 static inline uint32_t vf_bits(vfm m) { return m; }

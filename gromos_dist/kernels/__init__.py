@@ -1,6 +1,7 @@
 """Kernels of the C core: NumPy in, NumPy out."""
 
 from gromos_dist.kernels.bonded import Bonded, bonded
+from gromos_dist.kernels.constraints import Constraints, shake
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
 from gromos_dist.kernels.nonbonded import (
     Nonbonded,
@@ -9,11 +10,19 @@ from gromos_dist.kernels.nonbonded import (
     nonbonded_plain,
 )
 from gromos_dist.kernels.nonbonded_field import (
+    EwaldSplitting,
     NonbondedField,
     PairList,
     ReactionField,
+    ewald_splitting,
     prepare_nonbonded,
     reaction_field,
+)
+from gromos_dist.kernels.particle_mesh_ewald import (
+    EwaldMesh,
+    EwaldSum,
+    ewald_mesh,
+    prepare_ewald_mesh,
 )
 from gromos_dist.kernels.rmsd import (
     calculate_rmsd,
@@ -27,6 +36,10 @@ from gromos_dist.kernels.whole import make_whole
 
 __all__ = [
     "Bonded",
+    "Constraints",
+    "EwaldMesh",
+    "EwaldSplitting",
+    "EwaldSum",
     "Nonbonded",
     "NonbondedField",
     "PairList",
@@ -34,18 +47,22 @@ __all__ = [
     "bonded",
     "calculate_rmsd",
     "center",
+    "ewald_mesh",
+    "ewald_splitting",
     "fit_transform",
     "gyration_tensor",
     "make_whole",
     "molecular_virial",
     "nonbonded",
     "nonbonded_plain",
+    "prepare_ewald_mesh",
     "prepare_nonbonded",
     "prepare_reference",
     "radius_of_gyration",
     "reaction_field",
     "rmsd",
     "rmsd_matrix",
+    "shake",
     "superpose",
     "transform",
 ]

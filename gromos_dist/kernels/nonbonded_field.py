@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import erfcinv
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.kernels.arrays import pointer
@@ -92,6 +93,41 @@ def reaction_field(
     return ReactionField(strength / radius**3, (1.0 - 0.5 * strength) / radius)
 
 
+class EwaldSplitting(NamedTuple):
+    """The parameter that splits an Ewald sum in two, see `ewald_splitting`."""
+
+    alpha: float
+    """nm-1; pairs within the cutoff have erfc(alpha r)/r, the reciprocal lattice has the rest."""
+
+
+def ewald_splitting(cutoff: float, tolerance: float = 1e-5) -> EwaldSplitting:
+    """Choose the splitting of an Ewald sum for a cutoff.
+
+    Parameters
+    ----------
+    cutoff : float
+        Of the sum over pairs (nm).
+    tolerance : float
+        What is left of a Coulomb interaction at the cutoff: erfc(alpha cutoff).
+
+    Raises
+    ------
+    ValueError
+        A cutoff that is not above 0, or a tolerance that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> from gromos_dist.kernels import ewald_splitting
+    >>> round(ewald_splitting(0.9).alpha, 6)
+    3.470459
+    """
+    if not 0.0 < cutoff < np.inf:
+        raise ValueError(f"cutoff: expected a length (nm) of more than 0, got {cutoff}")
+    if not 0.0 < tolerance < 1.0:
+        raise ValueError(f"tolerance: expected a number between 0 and 1, got {tolerance}")
+    return EwaldSplitting(float(erfcinv(tolerance)) / cutoff)
+
+
 class NonbondedField:
     """Charges, Lennard-Jones parameters, exclusions and cutoff, ready for many calls.
 
@@ -147,7 +183,7 @@ def prepare_nonbonded(
     c6: ArrayLike,
     c12: ArrayLike,
     cutoff: float,
-    field: ReactionField,
+    field: ReactionField | EwaldSplitting,
     coulomb: float = 138.9354,
     charge_group_first: ArrayLike | None = None,
     exclusions: PairList | None = None,
@@ -176,8 +212,10 @@ def prepare_nonbonded(
     cutoff : float
         In nm, between the reference points of charge groups: their centres of geometry in the
         solute, their first atoms in the solvent.
-    field : ReactionField
-        From `reaction_field`.
+    field : ReactionField or EwaldSplitting
+        From `reaction_field`, or from `ewald_splitting`: pairs then have the real-space part of an
+        Ewald sum, of which `ewald_mesh` computes the rest. Excluded pairs, those within a solvent
+        molecule too, then lose (with forces) what the reciprocal lattice has of them.
     coulomb : float
         1/(4 pi eps0), divided by the permittivity within the cutoff (kJ nm mol-1 e-2).
     charge_group_first : array, optional
@@ -200,7 +238,8 @@ def prepare_nonbonded(
     atomic_cutoff : bool
         True: the cutoff holds between atoms instead of charge groups.
     excluded_reaction_field : bool
-        Whether excluded pairs and every atom with itself have the reaction field's terms.
+        Whether excluded pairs and every atom with itself have the reaction field's terms; an Ewald
+        sum cannot do without.
 
     Returns
     -------
@@ -242,7 +281,7 @@ class _Layout:
         c6: ArrayLike,
         c12: ArrayLike,
         cutoff: float,
-        field: ReactionField,
+        field: ReactionField | EwaldSplitting,
         coulomb: float,
         charge_group_first: ArrayLike | None,
         exclusions: PairList | None,
@@ -287,14 +326,9 @@ class _Layout:
         self.lj_type = np.concatenate([types, np.tile(template_types, n_solvent_molecules)]).astype(
             np.int32
         )
-        if not 0.0 < cutoff < np.inf:
-            raise ValueError(f"cutoff: expected a length (nm) of more than 0, got {cutoff}")
-        self.constants = {
-            "coulomb": coulomb,
-            "cutoff": cutoff,
-            "force_term": field.force_term,
-            "energy_term": field.energy_term,
-        }
+        self.is_ewald = isinstance(field, EwaldSplitting)
+        self.constants = {"coulomb": coulomb, "cutoff": cutoff}
+        self.constants |= _field_constants(cutoff, field, excluded_reaction_field)
         self._set_energy_groups(energy_group, interacting)
         self._set_charge_groups(charge_group_first, atomic_cutoff)
         excluded = _pairs("exclusions", exclusions, n_solute)
@@ -311,7 +345,8 @@ class _Layout:
         if not excluded_reaction_field:
             excluded, inside = excluded[:0], inside[:0]
         self.excluded_reaction_field = excluded_reaction_field
-        self.n_excluded_forces = len(excluded)
+        # A rigid molecule's own atoms have no use for forces, unless they are to cancel others.
+        self.n_excluded_forces = len(excluded) + (len(inside) if self.is_ewald else 0)
         self.excluded = np.concatenate([excluded, inside]).astype(np.int32)
 
     def _exceptions(self, pairs: ArrayLike, c6: ArrayLike, c12: ArrayLike) -> tuple[Any, ...]:
@@ -462,7 +497,7 @@ class _Layout:
             "n_excluded": len(self.excluded),
             "n_excluded_forces": self.n_excluded_forces,
             "n_special": len(self.special),
-            "self_terms": self.excluded_reaction_field,
+            "self_terms": self.excluded_reaction_field and not self.is_ewald,
             **self.constants,
         }
 
@@ -483,6 +518,22 @@ class _Layout:
             "special_c6": (self.special_c6, double),
             "special_c12": (self.special_c12, double),
         }
+
+
+def _field_constants(
+    cutoff: float, field: ReactionField | EwaldSplitting, excluded_reaction_field: bool
+) -> dict[str, float]:
+    if not 0.0 < cutoff < np.inf:
+        raise ValueError(f"cutoff: expected a length (nm) of more than 0, got {cutoff}")
+    if isinstance(field, ReactionField):
+        return field._asdict() | {"ewald": 0.0}
+    if not 0.0 < field.alpha < np.inf:
+        raise ValueError(f"field: expected alpha (nm-1) of more than 0, got {field.alpha}")
+    if not excluded_reaction_field:
+        raise ValueError(
+            "excluded_reaction_field: an Ewald sum has to correct for excluded pairs; expected True"
+        )
+    return {"force_term": 0.0, "energy_term": 0.0, "ewald": field.alpha}
 
 
 def _vector(name: str, values: ArrayLike, dtype: type) -> NDArray[Any]:
