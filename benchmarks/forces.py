@@ -290,8 +290,8 @@ def two_threads(rounds: int, n_frames: int) -> list[str]:
         "",
         *table(header, rows),
         "",
-        "The last column is twice the processor time of one thread by that of both: how much faster",
-        "two are where nobody else wants the cores.",
+        "Last column: twice the processor time of one thread by that of both, how much faster two",
+        "are where nobody else wants the cores.",
         "",
     ]
 
