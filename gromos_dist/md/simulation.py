@@ -366,8 +366,8 @@ class Simulation:
         assert force_field is not None
         width = np.sqrt(force_field.constants.boltzmann * temperature * self._inverse_masses)
         drawn = width * random.standard_normal((self.topology.n_atoms, 3))
-        # What of them would stretch a constraint is no motion.
-        self._velocities, _ = self._moved(drawn)
+        # They lead here: it is the positions a step before that have to meet the constraints.
+        self._velocities = -self._moved(-drawn)[0]
 
     def _report(self, later: Floats) -> Report:
         """Report the step, of which `later` are the velocities half a step later."""
