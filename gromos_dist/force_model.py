@@ -19,9 +19,7 @@ Floats = NDArray[np.float64]
 Precision = Literal["mixed", "double"]
 
 BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "crossdihedral")
-NONBONDED_TERMS: Final = ("lennard_jones", "reaction_field")
-TERMS: Final = ("potential", "covalent", *BONDED_TERMS, "nonbonded", *NONBONDED_TERMS)
-"""The energies of a frame, named and ordered as those of an energy trajectory."""
+"""As an energy trajectory names them; so the other terms."""
 
 PRESSURES: Final = ("pressure", "pressure_tensor")
 QUANTITIES: Final = (
@@ -67,12 +65,12 @@ class ForceModel:
     Examples
     --------
     >>> import numpy as np
-    >>> from gromos_dist.force_model import TERMS, ForceModel
+    >>> from gromos_dist.force_model import ForceModel
     >>> from gromos_dist.topology import ForceSettings, load_topology
     >>> model = ForceModel(load_topology("tests/data/butane.top"), ForceSettings("vacuum"))
     >>> positions = np.array([[[0.0, 0, 0], [0.153, 0, 0], [0.2, 0.15, 0], [0.15, 0.15, 0.15]]])
     >>> computed = model(positions, wanted=["forces", "energy"])
-    >>> dict(zip(TERMS, computed["energy"][0].round(2).tolist()))["dihedral"]
+    >>> dict(zip(model.terms, computed["energy"][0].round(2).tolist()))["dihedral"]
     1.2
     """
 
@@ -95,11 +93,31 @@ class ForceModel:
         if groups is not None:
             parameters |= {"energy_group": groups.of_atom, "interacting": groups.interacting}
         self._energy_group = parameters["energy_group"]
-        field = kernels.reaction_field(
-            settings.reaction_field_radius,
-            settings.reaction_field_epsilon,
-            kappa=settings.reaction_field_kappa,
-        )
+        self._mesh = None
+        field: kernels.ReactionField | kernels.EwaldSplitting
+        if settings.particle_mesh_ewald:
+            if settings.boundary == "vacuum":
+                raise ValueError("particle-mesh Ewald needs a periodic system, not a vacuum")
+            if self._only_some_interact:
+                raise ValueError(
+                    "particle-mesh Ewald has no forces between two groups alone: the mesh knows no "
+                    "groups; take a reaction field"
+                )
+            field = kernels.ewald_splitting(settings.cutoff, settings.ewald_tolerance)
+            parameters["excluded_reaction_field"] = True
+            self._mesh = kernels.prepare_ewald_mesh(
+                charge=topology.charge * settings.electrostatics,
+                splitting=field,
+                spacing=settings.mesh_spacing,
+                order=settings.mesh_order,
+                coulomb=parameters["coulomb"],
+            )
+        else:
+            field = kernels.reaction_field(
+                settings.reaction_field_radius,
+                settings.reaction_field_epsilon,
+                kappa=settings.reaction_field_kappa,
+            )
         self._field = kernels.prepare_nonbonded(**parameters, field=field)
         self._bonded = [] if self._only_some_interact else bonded_terms(self._parameters, settings)
 
@@ -112,6 +130,18 @@ class ForceModel:
         of_atom, interacting = (None, None) if groups is None else groups
         arrays = [None if array is None else np.asarray(array) for array in (of_atom, interacting)]
         return ("gromos_dist.ForceModel", topology.content_hash, repr(settings), precision, arrays)
+
+    @property
+    def nonbonded_terms(self) -> tuple[str, str]:
+        """What ``energy_nonbonded`` is divided into."""
+        return ("lennard_jones", "reaction_field" if self._mesh is None else "lattice_sum_real")
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The energies of a frame, named and ordered as those of an energy trajectory."""
+        lattice = ("lattice_sum", "lattice_sum_real", "lattice_sum_reciprocal")
+        electric = ("reaction_field",) if self._mesh is None else lattice
+        return ("potential", "covalent", *BONDED_TERMS, "nonbonded", "lennard_jones", *electric)
 
     @property
     def n_groups(self) -> int:
@@ -195,16 +225,30 @@ class ForceModel:
             forces=with_forces,
             add_to=pairs.forces,
         )
+        mesh = None
+        if self._mesh is not None and asked & {"forces", "energy", "virial", *PRESSURES}:
+            mesh = kernels.ewald_mesh(
+                positions,
+                boxes,
+                self._mesh,
+                forces=with_forces,
+                add_to=pairs.forces,
+                precision=self.precision,
+            )
+        by_group = self._bonded_energies(covalent.energy)
         found: dict[str, Floats | None] = {
             "forces": pairs.forces,
-            "energy_bonded": self._bonded_energies(covalent.energy),
+            "energy_bonded": by_group,
             "energy_nonbonded": pairs.energies,
             "group_forces": pairs.group_forces,
         }
         if "energy" in asked and pairs.energies is not None:
-            found["energy"] = self._totals(found["energy_bonded"], pairs.energies)
+            on_mesh = None if mesh is None else mesh.energy
+            found["energy"] = self._totals(by_group, pairs.energies, on_mesh)
         if pairs.virial is not None:
             virial = pairs.virial + covalent.virial
+            if mesh is not None:
+                virial += mesh.virial
             if molecular and pairs.forces is not None:
                 virial = kernels.molecular_virial(
                     virial,
@@ -244,21 +288,27 @@ class ForceModel:
             return np.zeros((len(energy), len(BONDED_TERMS), self.n_groups))
         return energy
 
-    def _totals(self, bonded: Floats | None, nonbonded: Floats) -> Floats:
-        totals = np.empty((len(nonbonded), len(TERMS)))
+    def _totals(self, bonded: Floats, nonbonded: Floats, on_mesh: Floats | None) -> Floats:
+        totals = np.empty((len(nonbonded), len(self.terms)))
         upper = np.triu_indices(self.n_groups)
+        # One frame at a time: sums do not depend on how many frames there are.
         for frame, own in enumerate(totals):
-            # One frame at a time: sums do not depend on how many frames there are.
-            by_term = {
-                name: float(bonded[frame, k].sum()) if bonded is not None else 0.0
-                for k, name in enumerate(BONDED_TERMS)
+            covalent = {name: float(bonded[frame, k].sum()) for k, name in enumerate(BONDED_TERMS)}
+            pairs = {
+                name: float(nonbonded[frame, k][upper].sum())
+                for k, name in enumerate(self.nonbonded_terms)
             }
-            by_term["covalent"] = sum(by_term.values())
-            for k, name in enumerate(NONBONDED_TERMS):
-                by_term[name] = float(nonbonded[frame, k][upper].sum())
-            by_term["nonbonded"] = sum(by_term[name] for name in NONBONDED_TERMS)
+            by_term = covalent | pairs
+            by_term["covalent"] = sum(covalent.values())
+            by_term["nonbonded"] = sum(pairs.values())
+            if on_mesh is not None:
+                by_term["lattice_sum_reciprocal"] = float(on_mesh[frame])
+                by_term["nonbonded"] += by_term["lattice_sum_reciprocal"]
+                by_term["lattice_sum"] = (
+                    by_term["lattice_sum_real"] + by_term["lattice_sum_reciprocal"]
+                )
             by_term["potential"] = by_term["covalent"] + by_term["nonbonded"]
-            own[:] = [by_term[name] for name in TERMS]
+            own[:] = [by_term[name] for name in self.terms]
         return totals
 
     def pressure_tensor(

@@ -414,3 +414,44 @@ def test_groups_of_a_model_are_checked() -> None:
     topology = gd.load_topology(DATA / "butane.top")
     with pytest.raises(ValueError, match="energy_group: expected shape"):
         ForceModel(topology, ForceSettings("vacuum"), groups=Groups(np.zeros(3, np.int32)))
+
+
+# ---- particle-mesh Ewald ----
+
+
+def test_particle_mesh_ewald_is_split_as_one_likes(butane: xr.Dataset) -> None:
+    # Lennard-Jones stops at the cutoff, so that the cutoff stays; the tolerance moves the split.
+    options: dict[str, Any] = {
+        "cutoff": 0.75,
+        "use_pme": True,
+        "precision": "double",
+        "pme_spacing": 0.05,
+        "pme_order": 12,
+    }
+    one = gd.forces(butane, pme_tolerance=1e-9, virial="atomic", **options).compute()
+    other = gd.forces(butane, pme_tolerance=1e-10, virial="atomic", **options).compute()
+    terms = one.energy.sel(term=["lattice_sum_real", "lattice_sum_reciprocal"])
+    np.testing.assert_allclose(terms.sum("term"), one.energy.sel(term="lattice_sum"), rtol=1e-12)
+    scale = float(np.abs(one.forces).max())
+    np.testing.assert_allclose(one.forces, other.forces, rtol=0, atol=1e-5 * scale)
+    sums = [result.energy.sel(term="potential").values for result in (one, other)]
+    np.testing.assert_allclose(*sums, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(one.virial, other.virial, rtol=0, atol=1e-4 * scale)
+    assert not np.allclose(terms[0], other.energy.sel(term=terms.term)[0], rtol=1e-3)
+
+
+def test_particle_mesh_ewald_does_not_depend_on_chunks(butane: xr.Dataset) -> None:
+    options: dict[str, Any] = {"cutoff": CUTOFF, "use_pme": True}
+    now = gd.forces(in_memory(butane), **options)
+    for chunks in (1, 2, 3):
+        xr.testing.assert_equal(gd.forces(butane.chunk(frame=chunks), **options).compute(), now)
+
+
+def test_particle_mesh_ewald_needs_a_box_and_knows_no_groups(butane: xr.Dataset) -> None:
+    with pytest.raises(ValueError, match="needs a periodic system"):
+        gd.forces(butane, cutoff=CUTOFF, use_pme=True, boundary="vacuum")
+    groups = {"butane": "resname BUT"}
+    with pytest.raises(ValueError, match="no forces between two groups alone"):
+        gd.forces(butane, cutoff=CUTOFF, use_pme=True, groups=groups, between=("butane", "rest"))
+    with pytest.raises(ValueError, match="the mesh of particle-mesh Ewald knows no groups"):
+        gd.forces(butane, cutoff=CUTOFF, use_pme=True, variables=["group_forces"])

@@ -15,10 +15,8 @@ from numpy.typing import DTypeLike, NDArray
 from gromos_dist.analysis.inputs import derived_history, positions_of
 from gromos_dist.force_model import (
     BONDED_TERMS,
-    NONBONDED_TERMS,
     PRESSURES,
     QUANTITIES,
-    TERMS,
     ForceModel,
     Groups,
     Precision,
@@ -59,6 +57,10 @@ def forces(
     bond_form: Literal["quartic", "harmonic"] | None = None,
     angle_form: Literal["cosine", "harmonic"] | None = None,
     virial: Literal["atomic", "molecular", "none"] | None = None,
+    use_pme: bool = False,
+    pme_tolerance: float | None = None,
+    pme_spacing: float | None = None,
+    pme_order: int | None = None,
     groups: GroupsLike = None,
     between: tuple[str, str] | None = None,
     variables: Collection[str] | None = None,
@@ -87,7 +89,8 @@ def forces(
     kappa : float, optional
         Inverse Debye length of the reaction field (nm-1); 0 without `settings`.
     cutoff_kind : {"charge group", "atom"}, optional
-        What the cutoff holds between; charge groups without `settings`.
+        What the cutoff holds between; charge groups without `settings`, and with `use_pme` always
+        atoms, unless it is given.
     boundary : str, optional
         Shape of the box; "vacuum" to do without it. None: as the trajectory has it.
     constrained_bonds : {"none", "hydrogen", "all"}, optional
@@ -98,6 +101,19 @@ def forces(
     virial : {"molecular", "atomic", "none"}, optional
         Which virial; "molecular", that of forces between the pressure groups, without `settings`.
         None is computed for a vacuum.
+    use_pme : bool
+        Electrostatics by particle-mesh Ewald [2]_ instead of a reaction field: those of an
+        infinite lattice of boxes in a conductor. A net charge is neutralised by a uniform
+        background. ``energy`` then has the terms ``lattice_sum_real`` (pairs within the cutoff;
+        so ``energy_nonbonded``), ``lattice_sum_reciprocal`` (the rest) and their sum.
+    pme_tolerance : float, optional
+        What is left of a Coulomb interaction at the cutoff, which decides how the sum is split;
+        1e-5 when None.
+    pme_spacing : float, optional
+        The most that points of the mesh are apart (nm); None: 0.12 in "mixed" precision, 0.1 in
+        "double".
+    pme_order : {4, 6, 8, 10, 12}, optional
+        Of the mesh's splines; None: 4 in "mixed" precision, 8 in "double".
     groups : mapping or sequence of selections, "residue" or "molecule", optional
         Energy groups: what `energy_nonbonded`, `energy_bonded` and `group_forces` are divided by.
         Names and selections (`gromos_dist.select`); the atoms that are left are the group "rest".
@@ -141,7 +157,8 @@ def forces(
 
     Notes
     -----
-    Lennard-Jones and Coulomb interactions with a reaction field [1]_, between atoms of charge
+    Lennard-Jones and Coulomb interactions with a reaction field [1]_ (or the first part of an
+    Ewald sum), between atoms of charge
     groups within the cutoff: of centres of geometry in the solute, of first atoms in the solvent.
     Excluded pairs, and every atom with itself, have the reaction field's terms. Every frame has
     its own pair list, so that there is no twin range. Constraints exert no forces here; MD++
@@ -151,6 +168,7 @@ def forces(
     ----------
     .. [1] I. G. Tironi, R. Sperb, P. E. Smith and W. F. van Gunsteren, J. Chem. Phys. 102 (1995)
        5451.
+    .. [2] U. Essmann et al., J. Chem. Phys. 103 (1995) 8577.
 
     GROMOS manual, volume 2.
 
@@ -175,6 +193,10 @@ def forces(
         "bond_form": bond_form,
         "angle_form": angle_form,
         "virial": virial,
+        "particle_mesh_ewald": use_pme or None,
+        "ewald_tolerance": pme_tolerance,
+        "mesh_spacing": pme_spacing,
+        "mesh_order": pme_order,
     }
     positions = positions_of(ds)
     whole = _topology_of(ds, topology).with_n_atoms(_number_of_atoms(positions))
@@ -196,20 +218,21 @@ def forces(
     dtypes: dict[str, DTypeLike] = dict.fromkeys(wanted, np.float64)
     if "forces" in wanted and precision == "mixed":
         dtypes["forces"] = np.float32
+    model = ForceModel(whole, how, precision=precision, groups=division)
     return map_fields(
         FrameFields(_compute, dtypes),
         # Text and XTC hold digits that float32 does not, and bonds are stiff enough to tell.
         *(with_dtype(ds[name], np.float64) for name in fields),
         coords={
-            "term": TERMS,
+            "term": model.terms,
             "bonded_term": BONDED_TERMS,
-            "nonbonded_term": NONBONDED_TERMS,
+            "nonbonded_term": model.nonbonded_terms,
             "group": names,
             "other_group": names,
             "xyz_2": ["x", "y", "z"],
         },
         history=derived_history(positions, "forces", parameters),
-        model=ForceModel(whole, how, precision=precision, groups=division),
+        model=model,
         fields=fields,
         wanted=wanted,
     )
@@ -285,6 +308,9 @@ def _number_of_atoms(positions: xr.DataArray) -> int:
 
 
 def _settings_of(ds: xr.Dataset, settings: SettingsLike, given: dict[str, Any]) -> ForceSettings:
+    if given.get("particle_mesh_ewald"):
+        # The tolerance is that of every pair of atoms beyond the cutoff.
+        given = {"cutoff_kind": "atom"} | given
     if settings is not None:
         own = settings if isinstance(settings, ForceSettings) else load_imd(Path(settings))
         return replace(own, **given)
@@ -326,6 +352,8 @@ def _wanted(
         raise ValueError(
             f"variables: expected some of {', '.join(QUANTITIES)}, got {', '.join(unknown) or None}"
         )
+    if settings.particle_mesh_ewald and "group_forces" in variables:
+        raise ValueError("group_forces: the mesh of particle-mesh Ewald knows no groups")
     if settings.virial == "none" and set(variables) & {"virial", *PRESSURES}:
         raise ValueError("the virial is wanted, and virial='none': expected molecular or atomic")
     if set(variables) & set(PRESSURES) and not (periodic and "velocities" in ds):

@@ -119,7 +119,7 @@ def ewald_splitting(cutoff: float, tolerance: float = 1e-5) -> EwaldSplitting:
     --------
     >>> from gromos_dist.kernels import ewald_splitting
     >>> round(ewald_splitting(0.9).alpha, 6)
-    3.470456
+    3.470459
     """
     if not 0.0 < cutoff < np.inf:
         raise ValueError(f"cutoff: expected a length (nm) of more than 0, got {cutoff}")
