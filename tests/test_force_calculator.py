@@ -104,9 +104,38 @@ def test_what_is_set_counts(topology: gd.Topology, frames: xr.Dataset) -> None:
     assert calculator.calculate(state, topology).virial is None
     assert repr(calculator) == (
         "ForceCalculator(cutoff=0.7, use_pme=False, epsilon_rf=inf, kappa=3.0, "
-        "cutoff_kind='atom', constrained_bonds='all', bond_form='harmonic', "
-        "angle_form='harmonic', virial='none')"
+        "constrained_bonds='all', bond_form='harmonic', angle_form='harmonic', virial='none', "
+        "cutoff_kind='atom')"
     )
+
+
+def test_particle_mesh_ewald_is_that_of_the_trajectory(
+    topology: gd.Topology, frames: xr.Dataset
+) -> None:
+    options: dict[str, Any] = {"pme_tolerance": 1e-6, "pme_spacing": 0.08, "pme_order": 6}
+    expected = gd.forces(
+        frames.isel(frame=[0]), topology, cutoff=0.6, use_pme=True, precision="double", **options
+    ).isel(frame=0)
+    state = gd.State.from_frame(frames.isel(frame=0))
+    calculator = gd.ForceCalculator(0.6, precision="double")
+    field = calculator.calculate(state, topology)
+    assert calculator.cutoff_kind == "charge group"
+    calculator.use_pme = True
+    assert calculator.cutoff_kind == "atom"
+    for name, value in options.items():
+        setattr(calculator, name, value)
+        assert getattr(calculator, name) == value
+    ewald = calculator.calculate(state, topology)
+    np.testing.assert_array_equal(state.forces(), expected.forces)
+    assert list(ewald.energy) == expected.term.values.tolist()
+    assert list(ewald.energy.values()) == expected.energy.values.tolist()
+    assert ewald.energy["lattice_sum"] == pytest.approx(field.energy["reaction_field"], rel=0.05)
+    np.testing.assert_array_equal(ewald.virial, expected.virial)
+    calculator.cutoff_kind = "charge group"
+    assert calculator.calculate(state, topology).energy != ewald.energy
+    state.box = None
+    with pytest.raises(gd.ForceError, match="particle-mesh Ewald needs a periodic system"):
+        calculator.calculate(state, topology)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +153,9 @@ def test_what_is_set_counts(topology: gd.Topology, frames: xr.Dataset) -> None:
         ("bond_form", "morse", "bond_form: expected one of 'quartic', 'harmonic', got 'morse'"),
         ("angle_form", "quartic", "angle_form: expected one of 'cosine', 'harmonic'"),
         ("virial", "group", "virial: expected one of 'molecular', 'atomic', 'none'"),
+        ("pme_tolerance", 1.0, "pme_tolerance: expected a number between 0 and 1, got 1.0"),
+        ("pme_spacing", 0.0, "pme_spacing: expected a number above 0, or None, got 0.0"),
+        ("pme_order", 5, "pme_order: expected 4, 6, 8, 10, 12 or None, got 5"),
         ("precision", "single", "precision: expected one of 'mixed', 'double', got 'single'"),
     ],
 )

@@ -163,10 +163,11 @@ def test_energy_is_conserved_to_the_second_order(topology: gd.Topology) -> None:
     assert spread[1] / spread[2] == pytest.approx(4.0, rel=0.25)
 
 
-def test_energy_of_a_box_drifts_little(topology: gd.Topology) -> None:
+# Without a jump of the energy at the cutoff, but for that of Lennard-Jones.
+@pytest.mark.parametrize("options", [{"epsilon_rf": np.inf}, {"use_pme": True}])
+def test_energy_of_a_box_drifts_little(topology: gd.Topology, options: dict[str, Any]) -> None:
     state = in_water()
-    # Without a jump of the energy at the cutoff, but for that of Lennard-Jones.
-    calculator = gd.ForceCalculator(0.74, epsilon_rf=np.inf, cutoff_kind="atom", precision="double")
+    calculator = gd.ForceCalculator(0.74, cutoff_kind="atom", precision="double", **options)
     simulation = gd.Simulation(
         state, topology, calculator, timestep=0.0005, remove_com_motion=True, shake_tolerance=1e-10
     )
@@ -175,6 +176,10 @@ def test_energy_of_a_box_drifts_little(topology: gd.Topology) -> None:
     kinetic, total = (energy.sel(term=term).values for term in ("kinetic", "total"))
     assert np.ptp(kinetic) > 20.0
     assert np.ptp(total) < 0.02 * np.ptp(kinetic)
+    calculator.use_pme = not calculator.use_pme
+    simulation.run(1, every=1)
+    terms = simulation.energies.energy.sel(term=["reaction_field", "lattice_sum"])
+    assert np.isnan(terms).sum() == len(energy) + 1
 
 
 @pytest.mark.parametrize("system", ["vacuum", "box"])
@@ -359,9 +364,7 @@ def test_a_failure_says_where(topology: gd.Topology, tmp_path: Path) -> None:
         simulation.run(5)
     simulation.state.velocities()[...] = 0.0
     simulation.calculator.cutoff = 1.0
-    with pytest.raises(
-        gd.SimulationError, match=r"step 2.*calculation failed: the cutoff is"
-    ):
+    with pytest.raises(gd.SimulationError, match=r"step 2.*calculation failed: the cutoff is"):
         simulation.run(1)
 
 
