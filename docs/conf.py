@@ -116,7 +116,7 @@ def _help(*command: str) -> str:
 
 def _commands() -> str:
     """Show the help page of every command."""
-    names = ("info", "convert", "rmsd", "rmsd-matrix", "rgyr")
+    names = ("info", "check", "convert", "rmsd", "rmsd-matrix", "rgyr", "forces", "energies")
     pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
     return "\n".join(pages)
 
