@@ -142,5 +142,5 @@ def solvated_trr() -> Path:
 
 
 def solvated_text(suffix: str) -> Path:
-    """Return a GROMOS ``.trc`` or ``.trc.gz`` of 40 frames of `solvated`, 90 MB of text."""
-    return _written(f"solvated{suffix}", solvated()[:40])
+    """Return a GROMOS ``.trc`` or ``.trc.gz`` of 100 frames of `solvated`, 225 MB of text."""
+    return _written(f"solvated_100{suffix}", solvated()[:100])

@@ -8,7 +8,9 @@ from gromos_dist._version import __version__
 from gromos_dist.analysis import (
     center_of_geometry,
     center_of_mass,
+    energies,
     energy_statistics,
+    forces,
     make_whole,
     radius_of_gyration,
     rmsd,
@@ -16,23 +18,39 @@ from gromos_dist.analysis import (
     superpose,
 )
 from gromos_dist.errors import (
+    ConstraintError,
+    ForceError,
     FrameError,
     SelectionError,
     SettingsError,
+    SimulationError,
     TopologyError,
     TrajectoryError,
 )
 from gromos_dist.io import from_mdanalysis, open_energies, open_trajectory
 from gromos_dist.kernels import calculate_rmsd
-from gromos_dist.md import Frame, State, Trajectory, TrajectoryWriter, Vec3
+from gromos_dist.md import (
+    ForceCalculator,
+    Frame,
+    Simulation,
+    State,
+    Trajectory,
+    TrajectoryWriter,
+    Vec3,
+)
 from gromos_dist.store import open_store, store
 from gromos_dist.topology import Topology, load_topology, select, write_topology
 
 __all__ = [
+    "ConstraintError",
+    "ForceCalculator",
+    "ForceError",
     "Frame",
     "FrameError",
     "SelectionError",
     "SettingsError",
+    "Simulation",
+    "SimulationError",
     "State",
     "Topology",
     "TopologyError",
@@ -45,7 +63,9 @@ __all__ = [
     "calculate_rmsd",
     "center_of_geometry",
     "center_of_mass",
+    "energies",
     "energy_statistics",
+    "forces",
     "from_mdanalysis",
     "instruction_set",
     "load_topology",

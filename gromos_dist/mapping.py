@@ -6,7 +6,7 @@ Dask-backed input stays lazy; both give the same bits, for every chunking and ev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,126 @@ def _map_block(
         out[done : done + len(values)] = values
         done += len(values)
     return out
+
+
+# --- several values of one pass -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FrameFields:
+    """Several values a frame, computed together.
+
+    Parameters
+    ----------
+    kernel : callable
+        ``kernel(block, ..., **constants)``: takes an array of some frames for each input, gives
+        for each variable an array of one value a frame, by name. A frame's values depend on that
+        frame alone.
+    dtypes : mapping of str to dtype
+        The results: entries in the registry of variables, and their dtypes.
+    """
+
+    kernel: Callable[..., Mapping[str, Array]]
+    dtypes: Mapping[str, DTypeLike]
+
+
+def map_fields(
+    record: FrameFields,
+    *arrays: xr.DataArray,
+    coords: Mapping[str, Sequence[Any]],
+    history: str,
+    **constants: Any,
+) -> xr.Dataset:
+    """Apply a kernel that gives several values to every frame.
+
+    Parameters
+    ----------
+    record : FrameFields
+        What to compute.
+    *arrays : DataArray
+        The kernel's inputs, as for `map_frames`.
+    coords : mapping of str to sequence
+        For the dims that the inputs do not have, what they count.
+    history, **constants
+        As for `map_frames`.
+
+    Returns
+    -------
+    Dataset
+        The variables, with the registry's dims, names and units; lazy if an input is. What is
+        computed of them together is computed once.
+
+    Raises
+    ------
+    FrameError
+        As `map_frames`.
+    """
+    sizes = {dim: len(names) for dim, names in coords.items()}
+    shapes = {name: _result_shape(name, arrays[0], sizes) for name in record.dtypes}
+    datas = _common_chunks([array.data for array in arrays])
+    values: Mapping[str, Any]
+    if _in_memory(datas):
+        computed = _Piece(0, datas).call(record.kernel, constants)
+        values = {name: np.asarray(computed[name], dtype) for name, dtype in record.dtypes.items()}
+    else:
+        values = _lazy_fields(record, datas, constants, shapes)
+    labelled = {
+        name: _labelled(values[name], name, arrays[0], dims, history)
+        for name, (dims, _) in shapes.items()
+    }
+    dataset = xr.Dataset(labelled, attrs={"history": history})
+    return dataset.assign_coords(
+        {dim: list(names) for dim, names in coords.items() if dim in dataset.dims}
+    )
+
+
+def _lazy_fields(
+    record: FrameFields,
+    datas: list[da.Array],
+    constants: dict[str, Any],
+    shapes: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]],
+) -> dict[str, da.Array]:
+    """One block holds a structure of all fields a frame, of which arrays are then taken."""
+    row = np.dtype([(name, dtype, shapes[name][1][1:]) for name, dtype in record.dtypes.items()])
+    chunks = (datas[0].chunks[0],)
+    name = "-".join(record.dtypes)
+    together = _over_blocks(
+        name, _fields_block, (record.kernel, row), datas, constants, chunks, row
+    )
+    fields = {}
+    for field, dtype in record.dtypes.items():
+        shape = shapes[field][1]
+        fields[field] = da.map_blocks(
+            _field_of_block,
+            together,
+            field=field,
+            chunks=(*chunks, *((size,) for size in shape[1:])),
+            dtype=np.dtype(dtype),
+            meta=np.empty((0,) * len(shape), dtype),
+            name=f"{field}-of-{together.name}",
+            **_changed_rank(1, len(shape)),
+        )
+    return fields
+
+
+def _fields_block(
+    job: Any, constants: dict[str, Any], pieces: Iterator[_Piece], shape: tuple[int, ...]
+) -> Array:
+    kernel, row = job
+    out = np.empty(shape, row)
+    done = 0
+    for piece in pieces:
+        values = piece.call(kernel, constants)
+        n_frames = len(piece.arrays[0])
+        for name in row.names:
+            out[name][done : done + n_frames] = values[name]
+        done += n_frames
+    return out
+
+
+def _field_of_block(block: Array, *, field: str) -> Array:
+    # A copy, so that what nobody asked for is freed.
+    return np.ascontiguousarray(block[field])
 
 
 # --- pairs ----------------------------------------------------------------------------------
@@ -500,9 +620,15 @@ def _common_chunks(datas: list[Any], multiple_of: int = 1) -> list[Any]:
     ]
 
 
-def _result_shape(variable: str, like: xr.DataArray) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _result_shape(
+    variable: str, like: xr.DataArray, others: Mapping[str, int] | None = None
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
     dims = VARIABLES[variable].dims
-    return dims, tuple(like.sizes.get(dim, _SIZES.get(dim, 0)) for dim in dims)
+    sizes: dict[Any, int] = {**_SIZES, **(others or {}), **like.sizes}
+    unknown = [dim for dim in dims if dim not in sizes]
+    if unknown:
+        raise ValueError(f"{variable}: nothing says how long the dim {unknown[0]!r} is")
+    return dims, tuple(int(sizes[dim]) for dim in dims)
 
 
 def _labelled(

@@ -47,8 +47,8 @@ def flat_volume_pressure(ds: xr.Dataset) -> np.ndarray:
     parts = [
         *(ds.total_mass, np.full((n_frames, 1), ds.sizes["bath"]), baths, ds.volume),
         np.nan_to_num(ds.box.values),
-        *(ds.pressure, ds.virial, ds.molecular_kinetic_energy),
-        *(ds.pressure_tensor, ds.virial_tensor, ds.molecular_kinetic_energy_tensor),
+        *(ds.pressure, ds.mean_virial, ds.molecular_kinetic_energy),
+        *(ds.pressure_tensor, ds.virial, ds.molecular_kinetic_energy_tensor),
     ]
     return np.concatenate([np.asarray(part).reshape(n_frames, -1) for part in parts], axis=1)
 
@@ -102,7 +102,7 @@ def test_sums_and_pressure_of_the_reference(reference: Path) -> None:
             ds.bath_kinetic_energy.sel(motion="total").sum("bath"), energy.kinetic, **close
         )
     npt = gd.open_energies(reference / "mdpp/water_216_npt/expected/energies.tre")
-    kinetic, virial = npt.molecular_kinetic_energy_tensor, npt.virial_tensor
+    kinetic, virial = npt.molecular_kinetic_energy_tensor, npt.virial
     pressure = 2 / npt.volume * (kinetic - virial)
     np.testing.assert_allclose(npt.pressure_tensor, pressure, atol=1e-6)
     np.testing.assert_allclose(np.linalg.det(npt.box), npt.volume, rtol=1e-9)
@@ -168,6 +168,20 @@ def test_several_files_and_patterns(tmp_path: Path) -> None:
     whole = gd.open_energies(SMALL)
     assert joined.drop_attrs().identical(whole.drop_attrs())
     assert "md_10" in joined.attrs["history"]
+
+
+def test_step_and_time_that_touch(tmp_path: Path) -> None:
+    """As MD++ writes them from 10000 ps on."""
+    text = SMALL.read_text()
+    lines = re.findall(r"TIMESTEP\n(.*)\n", text)
+    for i, line in enumerate(lines):
+        text = text.replace(line, f"{5_000_000 + i:15d}{10_000 + i / 4:15.9f}")
+    path = tmp_path / "late.tre"
+    path.write_text(text)
+    late, early = gd.open_energies(path), gd.open_energies(SMALL)
+    np.testing.assert_array_equal(late.step, 5_000_000 + np.arange(len(lines)))
+    np.testing.assert_array_equal(late.time, 10_000 + np.arange(len(lines)) / 4)
+    np.testing.assert_array_equal(late.energy, early.energy)
 
 
 def test_other_groups_do_not_join() -> None:

@@ -5,8 +5,6 @@ import locale
 import os
 import pickle
 import re
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,12 +18,14 @@ import xarray as xr
 from gromos_dist._core import ffi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stalls import check_that_threads_run
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io import gromos_text
 from gromos_dist.io.gromos_text import GromosTextReader, open_gromos_text
 from gromos_dist.io.reader import open_reader
+from gromos_dist.io.writer import open_writer
 
 DATA = Path(__file__).parent / "data" / "gromos"
 SMALL = sorted(p for p in DATA.iterdir() if p.name.split(".")[1] in ("trc", "cnf", "trf", "trv"))
@@ -432,34 +432,66 @@ def test_reader_is_small_and_pickles(long_file: Path) -> None:
     assert same_bits(read(copy, range(3)), read(reader, range(3)))
 
 
-def test_another_thread_runs_while_frames_are_read(long_file: Path) -> None:
-    """The longest pause of a ticking thread is a small part of the time that reading takes."""
+def test_other_threads_run_while_the_reader_reads(long_file: Path) -> None:
     for name in ("long.trc", "long.trc.gz"):
         reader = open_gromos_text(long_file / name)
         out = {"positions": np.zeros((40, 9000, 3), np.float32)}
-        reader.read(range(40), out)
-        shares = []
-        for _ in range(5):
-            ticks, stop = [], threading.Event()
-
-            def tick(ticks: list[float] = ticks, stop: threading.Event = stop) -> None:
-                while not stop.is_set():
-                    ticks.append(time.perf_counter())
-                    time.sleep(0.0002)
-
-            thread = threading.Thread(target=tick)
-            thread.start()
-            begin = time.perf_counter()
-            reader.read(range(40), out)
-            end = time.perf_counter()
-            stop.set()
-            thread.join()
-            during = np.array([begin, *(t for t in ticks if begin < t < end), end])
-            shares.append(np.diff(during).max() / (end - begin))
-        assert min(shares) < 0.5
+        check_that_threads_run(lambda reader=reader, out=out: reader.read(range(40), out))
 
 
 # ---- damage ----
+
+
+# ---- step and time ----
+
+# From 10000 ps on the columns of a TIMESTEP, %15d%15.9f, touch.
+TOUCHING = [(5_000_000, 1e4), (50_000_123, 123456.789012345), (7, 99999.5), (-3, 1e7), (8, -1e3)]
+
+
+def touching(step: int, time: float) -> str:
+    return f"TIMESTEP\n{step:15d}{time:15.9f}\nEND\n"
+
+
+@pytest.mark.parametrize("name", ["a.trc", "a.trc.gz"])
+def test_step_and_time_that_touch(tmp_path: Path, name: str) -> None:
+    steps = [(4_999_999, 9999.998), *TOUCHING]
+    text = "".join(touching(*both) + f"POSITIONRED\n{i} 2 3\nEND\n" for i, both in enumerate(steps))
+    assert " 500000010000.000000000\n" in text
+    path = write(tmp_path, text, name)
+    for _ in range(2):  # the index is made, then read
+        got = read(open_gromos_text(path))
+        assert list(zip(got["step"], got["time"], strict=True)) == steps
+        assert got["positions"][:, 0, 0].tolist() == list(range(len(steps)))
+    reader = open_gromos_text(write(tmp_path, text.replace("\n", "\r\n"), "crlf_" + name))
+    assert read(reader, frames=range(1, 4))["time"].tolist() == [time for _, time in steps[1:4]]
+
+
+@pytest.mark.parametrize(("step", "time"), [*TOUCHING, (10**14, 1e9)])
+def test_a_written_step_and_time_never_touch(tmp_path: Path, step: int, time: float) -> None:
+    path = tmp_path / "a.trc"
+    with open_writer(path) as writer:
+        frame = {"positions": np.zeros((1, 1, 3)), "step": np.array([step])}
+        writer.write(frame | {"time": np.array([time])})
+    words = path.read_text().split("TIMESTEP\n")[1].split()[:2]
+    assert (int(words[0]), float(words[1])) == (step, time)
+    got = read(open_gromos_text(path))
+    assert (got["step"][0], got["time"][0]) == (step, time)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "500000010000.000000000",  # one number, which does not stand in the columns
+        "        50000.010000.000000000",
+        "        500000010000.000000000 1",
+        "        500000010000.00000000",
+        "        5000000inf.000000000000",
+    ],
+)
+def test_a_line_that_is_not_quite_two_columns_is_named(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path, f"TIMESTEP\n{line}\nEND\nPOSITIONRED\n1 2 3\nEND\n")
+    with pytest.raises(TrajectoryError, match=f"expected TIMESTEP to hold .*{re.escape(line)}"):
+        open_gromos_text(path)
 
 
 def test_the_system_s_errors(tmp_path: Path) -> None:
@@ -574,6 +606,20 @@ def test_text_named_gz_is_an_error(tmp_path: Path) -> None:
     path.write_text(trc("1 2 3\n"))
     with pytest.raises(TrajectoryError, match="not a gzip file"):
         open_gromos_text(path)
+
+
+def test_every_frame_of_gzip_by_itself(tmp_path: Path) -> None:
+    """Whatever lies near the end: rapidgzip checks its CRC-32 where it thinks that it read all."""
+    rng = np.random.default_rng(1)
+    for n_frames in range(36, 48, 2):
+        positions = rng.uniform(0, 9, (n_frames, 1600, 3)).round(9)
+        path = tmp_path / f"{n_frames}.trc.gz"
+        with open_writer(path) as writer:
+            writer.write({"positions": positions})
+        reader = open_gromos_text(path)
+        for frame in range(n_frames - 20, n_frames):
+            got = read(reader, range(frame, frame + 1))["positions"][0]
+            np.testing.assert_allclose(got, positions[frame], rtol=0, atol=2e-9)
 
 
 @pytest.mark.parametrize(

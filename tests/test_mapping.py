@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from gromos_dist.errors import FrameError
 from gromos_dist.io.lazy import trajectory_array
 from gromos_dist.mapping import (
+    FrameFields,
     FrameMap,
     FrameReduction,
     FrameScan,
+    map_fields,
     map_frames,
     map_pairs,
     reduce_frames,
@@ -77,6 +79,40 @@ def test_map_gives_the_same_bits(name: str, kind: str, chunks: int) -> None:
     assert (kind == "numpy") == isinstance(result.data, np.ndarray)
     assert result.dtype == expected.dtype
     xr.testing.assert_identical(result.compute(), expected)
+
+
+CALLS: list[int] = []
+
+
+def sums(block: Array) -> dict[str, Array]:
+    CALLS.append(len(block))
+    total = block.sum(axis=1, dtype=float)
+    return {"energy": total[:, :2], "center_of_mass": total, "positions": block * 2}
+
+
+FIELDS = FrameFields(
+    sums, {"energy": np.float64, "center_of_mass": np.float32, "positions": np.float32}
+)
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_fields_are_computed_together_and_give_the_same_bits(kind: str, chunks: int) -> None:
+    coords = {"term": ["a", "b"]}
+    expected = map_fields(FIELDS, IN_MEMORY, coords=coords, history="made so")
+    result = map_fields(FIELDS, backed_by(kind, chunks), coords=coords, history="made so")
+    CALLS.clear()
+    computed = result.compute(scheduler="synchronous")
+    assert sum(CALLS) == (0 if kind == "numpy" else N_FRAMES)
+    xr.testing.assert_identical(computed, expected)
+    assert computed.energy.dims == ("frame", "term")
+    assert computed.center_of_mass.dtype == np.float32
+    assert computed.attrs["history"] == computed.positions.attrs["history"] == "made so"
+
+
+def test_fields_whose_dims_nobody_knows() -> None:
+    with pytest.raises(ValueError, match="energy: nothing says how long the dim 'term' is"):
+        map_fields(FIELDS, IN_MEMORY, coords={}, history="")
 
 
 def test_map_labels_the_result() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,40 @@ def test_what_it_needs(files: tuple[Path, Path]) -> None:
         gd.make_whole(ds.drop_vars("box"), files[1])
     with pytest.raises(gd.TopologyError, match="atoms"):
         gd.make_whole(xr.concat([ds, ds], "atom", data_vars="all"), files[1])
+
+
+def into_octahedron(xyz: np.ndarray, length: float) -> np.ndarray:
+    """Move atoms into the octahedron: into the cube, then out of the corners that are cut off."""
+    xyz = xyz - length * np.rint(xyz / length)
+    outside = np.abs(xyz).sum(axis=1) > 0.75 * length
+    return np.where(outside[:, None], xyz - np.copysign(0.5 * length, xyz), xyz)
+
+
+@pytest.mark.parametrize("name", ["a.trc", "a.trc.gz"])
+def test_in_a_truncated_octahedron(tmp_path: Path, name: str) -> None:
+    n_frames, n_atoms, length = 4, 150, 3.0
+    whole = np.array([chain(n_atoms, seed) for seed in range(n_frames)]).round(9)
+    broken = np.array([into_octahedron(frame, length) for frame in whole])
+    assert (np.abs(broken - whole).max(axis=(1, 2)) > 1).all()
+    text = "".join(
+        f"TIMESTEP\n{i:15d}{0.5 * i:15.9f}\nEND\nPOSITIONRED\n"
+        + "".join("".join(f"{x:15.9f}" for x in xyz) + "\n" for xyz in frame)
+        + "END\nGENBOX\n   -1\n"
+        + 2 * f"{length:15.9f}"
+        + f"{length:15.9f}\n   90 90 90\n   0 0 0\n   0 0 0\nEND\n"
+        for i, frame in enumerate(broken)
+    ).encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    bonds = np.stack([np.arange(n_atoms - 1), np.arange(1, n_atoms)], axis=1)
+    unknown = np.full(n_atoms, np.nan)
+    names = np.full(n_atoms, "C")
+    ones = np.ones(n_atoms, np.int64)
+    topology = gd.Topology(names, names, ones, ones, names, unknown, unknown, bonds)
+
+    ds = gd.open_trajectory(path, dtype=np.float64)
+    for trajectory in (ds, ds.chunk(frame=3), ds.compute()):
+        found = gd.make_whole(trajectory, topology)
+        moved = found.positions.values - found.positions.values[:, :1]
+        np.testing.assert_allclose(moved, whole - whole[:, :1], atol=1e-8)
+        np.testing.assert_array_equal(found.box, ds.box)

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import ctypes
 import os
 import pickle
 import struct
-import threading
-import time
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from MDAnalysis.lib.formats.libmdaxdr import XTCFile
 from plain_xtc import RANGES, Group, bounds, decode, encode, encode_small
+from stalls import check_that_threads_run
 
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io import frame_index
@@ -634,29 +631,6 @@ def test_large_ranges_are_not_mixed(tmp_path: Path) -> None:
 # ---- other threads ----
 
 
-def stall(call: Callable[[], object]) -> float:
-    """The longest gap of a ticking thread, as a part of the length of the call."""
-    ticks: list[float] = []
-    done = threading.Event()
-
-    def tick() -> None:
-        while not done.is_set():
-            ticks.append(time.perf_counter())
-            time.sleep(0)
-
-    thread = threading.Thread(target=tick)
-    thread.start()
-    while not ticks:
-        time.sleep(0.001)
-    begin = time.perf_counter()
-    call()
-    end = time.perf_counter()
-    done.set()
-    thread.join()
-    inside = [begin, *(tick for tick in ticks if begin < tick < end), end]
-    return float(np.diff(inside).max()) / (end - begin)
-
-
 def test_other_threads_run_while_the_reader_reads(tmp_path: Path) -> None:
     path = tmp_path / "long.xtc"
     path.write_bytes(REAL_FILES["XTC"].read_bytes() * 20)
@@ -664,6 +638,4 @@ def test_other_threads_run_while_the_reader_reads(tmp_path: Path) -> None:
     atoms = np.array([0, reader.n_atoms - 1])
     out = {"positions": np.empty((reader.n_frames, 2, 3), np.float32)}
     frames = range(reader.n_frames)
-    assert min(stall(lambda: reader.read(frames, out, atoms)) for _ in range(3)) < 0.5
-    # That the measure shows a call that holds the GIL: PyDLL does not release it.
-    assert stall(lambda: ctypes.PyDLL(None).usleep(100_000)) > 0.8
+    check_that_threads_run(lambda: reader.read(frames, out, atoms))

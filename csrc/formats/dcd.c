@@ -1,5 +1,5 @@
 #include "gd.h"
-#include "table.h"
+#include "interleave.h"
 
 #include <errno.h>
 #include <math.h>
@@ -260,7 +260,7 @@ struct span {
 
 struct reading {
     const struct gd_dcd *dcd;
-    const struct gd_table *table;
+    const struct gd_interleave *interleave;
     struct gd_where *where;
     int fd;
     const unsigned char *data; /* the whole file, or NULL: read from fd */
@@ -345,14 +345,14 @@ static void deliver(const struct reading *reading, int partial, unsigned char *c
     const struct span *span = partial ? &reading->free : &reading->all;
     if (reading->dcd->big_endian)
         for (int k = 0; k < 3; k++)
-            reading->table->swap_bytes(planes[k], n);
+            reading->interleave->swap_bytes(planes[k], n);
     if (span->is_run) {
         const unsigned char *const from[3] = {planes[0], planes[1], planes[2]};
         int64_t row = lowest - span->lowest;
         if (f32)
-            reading->table->interleave_f32(from, n, scale, f32 + 3 * row);
+            reading->interleave->f32(from, n, scale, f32 + 3 * row);
         if (f64)
-            reading->table->interleave_f64(from, n, scale, f64 + 3 * row);
+            reading->interleave->f64(from, n, scale, f64 + 3 * row);
         return;
     }
     for (int64_t j = 0; j < reading->n_wanted; j++) {
@@ -519,7 +519,7 @@ static int read_frames(struct reading *reading, int64_t first, int64_t step, int
                        float *f32, double *f64, double *cells) {
     const struct gd_dcd *dcd = reading->dcd;
     int64_t row = 3 * reading->n_wanted;
-    reading->table = gd_table();
+    reading->interleave = gd_interleave();
     if (n_frames < 0 || first < 0 || step < 1 ||
         (n_frames > 0 &&
          (first >= dcd->n_frames || (n_frames - 1) > (dcd->n_frames - 1 - first) / step)))

@@ -9,7 +9,15 @@
 
 #include "gd.h"
 
-enum { N_BLOCKS = 5, OTHER = 64, VECTORS = 1 + 2 + 4 + 16, LABEL_SIZE = 24, LONGEST_NUMBER = 255 };
+enum {
+    N_BLOCKS = 5,
+    OTHER = 64,
+    VECTORS = 1 + 2 + 4 + 16,
+    LABEL_SIZE = 24,
+    LONGEST_NUMBER = 255,
+    STEP_WIDTH = 15,
+    TIME_WIDTH = 15
+};
 
 static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
@@ -378,10 +386,33 @@ static inline void vector_line(struct gd_gromos_scan *state, enum kind kind, int
     state->count++;
 }
 
+/* Step and time that touch: %15d%15.9f, which is what MD++ writes, from 10000 ps on. */
+static int touching_columns(const char *p, const char *end, double v[2]) {
+    const char *middle = p + STEP_WIDTH, *q;
+    while (end > p && is_blank(end[-1]))
+        end--;
+    if (end - p < STEP_WIDTH + TIME_WIDTH || end[-10] != '.')
+        return GD_CORRUPT;
+    p = skip_blanks(p, middle);
+    for (q = p + (p < middle && *p == '-'); q < middle; q++)
+        if (!is_digit(*q))
+            return GD_CORRUPT;
+    if (number(&p, middle, v) != GD_OK || number(&middle, end, v + 1) != GD_OK)
+        return GD_CORRUPT;
+    return middle == end ? GD_OK : GD_CORRUPT;
+}
+
 static int timestep_line(struct gd_gromos_scan *state, const char *p, const char *end) {
     const char *comment = memchr(p, '#', (size_t)(end - p));
+    double both[2];
     if (comment)
         end = comment;
+    if (state->count == 0 && touching_columns(p, end, both) == GD_OK) {
+        state->frame.step = (int64_t)both[0];
+        state->frame.time = both[1];
+        state->count = 2;
+        return GD_OK;
+    }
     for (p = skip_blanks(p, end); p < end && state->count < 2; p = skip_blanks(p, end)) {
         double value;
         const char *begin = p;
@@ -869,9 +900,10 @@ int gd_gromos_tables(const char *text, int64_t size, int final, int64_t origin, 
     return status;
 }
 
-/* The numbers of the lines from `p` on; moves *at to the line it has come to. */
-static int read_numbers(const char *p, const char *end, int64_t n_values, double *out,
-                        const char **at, int64_t *count) {
+/* The numbers of the lines from `p` on; moves *at to the line it has come to. A step and a time may
+ * touch. */
+static int read_numbers(const char *p, const char *end, int is_timestep, int64_t n_values,
+                        double *out, const char **at, int64_t *count) {
     *count = 0;
     for (const char *next; p < end; p = next) {
         const char *line_end = memchr(p, '\n', (size_t)(end - p));
@@ -884,6 +916,10 @@ static int read_numbers(const char *p, const char *end, int64_t n_values, double
         const char *comment = memchr(p, '#', (size_t)(line_end - p));
         if (comment)
             line_end = comment;
+        if (is_timestep && *count == 0 && touching_columns(p, line_end, out) == GD_OK) {
+            *count = 2;
+            continue;
+        }
         for (p = skip_blanks(p, line_end); p < line_end; p = skip_blanks(p, line_end)) {
             double value;
             int status = number(&p, line_end, &value);
@@ -917,7 +953,8 @@ int gd_gromos_numbers(const char *text, int64_t size, int64_t origin, int64_t n_
             name_end = memchr(at, '\n', (size_t)tables[i].size);
         }
         if (name_end)
-            status = read_numbers(name_end + 1, text + from + tables[i].size, n_values,
+            status = read_numbers(name_end + 1, text + from + tables[i].size,
+                                  n_values == 2 && tables[i].kind == GD_GROMOS_TIME_BLOCK, n_values,
                                   out + i * n_values, &at, &count);
         if (status == GD_OK)
             continue;

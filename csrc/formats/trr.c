@@ -1,7 +1,7 @@
 /* TRR: GROMACS' positions, velocities and forces in full precision. A frame is a header, which
  * tells the size of each block, and the blocks, of float or double. */
 #include "gd.h"
-#include "table.h"
+#include "interleave.h"
 #include "xdr.h"
 
 #include <math.h>
@@ -94,7 +94,7 @@ int gd_trr_header(const unsigned char *data, int64_t size, struct gd_trr_frame *
 int gd_trr_scan(int fd, int64_t file_size, struct gd_trr_scan *state, int64_t *bytes,
                 int64_t *steps, double *times, double *lambdas, int64_t capacity, int64_t *found,
                 unsigned char *scratch, int64_t scratch_size, struct gd_where *where) {
-    int64_t begin = 0, have = 0, typical = 0; /* what of the file is in the scratch */
+    struct xdr_window window = {0, 0, scratch, scratch_size};
     *found = 0;
     if (scratch_size < HEADER_DOUBLE || capacity < 1 || state->byte < 0)
         return xdr_fail(where, GD_BAD_ARGUMENT, -1, HEADER_DOUBLE, scratch_size);
@@ -102,17 +102,12 @@ int gd_trr_scan(int fd, int64_t file_size, struct gd_trr_scan *state, int64_t *b
         struct gd_trr_frame *frame = &state->frame;
         int64_t left = file_size - state->byte;
         int64_t wanted = left < HEADER_DOUBLE ? left : HEADER_DOUBLE;
-        if (state->byte < begin || state->byte + wanted > begin + have) {
-            have = typical > 0 && typical < scratch_size / 4 ? scratch_size : HEADER_DOUBLE;
-            have = have < left ? have : left;
-            begin = state->byte;
-            int status = xdr_fetch(fd, begin, have, scratch, where);
-            if (status != GD_OK) {
-                where->frame = state->n_frames;
-                return status;
-            }
+        int status = xdr_show(&window, fd, file_size, state->byte, wanted, frame->size, where);
+        if (status != GD_OK) {
+            where->frame = state->n_frames;
+            return status;
         }
-        int status = gd_trr_header(scratch + (state->byte - begin), wanted, frame, where);
+        status = gd_trr_header(scratch + (state->byte - window.begin), wanted, frame, where);
         if (status == GD_OK && state->n_atoms >= 0 && frame->n_atoms != state->n_atoms)
             status = corrupt(frame, where, GD_TRR_ATOMS, SIZES + 4 * N_SIZES, state->n_atoms,
                              frame->n_atoms);
@@ -128,7 +123,6 @@ int gd_trr_scan(int fd, int64_t file_size, struct gd_trr_scan *state, int64_t *b
         times[*found] = frame->time;
         lambdas[*found] = frame->lambda;
         ++*found;
-        typical = frame->size;
         for (int k = 0; k < 3; k++)
             state->has[k] |= frame->vectors[k] >= 0;
         state->n_atoms = frame->n_atoms;
@@ -142,7 +136,7 @@ int gd_trr_scan(int fd, int64_t file_size, struct gd_trr_scan *state, int64_t *b
 
 struct reading {
     int fd;
-    const struct gd_table *table;
+    const struct gd_interleave *interleave;
     int64_t n_atoms;
     const int64_t *atoms;
     int64_t n_wanted;
@@ -157,7 +151,7 @@ struct reading {
 static void swap_reals(const struct reading *reading, unsigned char *reals, int64_t n, int size) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     if (size == 4) {
-        reading->table->swap_bytes(reals, n);
+        reading->interleave->swap_bytes(reals, n);
         return;
     }
     for (int64_t i = 0; i < n; i++) {
@@ -269,7 +263,7 @@ int gd_trr_read(int fd, const int64_t *begins, const int64_t *ends, const int64_
                 void *const out[3], const int types[3], double *boxes, unsigned char *scratch,
                 int64_t scratch_size, struct gd_trr_frame *frame, struct gd_where *where) {
     struct reading reading = {.fd = fd,
-                              .table = gd_table(),
+                              .interleave = gd_interleave(),
                               .n_atoms = n_atoms,
                               .atoms = atoms,
                               .n_wanted = n_wanted,

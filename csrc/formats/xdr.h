@@ -82,4 +82,26 @@ static inline int xdr_fetch(int fd, int64_t offset, int64_t n, unsigned char *in
     return GD_OK;
 }
 
+/* What of a file is in a scratch buffer while the headers of its frames are read one by one. */
+struct xdr_window {
+    int64_t begin;
+    int64_t size;
+    unsigned char *scratch;
+    int64_t scratch_size;
+};
+
+/* Have the `wanted` bytes at `byte` in the scratch, at the offset byte - begin. Where `frame_size`,
+ * that of the frame before (0: none), is small, it is filled: frames are fetched many at once. */
+static inline int xdr_show(struct xdr_window *window, int fd, int64_t file_size, int64_t byte,
+                           int64_t wanted, int64_t frame_size, struct gd_where *where) {
+    const int64_t left = file_size - byte;
+    if (byte >= window->begin && byte + wanted <= window->begin + window->size)
+        return GD_OK;
+    const int is_small = frame_size > 0 && frame_size < window->scratch_size / 4;
+    const int64_t size = is_small ? window->scratch_size : wanted;
+    window->begin = byte;
+    window->size = size < left ? size : left;
+    return xdr_fetch(fd, byte, window->size, window->scratch, where);
+}
+
 #endif

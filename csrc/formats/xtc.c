@@ -444,7 +444,7 @@ int gd_xtc_decode(const unsigned char *data, int64_t size, struct gd_xtc_frame *
 int gd_xtc_scan(int fd, int64_t file_size, struct gd_xtc_scan *state, int64_t *bytes,
                 int64_t *steps, double *times, int64_t capacity, int64_t *found,
                 unsigned char *scratch, int64_t scratch_size, struct gd_where *where) {
-    int64_t begin = 0, have = 0, typical = 0; /* what of the file is in the scratch */
+    struct xdr_window window = {0, 0, scratch, scratch_size};
     *found = 0;
     if (scratch_size < XTC_HEADER_LONG || capacity < 1 || state->byte < 0)
         return xdr_fail(where, GD_BAD_ARGUMENT, -1, XTC_HEADER_LONG, scratch_size);
@@ -452,17 +452,12 @@ int gd_xtc_scan(int fd, int64_t file_size, struct gd_xtc_scan *state, int64_t *b
         struct gd_xtc_frame *frame = &state->frame;
         int64_t left = file_size - state->byte;
         int64_t wanted = left < XTC_HEADER_LONG ? left : XTC_HEADER_LONG;
-        if (state->byte < begin || state->byte + wanted > begin + have) {
-            have = typical > 0 && typical < scratch_size / 4 ? scratch_size : XTC_HEADER_LONG;
-            have = have < left ? have : left;
-            begin = state->byte;
-            int status = xdr_fetch(fd, begin, have, scratch, where);
-            if (status != GD_OK) {
-                where->frame = state->n_frames;
-                return status;
-            }
+        int status = xdr_show(&window, fd, file_size, state->byte, wanted, frame->size, where);
+        if (status != GD_OK) {
+            where->frame = state->n_frames;
+            return status;
         }
-        int status = gd_xtc_header(scratch + (state->byte - begin), wanted, frame, where);
+        status = gd_xtc_header(scratch + (state->byte - window.begin), wanted, frame, where);
         if (status == GD_OK && state->n_atoms >= 0 && frame->n_atoms != state->n_atoms)
             status = corrupt(frame, where, GD_XTC_ATOMS, 4, state->n_atoms, frame->n_atoms);
         if (status == GD_OK && frame->size > left)
@@ -476,7 +471,6 @@ int gd_xtc_scan(int fd, int64_t file_size, struct gd_xtc_scan *state, int64_t *b
         steps[*found] = frame->step;
         times[*found] = frame->time;
         ++*found;
-        typical = frame->size;
         if (state->n_frames == 0)
             state->precision = frame->precision;
         state->n_atoms = frame->n_atoms;

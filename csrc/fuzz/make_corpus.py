@@ -42,6 +42,8 @@ def gromos_text() -> dict[str, bytes]:
         for n_frames in (1, 2):
             end = starts[n_frames] if len(starts) > n_frames else len(data)
             seeds[f"{path.name}-{n_frames}"] = data[:end]
+    touching = f"TIMESTEP\n{5_000_000:15d}{10_000:15.9f}\nEND\nPOSITIONRED\n1 2 3\nEND\n"
+    seeds["touching"] = touching.encode()
     few = "".join(f"{x:15.9f}" for x in (1.0, -2.5, 30.125))
     seeds["tiny"] = f"POSITIONRED\n{few}\n1 2\t3e0 # free\nEND\nBOX\n3 4 5\nEND\n".encode()
     return seeds
@@ -54,6 +56,7 @@ def gromos_numbers() -> dict[str, bytes]:
         data = (DATA / "energies" / name).read_bytes()
         starts = [i for i in range(len(data)) if data.startswith(b"TIMESTEP", i)]
         seeds[name] = data[: starts[1]]
+    seeds["touching"] = b"TIMESTEP\n        500000010000.000000000\nEND\n"
     seeds["numbers"] = b"A_B\n1 -2. +.5 1e5 -3E-07\n\t1e-320 12345678901234567890.5\nEND\n"
     seeds["comments"] = (
         b"# all\nTITLE\nEN\nEND\nENERGY03\n# totals\n0.1 # first\n#\n1e22\r\nEND\r\n"
@@ -134,7 +137,27 @@ def trr() -> dict[str, bytes]:
     return seeds
 
 
+def columns() -> dict[str, bytes]:
+    """Six bytes of layout (see fuzz_columns.c), then text: GROMOS, GRO, PDB, and odd numbers."""
+    rows = walk(25)[0].astype(float)
+    seeds = {}
+    for name, width, decimals, power, tail, gap in (
+        ("gromos", 15, 9, 0, "\n", "#        10\n"),
+        ("gro", 8, 3, 0, "", ""),
+        ("pdb", 8, 3, 1, "  1.00  0.00\r\n", ""),
+    ):
+        lines = ["".join(f"{x:{width}.{decimals}f}" for x in row) + tail for row in rows]
+        text = "".join(line + gap * (i % 10 == 9) for i, line in enumerate(lines))
+        layout = bytes((2, width - 1, decimals, power, len(tail), len(gap)))
+        seeds[name] = layout + text.encode()
+    words = ("0", "-0.0", "+.5", "5.", "1.2.3", "-", "nan", "-inf", "1e5", "8" * 16, "9" * 15)
+    seeds["words"] = bytes((0, 19, 9, 10, 0, 0)) + "".join(f"{w:>20}" for w in words).encode()
+    seeds["left"] = bytes((0, 19, 0, 0, 0, 0)) + "".join(f"{w:<20}" for w in words).encode()
+    return seeds
+
+
 TARGETS = {
+    "columns": columns,
     "dcd": dcd,
     "gromos_text": gromos_text,
     "gromos_numbers": gromos_numbers,

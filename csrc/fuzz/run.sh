@@ -3,8 +3,9 @@
 #   csrc/fuzz/run.sh SECONDS [TARGET...]
 # runs each target (csrc/fuzz/fuzz_TARGET.c; all of them if none is named) for so long and prints how
 # often it ran and what it found. Inputs that were of interest stay in build-fuzz/corpus for the next
-# time, those that crash in build-fuzz/findings. Needs clang with its runtimes (Debian: clang and
-# libclang-rt-14-dev) and an environment with the extra "test" and meson (BIN, default: .venv/bin).
+# time, those that crash in build-fuzz/findings. JOBS targets run at a time (default: one). Needs clang
+# with its runtimes (Debian: clang and libclang-rt-14-dev) and an environment with the extra "test" and
+# meson (BIN, default: .venv/bin).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=${1:?for how many seconds?}
@@ -32,10 +33,9 @@ mkdir -p "$build"/{corpus,findings,logs}
 }
 "$bin/python" csrc/fuzz/make_corpus.py "$build/corpus"
 
-failed=0
-for target; do
-    log=$build/logs/$target
-    status=0
+# Run one target, and say in one piece what came of it.
+fuzz() {
+    local target=$1 log=$build/logs/$1 status=0 runs covered kept result="nothing found"
     ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         "$build/meson/csrc/fuzz/fuzz_$target" -max_total_time="$seconds" -max_len=16384 \
@@ -44,13 +44,14 @@ for target; do
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     covered=$(grep -aoE 'cov: [0-9]+' "$log" | tail -n 1 || true)
     kept=$(find "$build/corpus/$target" -type f | wc -l)
-    printf '%-15s %10s executions, %s, %s inputs kept: ' "$target" "${runs:-0}" "${covered:-cov: 0}" "$kept"
     if ((status)); then
-        failed=1
-        echo "FOUND SOMETHING, see $log"
-        grep -aE 'ERROR|SUMMARY|runtime error|not true|Test unit written' "$log" || tail -n 5 "$log"
-    else
-        echo "nothing found"
+        result="FOUND SOMETHING, see $log
+$(grep -aE 'ERROR|SUMMARY|runtime error|not true|Test unit written' "$log" || tail -n 5 "$log")"
     fi
-done
-exit $failed
+    printf '%-15s %10s executions, %s, %s inputs kept: %s\n' \
+        "$target" "${runs:-0}" "${covered:-cov: 0}" "$kept" "$result"
+    return $status
+}
+export -f fuzz
+export build seconds
+printf '%s\0' "$@" | xargs -0 -P "${JOBS:-1}" -I{} bash -c 'fuzz {}'

@@ -24,7 +24,9 @@ enum gd_status {
     GD_SMALL_BOX = 9,    /* a cutoff longer than half the shortest box vector: where.frame */
     GD_SAME_PLACE = 10,  /* two interacting atoms in one place (or so near that numbers overflow):
                             where.frame, where.atom (one of them; -1 when it is not known) */
-    GD_SYSTEM = 7        /* the operating system refused: where.system_error is errno */
+    GD_NOT_CONVERGED = 11, /* constraints that cannot be met: where.atom and where.found, the two
+                              atoms of one of them */
+    GD_SYSTEM = 7          /* the operating system refused: where.system_error is errno */
 };
 
 /* Where something went wrong; a member that does not apply is -1. */
@@ -620,6 +622,8 @@ struct gd_nonbonded {
     const double *c12;
     const int32_t *energy_group; /* n_atoms, 0 .. n_energy_groups - 1 */
     int64_t n_energy_groups;
+    const uint8_t *interacting; /* n_energy_groups x n_energy_groups, symmetric: which groups
+                                   interact with which; NULL: all with all */
     int64_t n_charge_groups;
     const int64_t *charge_group; /* n_charge_groups + 1: their first atoms, then n_atoms */
     int64_t n_centered; /* the first ones, whose reference point is the centre of geometry; that of
@@ -654,11 +658,13 @@ int64_t gd_nonbonded_plain_size(const struct gd_nonbonded *field);
  *   every frame when it is NULL, is not periodic.
  * forces: n_frames x n_atoms x 3; energies: n_frames x 2 x n_energy_groups x n_energy_groups,
  *   Lennard-Jones and Coulomb with reaction field between two groups, the same either way round;
- *   virial: n_frames x 3 x 3, -1/2 sum over pairs of r f. Each NULL if not wanted.
+ *   virial: n_frames x 3 x 3, -1/2 sum over pairs of r f; group_forces: n_frames x n_energy_groups
+ * x n_energy_groups x 3, the sum of forces on one group from another. Each NULL if not wanted;
+ *   group_forces only together with forces.
  * Returns also GD_NO_VOLUME, GD_SMALL_BOX, GD_SAME_PLACE. */
 int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, int type,
                        int64_t n_frames, const double *boxes, double *forces, double *energies,
-                       double *virial, double *work, struct gd_where *where);
+                       double *virial, double *group_forces, double *work, struct gd_where *where);
 
 /* GD_MIXED: pair interactions in float, from exact differences of positions (counted in 2^-32 of
  * the box), sums in double; the same pairs are within the cutoff as in GD_DOUBLE. */
@@ -672,7 +678,8 @@ int64_t gd_nonbonded_size(const struct gd_nonbonded *field, int precision);
  * frames a call is given. work: gd_nonbonded_size bytes, best aligned to 64. */
 int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const void *positions,
                         int type, int64_t n_frames, const double *boxes, double *forces,
-                        double *energies, double *virial, void *work, struct gd_where *where);
+                        double *energies, double *virial, double *group_forces, void *work,
+                        struct gd_where *where);
 
 /* Turn atomic virials into molecular ones, in place: add 1/2 sum of (x - R) f, R being the centre
  * of mass of an atom's molecule and f the force on it.
@@ -682,6 +689,33 @@ int gd_molecular_virial(const void *positions, int type, int64_t n_frames, int64
                         const double *boxes, const double *forces, const int64_t *molecules,
                         int64_t n_molecules, const double *masses, double *virial,
                         struct gd_where *where);
+
+/* ---- Constraints (kernels/shake.c) ---- */
+
+/* Distances that are kept, of molecules that are alike and follow one another. */
+struct gd_constraints {
+    int64_t first;         /* atom that the first molecule begins with */
+    int64_t n_copies;      /* how many molecules */
+    int64_t n_atoms;       /* atoms of each */
+    int64_t n;             /* constraints of each */
+    const int32_t *pairs;  /* n x 2, atoms of the molecule from 0; trusted */
+    const double *lengths; /* n, nm */
+    double tolerance;      /* relative error of a length */
+    int64_t max_rounds;    /* over the constraints of a molecule */
+};
+
+/* SHAKE: move atoms, in place, along the old directions of their constraints until all of these
+ * hold within the tolerance. Constraints are corrected one after the other, in their order;
+ * a molecule's rounds end when none of its had to be.
+ *   positions       n_atoms x 3, nm, after a step without constraints
+ *   before          n_atoms x 3, before the step, where they held
+ *   box             3 x 3, the rows are the box vectors; NULL, NaN or zeros: none
+ *   inverse_masses  n_atoms
+ * GD_NOT_CONVERGED: after max_rounds, when a constraint has turned by nearly a right angle, or when
+ * numbers are not finite; positions then hold nothing of use. GD_NO_VOLUME. GD_BAD_ARGUMENT. */
+int gd_shake(double *positions, const double *before, int64_t n_atoms, const double *box,
+             const double *inverse_masses, const struct gd_constraints *constraints,
+             struct gd_where *where);
 
 /* ---- Forces: bonded terms (kernels/bonded.c) ---- */
 

@@ -15,12 +15,13 @@ int gd_nonbonded_check(const struct gd_nonbonded *field, struct gd_where *where)
 }
 
 struct gd_results gd_results_of(const struct gd_nonbonded *field, int64_t frame, double *forces,
-                                double *energies, double *virial) {
+                                double *energies, double *virial, double *group_forces) {
     const int64_t n_groups = field->n_energy_groups;
     return (struct gd_results){
         .forces = forces ? forces + 3 * field->n_atoms * frame : 0,
         .energies = energies ? energies + 2 * n_groups * n_groups * frame : 0,
         .virial = virial ? virial + 9 * frame : 0,
+        .group_forces = group_forces ? group_forces + 3 * n_groups * n_groups * frame : 0,
     };
 }
 
@@ -32,6 +33,8 @@ void gd_clear_results(const struct gd_nonbonded *field, const struct gd_results 
         memset(results->energies, 0, sizeof(double) * 2 * n_groups * n_groups);
     if (results->virial)
         memset(results->virial, 0, sizeof(double) * 9);
+    if (results->group_forces)
+        memset(results->group_forces, 0, sizeof(double) * 3 * n_groups * n_groups);
 }
 
 int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *positions,
@@ -127,15 +130,18 @@ void gd_ewald_beyond(double splitting, double square, double *energy, double *fo
 }
 
 /* force is the force on i divided by the distance. */
-static void add_pair(int64_t i, int64_t j, const double *d, double force,
-                     const struct gd_results *results) {
+static void add_pair(const struct gd_nonbonded *field, int64_t i, int64_t j, const double *d,
+                     double force, const struct gd_results *results) {
+    const double on_i[3] = {force * d[0], force * d[1], force * d[2]};
+    if (results->group_forces)
+        gd_add_group_force(field, i, j, on_i, results->group_forces);
     for (int c = 0; c < 3; c++) {
         if (results->forces) {
-            results->forces[3 * i + c] += force * d[c];
-            results->forces[3 * j + c] -= force * d[c];
+            results->forces[3 * i + c] += on_i[c];
+            results->forces[3 * j + c] -= on_i[c];
         }
         for (int k = 0; k < 3 && results->virial; k++)
-            results->virial[3 * c + k] += d[c] * (force * d[k]);
+            results->virial[3 * c + k] += d[c] * on_i[k];
     }
 }
 
@@ -145,6 +151,8 @@ void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
         const int64_t i = field->excluded[2 * k], j = field->excluded[2 * k + 1];
         const double charges = field->coulomb * field->charge[i] * field->charge[j];
         double d[3];
+        if (!gd_interact(field, i, j))
+            continue;
         difference(lattice, positions, i, j, d);
         const double square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
         double force = field->force_term;
@@ -152,7 +160,7 @@ void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
         if (field->ewald > 0.0)
             gd_ewald_beyond(field->ewald, square, &energy, &force);
         if (k < field->n_excluded_forces)
-            add_pair(i, j, d, charges * force, results);
+            add_pair(field, i, j, d, charges * force, results);
         if (results->energies)
             gd_add_energies(field, i, j, 0.0, charges * energy, results->energies);
     }
@@ -161,13 +169,15 @@ void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
         const double charges = field->coulomb * field->charge[i] * field->charge[j];
         const double c6 = field->special_c6[k], c12 = field->special_c12[k];
         double d[3];
+        if (!gd_interact(field, i, j))
+            continue;
         difference(lattice, positions, i, j, d);
         const double square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
         const double inverse = 1.0 / sqrt(square), inverse2 = inverse * inverse,
                      inverse6 = inverse2 * inverse2 * inverse2;
         double energy, force;
         gd_coulomb(field, square, inverse, &energy, &force);
-        add_pair(i, j, d,
+        add_pair(field, i, j, d,
                  (12.0 * c12 * inverse6 - 6.0 * c6) * inverse6 * inverse2 + charges * force,
                  results);
         if (results->energies)
@@ -177,10 +187,11 @@ void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
     if (!results->energies || !field->self_terms)
         return;
     for (int64_t i = 0; i < field->n_atoms; i++)
-        gd_add_energies(field, i, i, 0.0,
-                        -0.5 * field->coulomb * field->charge[i] * field->charge[i] *
-                            field->energy_term,
-                        results->energies);
+        if (gd_interact(field, i, i))
+            gd_add_energies(field, i, i, 0.0,
+                            -0.5 * field->coulomb * field->charge[i] * field->charge[i] *
+                                field->energy_term,
+                            results->energies);
 }
 
 int gd_finish_results(const struct gd_nonbonded *field, const struct gd_results *results,
@@ -195,6 +206,11 @@ int gd_finish_results(const struct gd_nonbonded *field, const struct gd_results 
                 wrong += energies[n * a + b] - energies[n * a + b];
             }
     }
+    for (int64_t a = 0; a < n && results->group_forces; a++)
+        for (int64_t b = a + 1; b < n; b++)
+            for (int c = 0; c < 3; c++)
+                results->group_forces[3 * (n * b + a) + c] =
+                    -results->group_forces[3 * (n * a + b) + c];
     for (int i = 0; i < 9 && results->virial; i++) {
         wrong += results->virial[i] - results->virial[i];
         results->virial[i] *= -0.5;

@@ -421,6 +421,9 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
     const struct gd_table *table = gd_table();
     void (*run)(struct gd_row *) = field->ewald > 0.0 ? table->ewald_row[working->precision]
                                                       : table->nonbonded_row[working->precision];
+    const int64_t first_a = a->units->first_atom[0], first_b = b->units->first_atom[0];
+    if (!gd_interact(field, first_a, first_b))
+        return;
     struct search search = {.found = working->row_clusters};
     struct gd_row row = {.settings = settings,
                          .a = a,
@@ -443,8 +446,10 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
         allow_again(working, a, b, cluster);
     }
     if (results->energies)
-        gd_add_energies(field, a->units->first_atom[0], b->units->first_atom[0], row.energies[0],
-                        row.energies[1], results->energies);
+        gd_add_energies(field, first_a, first_b, row.energies[0], row.energies[1],
+                        results->energies);
+    if (results->group_forces)
+        gd_add_group_force(field, first_a, first_b, row.force, results->group_forces);
     if (results->virial) {
         static const int place[9] = {0, 3, 4, 3, 1, 5, 4, 5, 2};
         for (int i = 0; i < 9; i++)
@@ -537,7 +542,8 @@ static void all_sets(struct working *working, const struct gd_lattice *lattice,
 
 int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const void *positions,
                         int type, int64_t n_frames, const double *boxes, double *forces,
-                        double *energies, double *virial, void *work, struct gd_where *where) {
+                        double *energies, double *virial, double *group_forces, void *work,
+                        struct gd_where *where) {
     struct gd_frames frames;
     struct working working;
     int status = gd_frames_open(positions, type, n_frames, field->n_atoms, &frames, where);
@@ -562,7 +568,8 @@ int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const v
         status = gd_frame_positions(&frames, frame, working.positions, where);
         if (status != GD_OK)
             return status;
-        const struct gd_results results = gd_results_of(field, frame, forces, energies, virial);
+        const struct gd_results results =
+            gd_results_of(field, frame, forces, energies, virial, group_forces);
         gd_clear_results(field, &results);
         gd_reference_points(field, &lattice, working.positions, working.points);
         cell = lattice;

@@ -14,10 +14,11 @@ struct gd_results {
     double *forces;
     double *energies;
     double *virial;
+    double *group_forces; /* only the upper triangle, until all is added */
 };
 
 struct gd_results gd_results_of(const struct gd_nonbonded *field, int64_t frame, double *forces,
-                                double *energies, double *virial);
+                                double *energies, double *virial, double *group_forces);
 void gd_clear_results(const struct gd_nonbonded *field, const struct gd_results *results);
 
 /* All of one frame's positions as doubles. GD_NOT_FINITE with where.atom. */
@@ -34,6 +35,25 @@ static inline int gd_is_unlisted(const struct gd_nonbonded *field, int64_t i, in
         if (field->unlisted[k] == j)
             return 1;
     return 0;
+}
+
+/* Whether the groups of two atoms interact. */
+static inline int gd_interact(const struct gd_nonbonded *field, int64_t i, int64_t j) {
+    return !field->interacting ||
+           field->interacting[field->n_energy_groups * field->energy_group[i] +
+                              field->energy_group[j]];
+}
+
+/* Add what the atoms of i's group feel from those of j's. */
+static inline void gd_add_group_force(const struct gd_nonbonded *field, int64_t i, int64_t j,
+                                      const double *force, double *group_forces) {
+    const int64_t n = field->n_energy_groups;
+    const int64_t a = field->energy_group[i], b = field->energy_group[j];
+    double *place = group_forces + 3 * (a < b ? n * a + b : n * b + a);
+    if (a == b)
+        return;
+    for (int c = 0; c < 3; c++)
+        place[c] += a < b ? force[c] : -force[c];
 }
 
 /* Add a pair's energies to the matrix, whichever group comes first to the upper triangle. */
@@ -72,7 +92,7 @@ void gd_plain_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
                     const double *positions, const double *points,
                     const struct gd_results *results);
 
-/* After all is added: the lower triangle of energies from the upper one, the virial's factor, and
+/* After all is added: the lower triangles from the upper ones, the virial's factor, and
  * whether everything is finite (GD_SAME_PLACE). */
 int gd_finish_results(const struct gd_nonbonded *field, const struct gd_results *results,
                       struct gd_where *where);

@@ -24,13 +24,16 @@ static void pair(const struct gd_nonbonded *field, const struct gd_lattice *latt
     double electric, pull;
     gd_coulomb(field, square, inverse, &electric, &pull);
     const double force = (12.0 * c12 * inverse6 - 6.0 * c6) * inverse6 * inverse2 + charges * pull;
+    const double on_i[3] = {force * d[0], force * d[1], force * d[2]};
+    if (results->group_forces)
+        gd_add_group_force(field, i, j, on_i, results->group_forces);
     for (int c = 0; c < 3; c++) {
         if (results->forces) {
-            results->forces[3 * i + c] += force * d[c];
-            results->forces[3 * j + c] -= force * d[c];
+            results->forces[3 * i + c] += on_i[c];
+            results->forces[3 * j + c] -= on_i[c];
         }
         for (int k = 0; k < 3 && results->virial; k++)
-            results->virial[3 * c + k] += d[c] * (force * d[k]);
+            results->virial[3 * c + k] += d[c] * on_i[k];
     }
     if (results->energies)
         gd_add_energies(field, i, j, (c12 * inverse6 - c6) * inverse6, charges * electric,
@@ -54,7 +57,7 @@ void gd_plain_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
                 continue;
             for (int64_t i = first[a]; i < first[a + 1]; i++)
                 for (int64_t j = a == b ? i + 1 : first[b]; j < first[b + 1]; j++)
-                    if (!gd_is_unlisted(field, i, j))
+                    if (gd_interact(field, i, j) && !gd_is_unlisted(field, i, j))
                         pair(field, lattice, positions, i, j, results);
         }
     }
@@ -62,7 +65,7 @@ void gd_plain_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
 
 int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, int type,
                        int64_t n_frames, const double *boxes, double *forces, double *energies,
-                       double *virial, double *work, struct gd_where *where) {
+                       double *virial, double *group_forces, double *work, struct gd_where *where) {
     struct gd_frames frames;
     int status = gd_frames_open(positions, type, n_frames, field->n_atoms, &frames, where);
     if (status == GD_OK)
@@ -78,7 +81,8 @@ int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, 
         status = gd_frame_positions(&frames, frame, frame_positions, where);
         if (status != GD_OK)
             return status;
-        const struct gd_results results = gd_results_of(field, frame, forces, energies, virial);
+        const struct gd_results results =
+            gd_results_of(field, frame, forces, energies, virial, group_forces);
         gd_clear_results(field, &results);
         gd_reference_points(field, &lattice, frame_positions, points);
         gd_plain_pairs(field, &lattice, frame_positions, points, &results);

@@ -47,6 +47,7 @@ struct gd_row {
     const int32_t *allowed;  /* n: row of `bits`, or -1: all units may interact */
     const uint16_t *bits;    /* 16 each: for each unit of a the units of b that may */
     double energies[2];      /* added to */
+    double force[3];         /* on a from b; added to */
     double virial[6];        /* xx, yy, zz, xy, xz, yz of the sum of r f; added to */
 };
 

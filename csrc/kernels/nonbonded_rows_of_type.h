@@ -342,9 +342,11 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
 
     if (want_forces)
         for (int i = 0; i < row->n_units; i++)
-            for (int k = 0; k < 3 * n_a; k++)
-                a->forces[GD_BLOCK * n_a * row->cluster + GD_CLUSTER * k + i] +=
-                    V(sum)(V(load)(forces_a[i][k]));
+            for (int k = 0; k < 3 * n_a; k++) {
+                const double force = (double)V(sum)(V(load)(forces_a[i][k]));
+                a->forces[GD_BLOCK * n_a * row->cluster + GD_CLUSTER * k + i] += force;
+                row->force[k % 3] += force;
+            }
     for (int lane = 0; lane < LANES; lane++) {
         for (int k = 0; k < 2; k++)
             row->energies[k] += energies[k][lane];

@@ -1,27 +1,11 @@
 #include "table.h"
 
-#include "gd.h"
 #include "levels.h"
 #include "simd.h"
-
-#include "interleave.h"
-
-#if defined(GD_BUILD_AVX512)
-#define GD_LEVEL GD_ISA_AVX512
-#elif defined(GD_BUILD_AVX2)
-#define GD_LEVEL GD_ISA_AVX2
-#else
-#define GD_LEVEL GD_ISA_SCALAR
-#endif
 
 #define OF_BOTH(name) {GD_NAME(name##_float32), GD_NAME(name##_float64)}
 
 const struct gd_table GD_NAME(gd_table) = {
-    .isa = GD_LEVEL,
-    .interleave_f32 = GD_NAME(interleave_f32),
-    .interleave_f64 = GD_NAME(interleave_f64),
-    .swap_bytes = GD_NAME(swap_bytes),
-
     .fit_sums = OF_BOTH(fit_sums),
     .residual_sums = OF_BOTH(residual_sums),
     .difference_sums = OF_BOTH(difference_sums),

@@ -10,16 +10,6 @@ struct gd_mesh_work;
 struct gd_mesh_row;
 
 struct gd_table {
-    /* A placeholder-free table starts with the level itself, so that a mix-up shows. */
-    int isa;
-
-    /* Three planes of n float32 (any alignment), times scale in double, to (n, 3). */
-    void (*interleave_f32)(const unsigned char *const planes[3], int64_t n, double scale,
-                           float *out);
-    void (*interleave_f64)(const unsigned char *const planes[3], int64_t n, double scale,
-                           double *out);
-    /* Turn the byte order of n words of 4 bytes, in place. */
-    void (*swap_bytes)(unsigned char *words, int64_t n);
     /* frame_sums.c, one for each gd_type */
     void (*fit_sums[2])(const void *x, int64_t groups, const double *pivot, const double *permuted,
                         const double *weights, const char *near, const char *far, double *sums);

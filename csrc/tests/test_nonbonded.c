@@ -145,7 +145,7 @@ static void test_levels(const double *box, int centered) {
     double *work = doubles(gd_nonbonded_plain_size(field));
     struct gd_where where;
     int status = gd_nonbonded_plain(field, positions, GD_FLOAT64, N_FRAMES, boxes, forces[0],
-                                    energies[0], virial[0], work, &where);
+                                    energies[0], virial[0], 0, work, &where);
     CHECK(status == GD_OK, "%d", status);
     free(work);
     for (int isa = GD_ISA_SCALAR; isa <= gd_isa_best(); isa++)
@@ -153,7 +153,7 @@ static void test_levels(const double *box, int centered) {
             gd_isa_select(isa);
             char *space = malloc((size_t)gd_nonbonded_size(field, precision));
             status = gd_nonbonded_forces(field, precision, positions, GD_FLOAT64, N_FRAMES, boxes,
-                                         forces[1], energies[1], virial[1], space, &where);
+                                         forces[1], energies[1], virial[1], 0, space, &where);
             free(space);
             const double room = precision == GD_DOUBLE ? 1e-11 : 1e-5;
             CHECK(status == GD_OK, "%d", status);
@@ -213,7 +213,7 @@ static void test_many(int64_t n, int same_place) {
     char *space = malloc((size_t)gd_nonbonded_size(&field, GD_MIXED));
     struct gd_where where;
     const int status = gd_nonbonded_forces(&field, GD_MIXED, positions, GD_FLOAT64, 1, box, 0,
-                                           energies, 0, space, &where);
+                                           energies, 0, 0, space, &where);
     CHECK(status == (same_place ? GD_SAME_PLACE : GD_OK), "%d of %ld atoms", status, (long)n);
     free(space);
     free(positions);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,11 +13,21 @@ from numpy.typing import NDArray
 from gromos_dist import kernels
 from gromos_dist.analysis.inputs import derived_history, positions_of
 from gromos_dist.io.lazy import TrajectoryArray
+from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.mapping import FrameMap, map_frames
 from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.connectivity import links_along_bonds
 
+
+def _whole_in_octahedra(
+    positions: NDArray[Any], cubes: NDArray[Any], links: NDArray[np.int64]
+) -> NDArray[Any]:
+    """`kernels.make_whole` in the truncated octahedra that are cut from cubes."""
+    return kernels.make_whole(positions, octahedron_vectors(cubes), links)
+
+
 _WHOLE = FrameMap(kernels.make_whole, "positions", dtype=None)
+_WHOLE_IN_OCTAHEDRA = FrameMap(_whole_in_octahedra, "positions", dtype=None)
 
 
 def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> xr.Dataset:
@@ -29,7 +40,9 @@ def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> x
     Parameters
     ----------
     ds : Dataset
-        With ``positions`` (frame, atom, xyz) and ``box`` (frame, box_vector, xyz) in nm.
+        With ``positions`` (frame, atom, xyz) and ``box`` (frame, box_vector, xyz) in nm. Where
+        ``box.attrs["shape"]`` is "truncated octahedron", as in GROMOS files of that kind, the box
+        holds the edges of the cube and atoms are moved by the lattice vectors of the octahedra.
     topology : Topology or path
         Where the bonds come from: a GROMOS topology or PSF.
 
@@ -61,7 +74,9 @@ def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> x
     parameters = {"bonds": bonds}
     history = derived_history(positions, "make_whole", parameters)
     links = links_along_bonds(bonds, positions.sizes["atom"])
-    whole = map_frames(_WHOLE, positions, ds["box"], history=history, links=links)
+    is_octahedron = ds["box"].attrs.get("shape") == "truncated octahedron"
+    record = _WHOLE_IN_OCTAHEDRA if is_octahedron else _WHOLE
+    whole = map_frames(record, positions, ds["box"], history=history, links=links)
     return ds.assign(positions=whole).assign_attrs(history=history, molecules="whole")
 
 

@@ -338,7 +338,7 @@ def volume_pressure_layout(text: str) -> Layout:
     rows.table("volume", 1, {1: ("volume",)})
     rows.table("box", 3, {3: ("x", "y", "z")})
     rows.table("traces", 3, {1: ("trace",)})
-    for name in ("pressure_tensor", "virial_tensor", "molecular_kinetic_energy_tensor"):
+    for name in ("pressure_tensor", "virial", "molecular_kinetic_energy_tensor"):
         rows.table(name, 3, {3: ("x", "y", "z")})
     return rows.layout()
 
@@ -392,9 +392,9 @@ def volume_pressure_arrays(layout: Layout, values: NDArray[np.float64]) -> Array
         "volume": tables["volume"][:, 0, 0],
         "box": np.where(vacuum, np.nan, box),
         "pressure": traces[:, 0],
-        "virial": traces[:, 1],
+        "mean_virial": traces[:, 1],
         "molecular_kinetic_energy": traces[:, 2],
-        **{name: tables[name] for name in tables if name.endswith("_tensor")},
+        **{name: tables[name] for name in tables if name == "virial" or name.endswith("_tensor")},
     }
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
 from gromos_dist.io.frame_index import Arrays, FileKey, cached_index, open_index
-from gromos_dist.io.read_arguments import pointer
+from gromos_dist.io.read_arguments import check_read, pointer
+from gromos_dist.io.reader import Atoms, Reader
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
 
 _SCAN_BYTES = 1 << 16
@@ -42,6 +43,40 @@ class Places(NamedTuple):
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
     steps: NDArray[np.int64]
+
+
+class ChainReader(Reader, Protocol):
+    """What is known of an open file."""
+
+    @property
+    def index_path(self) -> str:
+        """Where its frame index lies."""
+
+    @property
+    def key(self) -> FileKey:
+        """The state of the file that the index belongs to."""
+
+
+class Wanted(NamedTuple):
+    """What a format's own function is to read, and where from."""
+
+    file: int
+    """The descriptor of the open file."""
+    places: Places
+    out: Mapping[str, NDArray[Any]]
+    boxes: NDArray[np.float64] | None
+    """(frames, 3, 3) for the boxes, if they are wanted."""
+    atoms: Atoms
+
+
+class Format(NamedTuple):
+    """What tells one such format from another."""
+
+    scan: Scan
+    fault_message: FaultMessage
+    decode: Callable[[Any, Wanted, Any], tuple[int, int]]
+    """Of a reader, what is wanted and a ``struct gd_where``: read the frames; returns the status of
+    the C core and the fault of the last frame."""
 
 
 @contextmanager
@@ -150,7 +185,7 @@ def scan_chain(
         if state.n_frames == 0:
             handle_truncated(path, "raise", n_frames=0, byte=0, expected=cut[0], found=cut[1])
     else:
-        check_frame(path, status, where, state.frame.fault, fault_message)
+        _check_frame(path, status, where, state.frame.fault, fault_message)
     arrays = dict(zip(columns, map(np.concatenate, zip(*pieces, strict=True)), strict=True))
     first = next(iter(columns))
     arrays[first] = np.append(arrays[first], state.byte)
@@ -159,39 +194,71 @@ def scan_chain(
     return arrays
 
 
-def index_of(path: str, index_path: str, key: FileKey, scan: Scan, n_frames: int) -> Arrays:
-    """Return the index that a reader was made with, which has at least `n_frames` frames."""
-    index = cached_index(index_path, path, key, scan, frozenset())
-    if len(index["step"]) < n_frames:
+def read_chain(
+    reader: ChainReader,
+    file_format: Format,
+    frames: range,
+    out: Mapping[str, NDArray[Any]],
+    atoms: Atoms,
+) -> None:
+    """Read frames into the caller's buffers: see `gromos_dist.io.reader.Reader.read`.
+
+    Raises
+    ------
+    ValueError
+        Frames or atoms that the file does not have, or a buffer of another shape or dtype.
+    TrajectoryError
+        The file is damaged, or has changed since it was opened.
+    OSError
+        The operating system refused.
+    """
+    check_read(reader, frames, out, atoms)
+    if not frames:
+        return
+    index = _index_of(reader, file_format.scan)
+    in_index = out.keys() & {"time", "step", "lambda"}
+    for name in in_index:
+        _deliver(out[name], index[name][frames.start : frames.stop : frames.step])
+    if out.keys() == in_index:
+        return
+    boxes = np.empty((len(frames), 3, 3)) if "box" in out else None
+    where = new_where()
+    with opened(reader.path) as file:
+        wanted = Wanted(file, _places_of(index, frames), out, boxes, atoms)
+        status, fault = file_format.decode(reader, wanted, where)
+    if status != lib.GD_OK and where.frame >= 0:
+        where.frame = frames[where.frame]
+    _check_frame(reader.path, status, where, fault, file_format.fault_message)
+    if boxes is not None:
+        _deliver(out["box"], boxes)
+
+
+def _index_of(reader: ChainReader, scan: Scan) -> Arrays:
+    index = cached_index(reader.index_path, reader.path, reader.key, scan, frozenset())
+    if len(index["step"]) < reader.n_frames:
         raise TrajectoryError(
-            f"{path}: expected {n_frames} frames, found {len(index['step'])}; the file has "
-            "changed since it was opened, open it again"
+            f"{reader.path}: expected {reader.n_frames} frames, found {len(index['step'])}; the "
+            "file has changed since it was opened, open it again"
         )
     return index
 
 
-def places_of(index: Arrays, frames: range) -> Places:
-    """Return where frames stand in their file."""
+def _places_of(index: Arrays, frames: range) -> Places:
     chosen = slice(frames.start, frames.stop, frames.step)
     columns = (index["byte"][:-1], index["byte"][1:], index["step"])
     return Places(*(np.ascontiguousarray(column[chosen]) for column in columns))
 
 
-def deliver(out: NDArray[Any], values: NDArray[Any]) -> None:
+def _deliver(out: NDArray[Any], values: NDArray[Any]) -> None:
     """Put numbers into the caller's buffer; what is too large for its dtype becomes infinite."""
     with np.errstate(over="ignore"):
         out[...] = values
 
 
-def check_frame(
+def _check_frame(
     path: str, status: int, where: Any, fault: int, fault_message: FaultMessage
 ) -> None:
-    """Raise what a status of the C core stands for; nothing for ``GD_OK``.
-
-    Raises
-    ------
-    TrajectoryError, OSError, ValueError
-    """
+    """Raise what a status of the C core stands for; nothing for ``GD_OK``."""
     if status == lib.GD_CORRUPT:
         place = f"{path}: frame {where.frame}, byte {where.byte}"
         raise TrajectoryError(f"{place}: {fault_message(where, fault)}")

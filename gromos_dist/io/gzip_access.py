@@ -30,6 +30,9 @@ WINDOWS = "gzip_windows"
 _CUT = "gzip_cut"
 _PIECE = 1 << 18
 
+# rapidgzip takes points for one that are nearer each other than about half of this (bytes of text).
+_BEFORE = 1 << 20
+
 # The index format of indexed_gzip, which rapidgzip exports and imports: a header, a point for each
 # place (compressed and inflated offset, bits, whether it has a window), the windows.
 _HEADER = struct.Struct("<5sBBQQIII")
@@ -282,9 +285,12 @@ def _part_of_index(path: str, index: StoredArrays, begin: int, end: int) -> byte
     """Return what rapidgzip needs to read a range, in the form it imports."""
     points = index["gzip_points"].reshape(-1).view(_POINT)
     compressed, inflated, spacing, window_size = index["gzip_sizes"].tolist()
-    # One point more than is needed: what begins at the first point of an index rapidgzip takes for
-    # the beginning of the stream, and checks its CRC-32 at the end.
-    first = max(0, int(np.searchsorted(points["inflated"], begin, "right")) - 2)
+    # What begins at the first point of an index rapidgzip takes for the beginning of the stream,
+    # and checks its CRC-32 at the end.
+    inflated_at = points["inflated"].astype("<i8")
+    needed = max(0, int(np.searchsorted(inflated_at, begin, "right")) - 1)
+    before = int(np.searchsorted(inflated_at, inflated_at[needed] - _BEFORE, "right")) - 1
+    first = max(0, min(needed - 1, before))
     last = min(len(points), int(np.searchsorted(points["inflated"], end, "left")) + 1)
     n_before = int(np.count_nonzero(points["window"][:first]))
     n_windows = int(np.count_nonzero(points["window"][first:last]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any
 
 import dask
 import dask.array as da
 import numpy as np
+import xarray as xr
 from dask.array.core import normalize_chunks
 from dask.base import tokenize
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.source import Source
@@ -77,6 +79,15 @@ def trajectory_array(source: Source, field: str, frame_chunks: tuple[int, ...]) 
     array.source = source
     array.field = field
     return array
+
+
+def with_dtype(array: xr.DataArray, dtype: DTypeLike) -> xr.DataArray:
+    """Return an array that is read from its files in another dtype; others as they are."""
+    data = array.data
+    if not isinstance(data, TrajectoryArray) or data.dtype == np.dtype(dtype):
+        return array
+    source = replace(data.source, dtype=np.dtype(dtype))
+    return array.copy(data=trajectory_array(source, data.field, data.chunks[0]))
 
 
 def constant(value: Any) -> Any:

@@ -278,6 +278,7 @@ def _open(
     if topology is not None:
         if not isinstance(topology, Topology):
             inputs.append(describe_file(topology))
+            attrs["topology"] = os.fspath(topology)
             topology = load_topology(Path(topology))
         coords |= _coordinates(topology, source)
     if atoms is not None:

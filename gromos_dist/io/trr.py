@@ -12,17 +12,9 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
-from gromos_dist.io.frame_chain import (
-    check_frame,
-    deliver,
-    index_of,
-    open_chain,
-    opened,
-    places_of,
-    scan_chain,
-)
+from gromos_dist.io.frame_chain import Format, Wanted, open_chain, read_chain, scan_chain
 from gromos_dist.io.frame_index import Arrays, FileKey
-from gromos_dist.io.read_arguments import check_read, pointer
+from gromos_dist.io.read_arguments import pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
@@ -119,58 +111,40 @@ class TRRReader:
     def read(self, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms = None) -> None:
         """Read frames into the caller's buffers: see `gromos_dist.io.reader.Reader.read`.
 
-        Raises
-        ------
-        ValueError
-            Frames or atoms that the file does not have, or a buffer of another shape or dtype.
-        TrajectoryError
-            The file is damaged, or has changed since it was opened.
-        OSError
-            The operating system refused.
+        Errors are those of `gromos_dist.io.frame_chain.read_chain`.
         """
-        check_read(self, frames, out, atoms)
-        if not frames:
-            return
-        index = index_of(self.path, self.index_path, self.key, scan, self.n_frames)
-        for name in ("time", "step", "lambda"):
-            if name in out:
-                deliver(out[name], index[name][frames.start : frames.stop : frames.step])
-        vectors, box = [out.get(name) for name in _VECTORS], out.get("box")
-        if box is None and all(array is None for array in vectors):
-            return
-        begins, ends, steps = places_of(index, frames)
-        # Atoms that are no run are picked from the span that holds them, best in one piece.
-        span = 0 if atoms is None else int(atoms.max() - atoms.min()) + 1
-        scratch = np.empty(max(_SCRATCH_BYTES, 24 * span), np.uint8)
-        boxes = None if box is None else np.empty((len(frames), 3, 3))
-        types = [
-            lib.GD_FLOAT64 if array is not None and array.dtype == np.float64 else lib.GD_FLOAT32
-            for array in vectors
-        ]
-        frame, where = ffi.new("struct gd_trr_frame *"), new_where()
-        with opened(self.path) as file:
-            status = lib.gd_trr_read(
-                file,
-                pointer("const int64_t *", begins),
-                pointer("const int64_t *", ends),
-                pointer("const int64_t *", steps),
-                len(frames),
-                self.n_atoms,
-                pointer("const int64_t *", atoms),
-                self.n_atoms if atoms is None else len(atoms),
-                ffi.new("void *[3]", [pointer("void *", array) for array in vectors]),
-                ffi.new("int[3]", types),
-                pointer("double *", boxes),
-                pointer("unsigned char *", scratch),
-                scratch.size,
-                frame,
-                where,
-            )
-        if status != lib.GD_OK and where.frame >= 0:
-            where.frame = frames[where.frame]
-        check_frame(self.path, status, where, frame.fault, _fault_message)
-        if box is not None and boxes is not None:
-            deliver(box, boxes)
+        read_chain(self, _TRR, frames, out, atoms)
+
+
+def _decode(reader: TRRReader, wanted: Wanted, where: Any) -> tuple[int, int]:
+    begins, ends, steps = wanted.places
+    atoms, vectors = wanted.atoms, [wanted.out.get(name) for name in _VECTORS]
+    # Atoms that are no run are picked from the span that holds them, best in one piece.
+    span = 0 if atoms is None else int(atoms.max() - atoms.min()) + 1
+    scratch = np.empty(max(_SCRATCH_BYTES, 24 * span), np.uint8)
+    types = [
+        lib.GD_FLOAT64 if array is not None and array.dtype == np.float64 else lib.GD_FLOAT32
+        for array in vectors
+    ]
+    frame = ffi.new("struct gd_trr_frame *")
+    status = lib.gd_trr_read(
+        wanted.file,
+        pointer("const int64_t *", begins),
+        pointer("const int64_t *", ends),
+        pointer("const int64_t *", steps),
+        len(begins),
+        reader.n_atoms,
+        pointer("const int64_t *", atoms),
+        reader.n_atoms if atoms is None else len(atoms),
+        ffi.new("void *[3]", [pointer("void *", array) for array in vectors]),
+        ffi.new("int[3]", types),
+        pointer("double *", wanted.boxes),
+        pointer("unsigned char *", scratch),
+        scratch.size,
+        frame,
+        where,
+    )
+    return status, frame.fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,3 +266,6 @@ def _fault_message(where: Any, fault: int) -> str:
         "changed since it was opened, open it again",
     }
     return messages[fault]
+
+
+_TRR = Format(scan, _fault_message, _decode)

@@ -12,17 +12,9 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
-from gromos_dist.io.frame_chain import (
-    check_frame,
-    deliver,
-    index_of,
-    open_chain,
-    opened,
-    places_of,
-    scan_chain,
-)
+from gromos_dist.io.frame_chain import Format, Wanted, open_chain, read_chain, scan_chain
 from gromos_dist.io.frame_index import Arrays, FileKey
-from gromos_dist.io.read_arguments import check_read, pointer
+from gromos_dist.io.read_arguments import pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.rounding import per_nm
 from gromos_dist.io.truncated import OnTruncated
@@ -126,57 +118,38 @@ class XTCReader:
     def read(self, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms = None) -> None:
         """Read frames into the caller's buffers: see `gromos_dist.io.reader.Reader.read`.
 
-        No atom behind the last one wanted is decoded.
-
-        Raises
-        ------
-        ValueError
-            Frames or atoms that the file does not have, or a buffer of another shape or dtype.
-        TrajectoryError
-            The file is damaged, or has changed since it was opened.
-        OSError
-            The operating system refused.
+        No atom behind the last one wanted is decoded. Errors are those of
+        `gromos_dist.io.frame_chain.read_chain`.
         """
-        check_read(self, frames, out, atoms)
-        if not frames:
-            return
-        index = index_of(self.path, self.index_path, self.key, scan, self.n_frames)
-        for name in ("time", "step"):
-            if name in out:
-                deliver(out[name], index[name][frames.start : frames.stop : frames.step])
-        positions, box = out.get("positions"), out.get("box")
-        if positions is None and box is None:
-            return
-        begins, ends, steps = places_of(index, frames)
-        n_decoded = 0 if atoms is None or positions is None else int(atoms.max()) + 1
-        n_bytes = max(_SCRATCH_BYTES, int((ends - begins).max()))
-        scratch = np.empty(n_bytes + 24 * n_decoded + 64, np.uint8)
-        boxes = None if box is None else np.empty((len(frames), 3, 3))
-        is_float32 = positions is not None and positions.dtype == np.float32
-        frame, where = ffi.new("struct gd_xtc_frame *"), new_where()
-        with opened(self.path) as file:
-            status = lib.gd_xtc_read(
-                file,
-                pointer("const int64_t *", begins),
-                pointer("const int64_t *", ends),
-                pointer("const int64_t *", steps),
-                len(frames),
-                self.n_atoms,
-                pointer("const int64_t *", atoms),
-                self.n_atoms if atoms is None else len(atoms),
-                pointer("float *", positions if is_float32 else None),
-                pointer("double *", None if is_float32 else positions),
-                pointer("double *", boxes),
-                pointer("unsigned char *", scratch),
-                scratch.size,
-                frame,
-                where,
-            )
-        if status != lib.GD_OK and where.frame >= 0:
-            where.frame = frames[where.frame]
-        check_frame(self.path, status, where, frame.fault, _fault_message)
-        if box is not None and boxes is not None:
-            deliver(box, boxes)
+        read_chain(self, _XTC, frames, out, atoms)
+
+
+def _decode(reader: XTCReader, wanted: Wanted, where: Any) -> tuple[int, int]:
+    begins, ends, steps = wanted.places
+    atoms, positions = wanted.atoms, wanted.out.get("positions")
+    n_decoded = 0 if atoms is None or positions is None else int(atoms.max()) + 1
+    n_bytes = max(_SCRATCH_BYTES, int((ends - begins).max()))
+    scratch = np.empty(n_bytes + 24 * n_decoded + 64, np.uint8)
+    is_float32 = positions is not None and positions.dtype == np.float32
+    frame = ffi.new("struct gd_xtc_frame *")
+    status = lib.gd_xtc_read(
+        wanted.file,
+        pointer("const int64_t *", begins),
+        pointer("const int64_t *", ends),
+        pointer("const int64_t *", steps),
+        len(begins),
+        reader.n_atoms,
+        pointer("const int64_t *", atoms),
+        reader.n_atoms if atoms is None else len(atoms),
+        pointer("float *", positions if is_float32 else None),
+        pointer("double *", None if is_float32 else positions),
+        pointer("double *", wanted.boxes),
+        pointer("unsigned char *", scratch),
+        scratch.size,
+        frame,
+        where,
+    )
+    return status, frame.fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,3 +285,6 @@ def _fault_message(where: Any, fault: int) -> str:
         "changed since it was opened, open it again",
     }
     return messages[fault]
+
+
+_XTC = Format(scan, _fault_message, _decode)

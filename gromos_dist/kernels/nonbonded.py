@@ -28,6 +28,9 @@ class Nonbonded(NamedTuple):
     the upper triangle with the diagonal."""
     virial: Floats | None
     """kJ mol-1, shape (frames, 3, 3): -1/2 of the sum over pairs of r f."""
+    group_forces: Floats | None
+    """kJ mol-1 nm-1, shape (frames, groups, groups, 3): the sum of the forces on the atoms of one
+    energy group from those of another."""
 
 
 def nonbonded(
@@ -38,6 +41,7 @@ def nonbonded(
     forces: bool = True,
     energies: bool = True,
     virial: bool = False,
+    group_forces: bool = False,
     precision: str = "mixed",
 ) -> Nonbonded:
     """Compute non-bonded forces, energies and virials of every frame.
@@ -51,8 +55,9 @@ def nonbonded(
         not periodic.
     field : NonbondedField
         From `prepare_nonbonded`.
-    forces, energies, virial : bool
-        What is wanted; energies alone take two thirds of the time of forces and energies.
+    forces, energies, virial, group_forces : bool
+        What is wanted; energies alone take two thirds of the time of forces and energies. With
+        `group_forces` come the forces.
     precision : {"mixed", "double"}
         ``"mixed"``: pairs in single precision, from exact differences of positions, and sums in
         double.
@@ -92,7 +97,7 @@ def nonbonded(
     """
     if precision not in _PRECISIONS:
         raise ValueError(f"precision: expected 'mixed' or 'double', got {precision!r}")
-    frames, boxes, out = _prepared(positions, box, field, forces, energies, virial)
+    frames, boxes, out = _prepared(positions, box, field, forces, energies, virial, group_forces)
     code = _PRECISIONS[precision]
     work = aligned(-(-lib.gd_nonbonded_size(field.struct, code) // 8))
     where = new_where()
@@ -107,6 +112,7 @@ def nonbonded(
             pointer(out.forces),
             pointer(out.energies),
             pointer(out.virial),
+            pointer(out.group_forces),
             pointer(work),
             where,
         ),
@@ -123,12 +129,13 @@ def nonbonded_plain(
     forces: bool = True,
     energies: bool = True,
     virial: bool = False,
+    group_forces: bool = False,
 ) -> Nonbonded:
     """Compute non-bonded interactions by going over all pairs: the yardstick for `nonbonded`.
 
     Parameters, results and errors are those of `nonbonded`; all arithmetic is double.
     """
-    frames, boxes, out = _prepared(positions, box, field, forces, energies, virial)
+    frames, boxes, out = _prepared(positions, box, field, forces, energies, virial, group_forces)
     work = aligned(lib.gd_nonbonded_plain_size(field.struct))
     where = new_where()
     check(
@@ -141,6 +148,7 @@ def nonbonded_plain(
             pointer(out.forces),
             pointer(out.energies),
             pointer(out.virial),
+            pointer(out.group_forces),
             pointer(work),
             where,
         ),
@@ -240,6 +248,7 @@ def _prepared(
     forces: bool,
     energies: bool,
     virial: bool,
+    group_forces: bool,
 ) -> tuple[NDArray[Any], Floats | None, Nonbonded]:
     frames = as_frames(positions)
     n_frames, n_atoms, _ = frames.shape
@@ -249,9 +258,10 @@ def _prepared(
         )
     n_groups = field.n_energy_groups
     results = Nonbonded(
-        np.empty((n_frames, n_atoms, 3)) if forces else None,
+        np.empty((n_frames, n_atoms, 3)) if forces or group_forces else None,
         np.empty((n_frames, 2, n_groups, n_groups)) if energies else None,
         np.empty((n_frames, 3, 3)) if virial else None,
+        np.empty((n_frames, n_groups, n_groups, 3)) if group_forces else None,
     )
     return frames, _as_boxes(box, n_frames), results
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,7 +119,7 @@ def ewald_splitting(cutoff: float, tolerance: float = 1e-5) -> EwaldSplitting:
     --------
     >>> from gromos_dist.kernels import ewald_splitting
     >>> round(ewald_splitting(0.9).alpha, 6)
-    3.470456
+    3.470459
     """
     if not 0.0 < cutoff < np.inf:
         raise ValueError(f"cutoff: expected a length (nm) of more than 0, got {cutoff}")
@@ -196,7 +196,8 @@ def prepare_nonbonded(
     solvent_charge: ArrayLike = (),
     solvent_lj_type: ArrayLike = (),
     n_solvent_molecules: int = 0,
-    energy_group_end: Sequence[int] | None = None,
+    energy_group: ArrayLike | None = None,
+    interacting: ArrayLike | None = None,
     atomic_cutoff: bool = False,
     excluded_reaction_field: bool = True,
 ) -> NonbondedField:
@@ -230,9 +231,10 @@ def prepare_nonbonded(
         One solvent molecule; its atoms do not interact with each other but for the reaction field.
     n_solvent_molecules : int
         How many follow the solute.
-    energy_group_end : sequence of int, optional
-        For each energy group the atom after its last; the last is the number of atoms. None: all
-        atoms are one group.
+    energy_group : array of int, shape (atoms,), optional
+        Energy groups of solute and solvent atoms, from 0. None: all atoms are one group.
+    interacting : array of bool, shape (groups, groups), optional
+        Symmetric: which groups interact with which. None: all with all.
     atomic_cutoff : bool
         True: the cutoff holds between atoms instead of charge groups.
     excluded_reaction_field : bool
@@ -292,7 +294,8 @@ class _Layout:
         solvent_charge: ArrayLike,
         solvent_lj_type: ArrayLike,
         n_solvent_molecules: int,
-        energy_group_end: Sequence[int] | None,
+        energy_group: ArrayLike | None,
+        interacting: ArrayLike | None,
         atomic_cutoff: bool,
         excluded_reaction_field: bool,
     ) -> None:
@@ -326,32 +329,13 @@ class _Layout:
         self.is_ewald = isinstance(field, EwaldSplitting)
         self.constants = {"coulomb": coulomb, "cutoff": cutoff}
         self.constants |= _field_constants(cutoff, field, excluded_reaction_field)
-        self._set_groups(charge_group_first, energy_group_end, atomic_cutoff)
+        self._set_energy_groups(energy_group, interacting)
+        self._set_charge_groups(charge_group_first, atomic_cutoff)
         excluded = _pairs("exclusions", exclusions, n_solute)
         third = _pairs("one_four", one_four, n_solute)
-        own = np.asarray(lj_exception_pairs, dtype=np.int64).reshape(-1, 2)
-        if len(own):
-            _indices("lj_exception_pairs", own, n_solute)
-        own_c6 = _vector("lj_exception_c6", lj_exception_c6, np.float64)
-        own_c12 = _vector("lj_exception_c12", lj_exception_c12, np.float64)
-        if not len(own) == len(own_c6) == len(own_c12):
-            raise ValueError(
-                f"expected coefficients for each of {len(own)} Lennard-Jones exceptions, got "
-                f"{len(own_c6)} and {len(own_c12)}"
-            )
+        own, *coefficients = self._exceptions(lj_exception_pairs, lj_exception_c6, lj_exception_c12)
         excluded, third = _without(excluded, own), _without(third, own)
-        third_types = self.lj_type[third]
-        if len(third) and (cs6 is None or cs12 is None):
-            raise ValueError("one_four needs cs6 and cs12, the coefficients of third neighbours")
-        third_c6, third_c12 = (
-            _matrix(name, given)[third_types[:, 0], third_types[:, 1]]
-            if given is not None
-            else np.empty(0)
-            for name, given in (("cs6", cs6), ("cs12", cs12))
-        )
-        self.special = np.concatenate([own, third]).astype(np.int32)
-        self.special_c6 = np.concatenate([own_c6, third_c6])
-        self.special_c12 = np.concatenate([own_c12, third_c12])
+        self._set_special(own, coefficients, third, {"cs6": cs6, "cs12": cs12})
         inside = self._pairs_within_solvent()
         listed_apart = [excluded, third, own]
         self._set_unlisted(listed_apart)
@@ -365,22 +349,65 @@ class _Layout:
         self.n_excluded_forces = len(excluded) + (len(inside) if self.is_ewald else 0)
         self.excluded = np.concatenate([excluded, inside]).astype(np.int32)
 
-    def _set_groups(
-        self,
-        charge_group_first: ArrayLike | None,
-        energy_group_end: Sequence[int] | None,
-        atomic_cutoff: bool,
-    ) -> None:
-        ends = np.asarray([self.n_atoms] if energy_group_end is None else energy_group_end)
-        if ends.ndim != 1 or ends[-1] != self.n_atoms or (np.diff(ends, prepend=0) < 1).any():
+    def _exceptions(self, pairs: ArrayLike, c6: ArrayLike, c12: ArrayLike) -> tuple[Any, ...]:
+        own = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+        if len(own):
+            _indices("lj_exception_pairs", own, self.n_solute)
+        own_c6 = _vector("lj_exception_c6", c6, np.float64)
+        own_c12 = _vector("lj_exception_c12", c12, np.float64)
+        if not len(own) == len(own_c6) == len(own_c12):
             raise ValueError(
-                f"energy_group_end: expected to rise to the number of atoms, {self.n_atoms}; "
-                f"got {ends.tolist()}"
+                f"expected coefficients for each of {len(own)} Lennard-Jones exceptions, got "
+                f"{len(own_c6)} and {len(own_c12)}"
             )
-        self.n_energy_groups = len(ends)
-        self.energy_group = np.searchsorted(ends, np.arange(self.n_atoms), side="right").astype(
-            np.int32
+        return own, own_c6, own_c12
+
+    def _set_special(
+        self,
+        own: Int64s,
+        coefficients: Sequence[Floats],
+        third: Int64s,
+        third_matrices: Mapping[str, ArrayLike | None],
+    ) -> None:
+        """Set the pairs with parameters of their own: exceptions, then third neighbours."""
+        self.special = np.concatenate([own, third]).astype(np.int32)
+        of_third: list[Floats] = []
+        for name, matrix in third_matrices.items():
+            if matrix is None and len(third):
+                raise ValueError(
+                    "one_four needs cs6 and cs12, the coefficients of third neighbours"
+                )
+            types = self.lj_type[third]
+            of_third.append(
+                np.empty(0) if matrix is None else _matrix(name, matrix)[types[:, 0], types[:, 1]]
+            )
+        self.special_c6, self.special_c12 = (
+            np.concatenate(pair) for pair in zip(coefficients, of_third, strict=True)
         )
+
+    def _set_energy_groups(
+        self, energy_group: ArrayLike | None, interacting: ArrayLike | None
+    ) -> None:
+        group = np.zeros(self.n_atoms, np.int32) if energy_group is None else energy_group
+        self.energy_group = _indices("energy_group", group, self.n_atoms).astype(np.int32)
+        if self.energy_group.shape != (self.n_atoms,):
+            raise ValueError(
+                f"energy_group: expected shape ({self.n_atoms},), a group for each atom of solute "
+                f"and solvent, got {self.energy_group.shape}"
+            )
+        self.n_energy_groups = n = int(self.energy_group.max()) + 1
+        self.interacting = (
+            np.ones((n, n), np.uint8)
+            if interacting is None
+            else np.array(interacting, dtype=bool).astype(np.uint8)
+        )
+        if self.interacting.shape != (n, n) or (self.interacting != self.interacting.T).any():
+            raise ValueError(
+                f"interacting: expected a symmetric array of shape ({n}, {n}), got shape "
+                f"{self.interacting.shape}"
+            )
+
+    def _set_charge_groups(self, charge_group_first: ArrayLike | None, atomic_cutoff: bool) -> None:
         first = (
             np.arange(self.n_solute + 1)
             if charge_group_first is None
@@ -482,6 +509,7 @@ class _Layout:
             "c6": (self.c6, double),
             "c12": (self.c12, double),
             "energy_group": (self.energy_group, int32),
+            "interacting": (self.interacting, "uint8_t *"),
             "charge_group": (self.charge_group, int64),
             "unlisted_begin": (self.unlisted_begin, int64),
             "unlisted": (self.unlisted, int32),

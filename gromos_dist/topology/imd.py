@@ -64,6 +64,15 @@ class ForceSettings:
     """NONBONDED: whether excluded pairs, and every atom with itself, feel the reaction field."""
     virial: Literal["none", "atomic", "molecular"] = "none"
     """PRESSURESCALE."""
+    particle_mesh_ewald: bool = False
+    """Electrostatics by particle-mesh Ewald, instead of a reaction field. It and the next three
+    are not read from files: GROMOS' own lattice sums differ."""
+    ewald_tolerance: float = 1e-5
+    """What is left of a Coulomb interaction at the cutoff: decides how the sum is split."""
+    mesh_spacing: float | None = None
+    """The most that points of the mesh are apart (nm); None: as suits the precision."""
+    mesh_order: int | None = None
+    """Of the mesh's splines; None: as suits the precision."""
 
     def energy_groups(self, n_atoms: int) -> tuple[NDArray[np.int32], int]:
         """Return the energy group of every atom, from 0, and how many groups there are.

@@ -70,7 +70,7 @@ def nonbonded_parameters(topology: Topology, settings: ForceSettings) -> dict[st
             f"the settings are for {settings.n_solvent_molecules} solvent molecules (SYSTEM), the "
             f"topology has {topology.n_solvent_molecules}"
         )
-    group, n_groups = settings.energy_groups(topology.n_atoms)
+    group, _ = settings.energy_groups(topology.n_atoms)
     has_charges = settings.electrostatics
     has_dispersion = settings.lennard_jones
     solvent_charge = np.empty(0) if topology.solvent is None else topology.solvent.charge
@@ -90,7 +90,7 @@ def nonbonded_parameters(topology: Topology, settings: ForceSettings) -> dict[st
         "solvent_charge": solvent_charge * has_charges,
         "solvent_lj_type": force_field.solvent_lj_type,
         "n_solvent_molecules": topology.n_solvent_molecules,
-        "energy_group_end": np.cumsum(np.bincount(group, minlength=n_groups)).tolist(),
+        "energy_group": group,
         "atomic_cutoff": settings.cutoff_kind == "atom",
         "excluded_reaction_field": settings.reaction_field_excluded,
     }

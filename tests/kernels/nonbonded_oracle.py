@@ -17,6 +17,7 @@ class Computed(NamedTuple):
     forces: Floats
     energies: Floats
     virial: Floats
+    group_forces: Floats
     nearest_to_cutoff: float
     """Smallest difference of a distance from the cutoff (nm), to name pairs that may flip."""
 
@@ -70,8 +71,9 @@ def compute(  # noqa: PLR0915
         points[number] = x[atoms[0]] + center
     if given.get("atomic_cutoff"):
         group, points = np.arange(n), x
-    ends = np.asarray(given.get("energy_group_end") or [n])
-    energy_group = np.searchsorted(ends, np.arange(n), side="right")
+    energy_group = np.asarray(given.get("energy_group", np.zeros(n, int)))
+    n_groups = energy_group.max() + 1
+    interacting = np.asarray(given.get("interacting", np.ones((n_groups, n_groups), bool)))
 
     excluded = _set_of(given.get("exclusions"))
     third = _set_of(given.get("one_four"))
@@ -92,6 +94,7 @@ def compute(  # noqa: PLR0915
         for t in range(s + 1, n_sites)
     }
     i, j = np.triu_indices(n, 1)
+    acts = interacting[energy_group[i], energy_group[j]]
     is_excluded, is_inside = _marked(excluded, n)[i, j], _marked(inside, n)[i, j]
     is_special = _marked(third | set(own), n)[i, j]
     between = np.linalg.norm(nearest(points[group[i]] - points[group[j]], box), axis=1)
@@ -109,6 +112,7 @@ def compute(  # noqa: PLR0915
     full = is_special | (listed & (between <= given["cutoff"]))
     with_field = given.get("excluded_reaction_field", True)
     only_field = (is_excluded | is_inside) & with_field
+    full, only_field = full & acts, only_field & acts
     d = nearest(x[i] - x[j], box)
     r = np.linalg.norm(d, axis=1)
     charges = coulomb * charge[i] * charge[j]
@@ -123,17 +127,22 @@ def compute(  # noqa: PLR0915
     forces = np.zeros((n, 3))
     np.add.at(forces, i, pull)
     np.add.at(forces, j, -pull)
-    energies = np.zeros((2, len(ends), len(ends)))
-    pairs = energy_group[i], energy_group[j]
+    energies = np.zeros((2, n_groups, n_groups))
+    pairs = tuple(np.sort([energy_group[i], energy_group[j]], axis=0))
+    group_forces = np.zeros((n_groups, n_groups, 3))
+    np.add.at(group_forces, (energy_group[i], energy_group[j]), pull)
+    np.add.at(group_forces, (energy_group[j], energy_group[i]), -pull)
+    group_forces[np.arange(n_groups), np.arange(n_groups)] = 0.0
     np.add.at(energies[0], pairs, np.where(full, c12 / r**12 - c6 / r**6, 0.0))
     electric = np.where(full, charges / r - beyond, np.where(only_field, -beyond, 0.0))
     np.add.at(energies[1], pairs, electric)
     if with_field:
         own_energy = -0.5 * coulomb * charge**2 * field.energy_term
+        own_energy *= interacting[energy_group, energy_group]
         np.add.at(energies[1], (energy_group, energy_group), own_energy)
-    # Groups are ranges: only the upper triangle is filled.
+    # Only the upper triangle is filled so far.
     energies += np.triu(energies, 1).swapaxes(1, 2)
-    return Computed(forces, energies, -0.5 * d.T @ pull, closest)
+    return Computed(forces, energies, -0.5 * d.T @ pull, group_forces, closest)
 
 
 def _marked(pairs: set[tuple[int, int]], n: int) -> NDArray[np.bool_]:

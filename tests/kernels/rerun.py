@@ -121,7 +121,7 @@ def open_case(reference: Path, case: str) -> tuple[System, NonbondedField, Float
     field = system.field(
         cutoff=settings["cutoff"],
         field=reaction_field(settings["cutoff"], settings["epsilon"]),
-        energy_group_end=settings["groups"],
+        energy_group=np.searchsorted(settings["groups"], np.arange(positions.shape[1]), "right"),
         atomic_cutoff=settings.get("atomic_cutoff", False),
     )
     return system, field, positions, boxes

@@ -188,8 +188,16 @@ def small_system(
         "cutoff": 0.85,
         "field": reaction_field(0.9, 61.0, kappa=0.5),
     }
-    cuts = sorted({*rng.integers(1, n_atoms + 1, 2).tolist(), n_atoms})
-    arguments["energy_group_end"] = cuts
+    if rng.random() < 0.5:
+        cuts = sorted({*rng.integers(1, n_atoms + 1, 2).tolist(), n_atoms})
+        group = np.searchsorted(cuts, np.arange(n_atoms), side="right")
+    else:
+        group = np.unique(rng.integers(0, 4, n_atoms), return_inverse=True)[1]
+    arguments["energy_group"] = group
+    if rng.random() < 0.3:
+        n_energy_groups = group.max() + 1
+        half = rng.random((n_energy_groups, n_energy_groups)) < 0.6
+        arguments["interacting"] = half | half.T
     return positions, box, arguments | settings
 
 
@@ -218,20 +226,23 @@ def test_equals_all_pairs_in_numpy(system: tuple[Floats, Floats | None, dict[str
     assume(expected.nearest_to_cutoff > 1e-9)
     field = prepare_nonbonded(**arguments)
     boxes = None if box is None else box[None]
-    found = [("plain", "double", nonbonded_plain(positions[None], boxes, field, virial=True))]
+    asked: dict[str, Any] = {"virial": True, "group_forces": True}
+    found = [("plain", "double", nonbonded_plain(positions[None], boxes, field, **asked))]
     for isa, precision in LEVELS:
         with level(isa):
-            result = nonbonded(positions[None], boxes, field, virial=True, precision=precision)
+            result = nonbonded(positions[None], boxes, field, precision=precision, **asked)
         found.append((isa, precision, result))
     for isa, precision, result in found:
         assert result.forces is not None
         assert result.energies is not None
         assert result.virial is not None
+        assert result.group_forces is not None
         tolerance = 1e-10 if precision == "double" else 2e-5
         for mine, theirs in (
             (result.forces[0], expected.forces),
             (result.energies[0], expected.energies),
             (result.virial[0], expected.virial),
+            (result.group_forces[0], expected.group_forces),
         ):
             scale = max(1.0, float(np.abs(theirs).max()))
             assert np.abs(mine - theirs).max() < tolerance * scale, (isa, precision)
@@ -415,17 +426,13 @@ def test_any_split_of_the_frames_gives_the_same_bits(
     reference: Path, isa: str, precision: str
 ) -> None:
     _, field, positions, boxes = case(reference, "w1000_long")
-    whole = nonbonded(positions[:3], boxes[:3], field, virial=True, precision=precision)
-    parts = [
-        nonbonded(positions[i : i + 1], boxes[i : i + 1], field, virial=True, precision=precision)
-        for i in (2, 0, 1)
-    ]
+    asked: dict[str, Any] = {"virial": True, "group_forces": True, "precision": precision}
+    whole = nonbonded(positions[:3], boxes[:3], field, **asked)
+    parts = [nonbonded(positions[i : i + 1], boxes[i : i + 1], field, **asked) for i in (2, 0, 1)]
     with ThreadPoolExecutor(2) as threads:
         threaded = list(
             threads.map(
-                lambda i: nonbonded(
-                    positions[i : i + 1], boxes[i : i + 1], field, virial=True, precision=precision
-                ),
+                lambda i: nonbonded(positions[i : i + 1], boxes[i : i + 1], field, **asked),
                 range(3),
             )
         )
@@ -524,7 +531,9 @@ def test_unknown_precision() -> None:
         ({"c12": np.zeros((2, 2))}, "c12: expected shape"),
         ({"cutoff": 0.0}, "cutoff: expected a length"),
         ({"charge_group_first": [0, 1]}, "charge_group_first: expected to rise from 0"),
-        ({"energy_group_end": [1, 3]}, "energy_group_end: expected to rise"),
+        ({"energy_group": [0]}, "energy_group: expected shape"),
+        ({"energy_group": [0, -1]}, "energy_group: expected integers"),
+        ({"energy_group": [0, 1], "interacting": [[1, 1], [0, 1]]}, "expected a symmetric array"),
         ({"exclusions": PairList([0, 1], [1])}, "exclusions: expected 3 numbers"),
         ({"exclusions": PairList([0, 0, 1], [0])}, "expected partners greater"),
         ({"one_four": PairList([0, 1, 1], [1])}, "one_four needs cs6 and cs12"),

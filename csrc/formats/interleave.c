@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "simd.h"
+
 static double load_one(const unsigned char *plane, int64_t i) {
     float value;
     memcpy(&value, plane + 4 * i, sizeof value);
@@ -132,21 +134,21 @@ static int64_t blocks_f64(const unsigned char *const planes[3], int64_t n, doubl
 
 #endif
 
-void GD_NAME(interleave_f32)(const unsigned char *const planes[3], int64_t n, double scale,
-                             float *out) {
+static void interleave_f32(const unsigned char *const planes[3], int64_t n, double scale,
+                           float *out) {
     for (int64_t i = blocks_f32(planes, n, scale, out); i < n; i++)
         for (int k = 0; k < 3; k++)
             out[3 * i + k] = (float)(load_one(planes[k], i) * scale);
 }
 
-void GD_NAME(interleave_f64)(const unsigned char *const planes[3], int64_t n, double scale,
-                             double *out) {
+static void interleave_f64(const unsigned char *const planes[3], int64_t n, double scale,
+                           double *out) {
     for (int64_t i = blocks_f64(planes, n, scale, out); i < n; i++)
         for (int k = 0; k < 3; k++)
             out[3 * i + k] = load_one(planes[k], i) * scale;
 }
 
-void GD_NAME(swap_bytes)(unsigned char *words, int64_t n) {
+static void swap_bytes(unsigned char *words, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         uint32_t word;
         memcpy(&word, words + 4 * i, sizeof word);
@@ -154,3 +156,5 @@ void GD_NAME(swap_bytes)(unsigned char *words, int64_t n) {
         memcpy(words + 4 * i, &word, sizeof word);
     }
 }
+
+const struct gd_interleave GD_NAME(gd_interleave) = {interleave_f32, interleave_f64, swap_bytes};
