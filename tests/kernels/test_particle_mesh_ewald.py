@@ -242,7 +242,7 @@ def test_all_kinds_of_units_equal_the_plain_kernel(
 ) -> None:
     most = 17 if solvent == "nine sites" else 40
     x, box, arguments = small_system(
-        7, 10, most, solvent, box_name, field=ewald_splitting(0.85), energy_group_end=None
+        7, 10, most, solvent, box_name, field=ewald_splitting(0.85), energy_group=None
     )
     assert box is not None
     for atomic in (False, True):
