@@ -71,9 +71,8 @@ def best_of(
     return best
 
 
-def lasting(run: Callable[[], Any], seconds: float = 1.0) -> int:
-    """Return how often to make a call, which is made twice here, so that it takes so long."""
-    run()
+def lasting(run: Callable[[], Any], seconds: float) -> int:
+    """Return how often to make a call, which is made once here, so that it takes so long."""
     began = time.process_time()
     run()
     return max(1, math.ceil(seconds / (time.process_time() - began)))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import ForceError, FrameError, TopologyError
-from gromos_dist.force_model import TERMS, ForceModel, Precision
+from gromos_dist.force_model import ForceModel, Precision
 from gromos_dist.md.state import State
 from gromos_dist.topology import ForceSettings, Topology, load_imd
 
@@ -38,7 +38,8 @@ class ForceResult:
     energy_bonded: Floats
     """By bonded term (as in `energy`) and energy group, shape (5, groups)."""
     energy_nonbonded: Floats
-    """Lennard-Jones and electrostatic, by pair of energy groups, shape (2, groups, groups)."""
+    """Lennard-Jones and electrostatic, by pair of energy groups, shape (2, groups, groups); the
+    latter with particle-mesh Ewald without the mesh, which knows no groups."""
     virial: Floats | None
     """-1/2 of the sum of r f, shape (3, 3); None where it was not asked for."""
 
@@ -54,15 +55,16 @@ class ForceCalculator:
     cutoff : float
         nm.
     use_pme : bool
-        Electrostatic interactions by particle-mesh Ewald instead of a reaction field.
+        Electrostatic interactions by particle-mesh Ewald instead of a reaction field; see
+        `gromos_dist.forces`.
     epsilon_rf : float
         Relative permittivity of the reaction field; infinity: a conductor.
     reaction_field_radius : float, optional
         nm; None: the cutoff, whichever it is.
     kappa : float
         Inverse Debye length of the reaction field (nm-1).
-    cutoff_kind : {"charge group", "atom"}
-        What the cutoff holds between.
+    cutoff_kind : {"charge group", "atom"}, optional
+        What the cutoff holds between; None: charge groups, and with `use_pme` atoms.
     boundary : str, optional
         "vacuum", "rectangular", "triclinic" or "truncated octahedron"; None: as the state's box is,
         and a vacuum where the state has none.
@@ -72,6 +74,12 @@ class ForceCalculator:
         "quartic" or "harmonic" bonds, "cosine" or "harmonic" angles.
     virial : {"molecular", "atomic", "none"}
         Which virial is calculated; none in a vacuum.
+    pme_tolerance : float
+        What is left of a Coulomb interaction at the cutoff, which decides how the sum is split.
+    pme_spacing : float, optional
+        The most that points of the mesh are apart (nm); None: as suits the precision.
+    pme_order : {4, 6, 8, 10, 12}, optional
+        Of the mesh's splines; None: as suits the precision.
     precision : {"mixed", "double"}
         Of the pair interactions; all else is double.
 
@@ -113,19 +121,22 @@ class ForceCalculator:
         epsilon_rf: float = _EPSILON_RF,
         reaction_field_radius: float | None = None,
         kappa: float = 0.0,
-        cutoff_kind: CutoffKind = "charge group",
+        cutoff_kind: CutoffKind | None = None,
         boundary: Boundary | None = None,
         constrained_bonds: ConstrainedBonds = "none",
         bond_form: BondForm = "quartic",
         angle_form: AngleForm = "cosine",
         virial: Virial = "molecular",
+        pme_tolerance: float = 1e-5,
+        pme_spacing: float | None = None,
+        pme_order: int | None = None,
         precision: Precision = "mixed",
     ) -> None:
         self._settings = ForceSettings("vacuum")
         self._boundary: Boundary | None = None
         self._radius: float | None = None
         self._precision: Precision = "mixed"
-        self._use_pme = False
+        self._cutoff_kind: CutoffKind | None = None
         self.cutoff = cutoff
         self.use_pme = use_pme
         self.epsilon_rf = epsilon_rf
@@ -137,6 +148,9 @@ class ForceCalculator:
         self.bond_form = bond_form
         self.angle_form = angle_form
         self.virial = virial
+        self.pme_tolerance = pme_tolerance
+        self.pme_spacing = pme_spacing
+        self.pme_order = pme_order
         self.precision = precision
 
     @classmethod
@@ -186,11 +200,11 @@ class ForceCalculator:
     @property
     def use_pme(self) -> bool:
         """Whether electrostatic interactions are those of particle-mesh Ewald."""
-        return self._use_pme
+        return self._settings.particle_mesh_ewald
 
     @use_pme.setter
     def use_pme(self, value: bool) -> None:
-        self._use_pme = bool(value)
+        self._settings = replace(self._settings, particle_mesh_ewald=bool(value))
 
     @property
     def epsilon_rf(self) -> float:
@@ -226,13 +240,16 @@ class ForceCalculator:
 
     @property
     def cutoff_kind(self) -> CutoffKind:
-        """What the cutoff holds between: "charge group" or "atom"."""
-        return self._settings.cutoff_kind
+        """What the cutoff holds between: "charge group" or "atom"; set None for what is usual."""
+        if self._cutoff_kind is not None:
+            return self._cutoff_kind
+        return "atom" if self.use_pme else self._settings.cutoff_kind
 
     @cutoff_kind.setter
-    def cutoff_kind(self, value: CutoffKind) -> None:
-        _check_choice("cutoff_kind", value, CutoffKind)
-        self._settings = replace(self._settings, cutoff_kind=value)
+    def cutoff_kind(self, value: CutoffKind | None) -> None:
+        if value is not None:
+            _check_choice("cutoff_kind", value, CutoffKind)
+        self._cutoff_kind = value
 
     @property
     def boundary(self) -> Boundary | None:
@@ -286,6 +303,38 @@ class ForceCalculator:
         self._settings = replace(self._settings, virial=value)
 
     @property
+    def pme_tolerance(self) -> float:
+        """What particle-mesh Ewald leaves of a Coulomb interaction at the cutoff."""
+        return self._settings.ewald_tolerance
+
+    @pme_tolerance.setter
+    def pme_tolerance(self, value: float) -> None:
+        tolerance = _number("pme_tolerance", value, "between 0 and 1", 0.0 < value < 1.0)
+        self._settings = replace(self._settings, ewald_tolerance=tolerance)
+
+    @property
+    def pme_spacing(self) -> float | None:
+        """The most that points of the mesh are apart (nm); None: as suits the precision."""
+        return self._settings.mesh_spacing
+
+    @pme_spacing.setter
+    def pme_spacing(self, value: float | None) -> None:
+        if value is not None:
+            value = _number("pme_spacing", value, "above 0, or None", 0.0 < value < math.inf)
+        self._settings = replace(self._settings, mesh_spacing=value)
+
+    @property
+    def pme_order(self) -> int | None:
+        """Order of the mesh's splines; None: as suits the precision."""
+        return self._settings.mesh_order
+
+    @pme_order.setter
+    def pme_order(self, value: int | None) -> None:
+        if value not in (None, 4, 6, 8, 10, 12):
+            raise ValueError(f"pme_order: expected 4, 6, 8, 10, 12 or None, got {value}")
+        self._settings = replace(self._settings, mesh_order=value)
+
+    @property
     def precision(self) -> Precision:
         """Of the pair interactions: "mixed" or "double"."""
         return self._precision
@@ -301,8 +350,9 @@ class ForceCalculator:
         if self._boundary is not None:
             boundary = self._boundary
         return replace(
-            _with_electrostatics(self._settings, self._use_pme),
+            self._settings,
             boundary=boundary,
+            cutoff_kind=self.cutoff_kind,
             reaction_field_radius=self.reaction_field_radius,
             virial="none" if boundary == "vacuum" else self.virial,
         )
@@ -360,6 +410,8 @@ class ForceCalculator:
     def __repr__(self) -> str:
         shown = ["cutoff", "use_pme", "epsilon_rf"]
         shown += [name for name, usual in _USUAL.items() if getattr(self, name) != usual]
+        if self._cutoff_kind is not None:
+            shown.append("cutoff_kind")
         if self._radius not in (None, self.cutoff):
             shown.append("reaction_field_radius")
         return f"ForceCalculator({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
@@ -367,12 +419,14 @@ class ForceCalculator:
 
 _USUAL: Final = {
     "kappa": 0.0,
-    "cutoff_kind": "charge group",
     "boundary": None,
     "constrained_bonds": "none",
     "bond_form": "quartic",
     "angle_form": "cosine",
     "virial": "molecular",
+    "pme_tolerance": 1e-5,
+    "pme_spacing": None,
+    "pme_order": None,
     "precision": "mixed",
 }
 
@@ -400,7 +454,7 @@ def compute(
         return found["forces"][0], None
     virial = found.get("virial")
     return found["forces"][0], ForceResult(
-        energy=dict(zip(TERMS, found["energy"][0].tolist(), strict=True)),
+        energy=dict(zip(model.terms, found["energy"][0].tolist(), strict=True)),
         energy_bonded=found["energy_bonded"][0],
         energy_nonbonded=found["energy_nonbonded"][0],
         virial=None if virial is None else virial[0],
@@ -419,15 +473,6 @@ def _model(
             f"the state has {n_atoms} atoms, which do not fit the topology ({topology})"
         ) from error
     return ForceModel(whole, settings, precision=precision)
-
-
-def _with_electrostatics(settings: ForceSettings, use_pme: bool) -> ForceSettings:
-    """Return the settings with the method for electrostatic interactions that is asked for."""
-    if use_pme:
-        raise ValueError(
-            "particle-mesh Ewald is not available; use a reaction field, with use_pme=False"
-        )
-    return settings
 
 
 def _number(name: str, value: float, expected: str, fine: bool) -> float:

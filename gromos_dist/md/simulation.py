@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gromos_dist import kernels
 from gromos_dist.errors import ConstraintError, ForceError, SimulationError
-from gromos_dist.force_model import TERMS, ForceModel
+from gromos_dist.force_model import ForceModel
 from gromos_dist.kernels import Constraints
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.md.force_calculator import ForceCalculator, ForceResult, compute
@@ -24,8 +24,6 @@ from gromos_dist.topology import Topology
 from gromos_dist.variables import VARIABLES
 
 Floats = NDArray[np.float64]
-
-_TERMS: Final = ("total", "kinetic", *TERMS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,9 +244,12 @@ class Simulation:
     def energies(self) -> xr.Dataset:
         """What was reported so far: ``energy`` (frame, term), ``temperature`` and ``pressure``."""
         reports = self._reports
-        energy = [[report.energy[term] for term in _TERMS] for report in reports]
+        # Those of a run may differ from those of another, whose settings were other ones.
+        known = {term: None for report in reports for term in report.energy}
+        terms = list(known) or ["total", "kinetic", *self._system.model.terms]
+        energy = [[report.energy.get(term, math.nan) for term in terms] for report in reports]
         columns: dict[str, tuple[tuple[str, ...], Any]] = {
-            "energy": (("frame", "term"), np.reshape(energy, (-1, len(_TERMS)))),
+            "energy": (("frame", "term"), np.reshape(energy, (-1, len(terms)))),
             "temperature": (("frame",), [report.temperature for report in reports]),
             "pressure": (("frame",), [report.pressure for report in reports]),
         }
@@ -258,7 +259,7 @@ class Simulation:
                 for name, (dims, values) in columns.items()
             },
             coords={
-                "term": list(_TERMS),
+                "term": terms,
                 "time": ("frame", [report.time for report in reports], VARIABLES["time"].attrs),
                 "step": ("frame", [report.step for report in reports], VARIABLES["step"].attrs),
             },
@@ -366,8 +367,8 @@ class Simulation:
         assert force_field is not None
         width = np.sqrt(force_field.constants.boltzmann * temperature * self._inverse_masses)
         drawn = width * random.standard_normal((self.topology.n_atoms, 3))
-        # What of them would stretch a constraint is no motion.
-        self._velocities, _ = self._moved(drawn)
+        # They lead here: it is the positions a step before that have to meet the constraints.
+        self._velocities = -self._moved(-drawn)[0]
 
     def _report(self, later: Floats) -> Report:
         """Report the step, of which `later` are the velocities half a step later."""
