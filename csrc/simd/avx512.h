@@ -42,12 +42,7 @@ static inline vd vd_inverse_sqrt(vd a) {
     p = vd_fma(e, p, vd_set1(0.5));
     return vd_fma(vd_mul(y, e), p, y);
 }
-/* 14 bits of the inverse and two iterations of Newton's. */
-static inline vd vd_divide(vd a, vd b) {
-    vd y = _mm512_rcp14_pd(b);
-    y = vd_fma(vd_fnma(b, y, vd_set1(1.0)), y, y);
-    return vd_mul(a, vd_fma(vd_fnma(b, y, vd_set1(1.0)), y, y));
-}
+static inline vd vd_divide(vd a, vd b) { return _mm512_div_pd(a, b); }
 static inline vd vd_times_power(vd a, vd n) { return _mm512_scalef_pd(a, n); }
 static inline vdm vd_at_most(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
 static inline vd vd_where(vdm m, vd a) { return _mm512_maskz_mov_pd(m, a); }
