@@ -52,13 +52,14 @@ def best_of(
     runs: Mapping[str, Callable[[], Any]],
     rounds: int,
     n_cores: int = 1,
-    clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, float]:
+    clock: Callable[[], Any] = time.perf_counter,
+) -> dict[str, Any]:
     """Return the seconds of the best round of each, run in turns on `n_cores` cores.
 
     In turns, so that a neighbour's load falls on all of them; the best, because load only adds.
+    A clock that gives an array of several times is the best of each.
     """
-    best = dict.fromkeys(runs, np.inf)
+    best: dict[str, Any] = dict.fromkeys(runs, np.inf)
     with cores(n_cores):
         for run in runs.values():  # each module's own first call
             run()
@@ -66,13 +67,12 @@ def best_of(
             for name, run in runs.items():
                 began = clock()
                 run()
-                best[name] = min(best[name], clock() - began)
+                best[name] = np.minimum(best[name], clock() - began)
     return best
 
 
-def lasting(run: Callable[[], Any], seconds: float = 1.0) -> int:
-    """Return how often to make a call, which is made twice here, so that it takes so long."""
-    run()
+def lasting(run: Callable[[], Any], seconds: float) -> int:
+    """Return how often to make a call, which is made once here, so that it takes so long."""
     began = time.process_time()
     run()
     return max(1, math.ceil(seconds / (time.process_time() - began)))

@@ -1,10 +1,10 @@
 """Reading DCD, XTC, TRR and GROMOS text: ours against libmdaxdr (MDAnalysis), mdtraj, NumPy.
 
-All run in turns in this process, files in the page cache, best of several rounds of at least a
-second each; ours and NumPy's copy fill blocks of about 4 MiB of coordinates in one buffer that is
+All run in turns in this process, files in the page cache, best of several rounds of several
+passes each; ours and NumPy's copy fill blocks of about 4 MiB of coordinates in one buffer that is
 used again, the others do as they do.
 
-    python benchmarks/read.py [--rounds 5] [--only NAME...] [--output docs/benchmarks/read.md]
+    python benchmarks/read.py [--rounds 5] [--seconds 1] [--only NAME...] [--output FILE.md]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import data
 import MDAnalysis
@@ -211,14 +211,20 @@ def size_of(path: Path, reader: Reader) -> tuple[int, str]:
     return 12 * reader.n_atoms * reader.n_frames * len(vectors_of(reader)), "MB/s of float32"
 
 
-def seconds_a_pass(runs: Mapping[str, Run], rounds: int) -> dict[str, float]:
-    times = {name: lasting(run) for name, run in runs.items()}
+class Effort(NamedTuple):
+    rounds: int
+    seconds: float
+    """Of a round, at least."""
+
+
+def seconds_a_pass(runs: Mapping[str, Run], effort: Effort) -> dict[str, float]:
+    times = {name: lasting(run, effort.seconds) for name, run in runs.items()}
     often = {name: repeated(run, times[name]) for name, run in runs.items()}
-    seconds = best_of(often, rounds, clock=time.process_time)
+    seconds = best_of(often, effort.rounds, clock=time.process_time)
     return {name: taken / times[name] for name, taken in seconds.items()}
 
 
-def on_one_core(path: Path, rounds: int) -> list[str]:
+def on_one_core(path: Path, effort: Effort) -> list[str]:
     reader: Any = open_reader(path)
     tenth = np.arange(reader.n_atoms // 10)
     spread = np.arange(0, reader.n_atoms, 10)
@@ -240,7 +246,7 @@ def on_one_core(path: Path, rounds: int) -> list[str]:
     else:
         runs["MDAnalysis"] = mdanalysis(reader)
     with without_output():
-        seconds = seconds_a_pass(runs, rounds)
+        seconds = seconds_a_pass(runs, effort)
     size, unit = size_of(path, reader)
     rows = [
         [
@@ -259,26 +265,31 @@ def on_one_core(path: Path, rounds: int) -> list[str]:
     ]
 
 
-def on_two_cores(name: str, n_bytes: int, one: Run, halves: list[Run], rounds: int) -> list[str]:
+def both_clocks() -> NDArray[np.float64]:
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def on_two_cores(name: str, n_bytes: int, one: Run, halves: list[Run], effort: Effort) -> list[str]:
     """Return a row of the table: a call, and its halves at once, each in a thread."""
-    times = lasting(one)
+    times = lasting(one, effort.seconds)
     runs = {
         "one": repeated(one, times),
         "two": in_threads([repeated(half, times) for half in halves]),
     }
-    wall = best_of(runs, rounds, n_cores=2)
-    processor = best_of(runs, rounds, n_cores=2, clock=time.process_time)
+    seconds = best_of(runs, effort.rounds, n_cores=2, clock=both_clocks)
+    (wall_one, processor_one), (wall_two, processor_two) = seconds["one"], seconds["two"]
     return [
         name,
-        *(number(n_bytes * times / seconds / 1e6) for seconds in wall.values()),
-        number(wall["one"] / wall["two"]),
-        number(2 * processor["one"] / processor["two"]),
+        number(n_bytes * times / wall_one / 1e6),
+        number(n_bytes * times / wall_two / 1e6),
+        number(wall_one / wall_two),
+        number(2 * processor_one / processor_two),
     ]
 
 
-def two_threads(paths: list[Path], rounds: int) -> list[str]:
+def two_threads(paths: list[Path], effort: Effort) -> list[str]:
     n_numbers = 16 * SINES
-    row = partial(on_two_cores, rounds=rounds)
+    row = partial(on_two_cores, effort=effort)
     frames = data.solvated()
     middle = len(frames) // 2
     halves = [copied(frames[:middle]), copied(frames[middle:])]
@@ -308,9 +319,11 @@ def two_threads(paths: list[Path], rounds: int) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of a round, at least")
     parser.add_argument("--only", nargs="+", choices=FILES, default=list(FILES))
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    effort = Effort(arguments.rounds, arguments.seconds)
     paths = [FILES[name]() for name in arguments.only]
     lines = [
         "# Reading trajectories",
@@ -320,17 +333,17 @@ def main() -> None:
         f"MDAnalysis {MDAnalysis.__version__}, NumPy {np.__version__}.",
         "",
         "One core unless two threads are named, files in the page cache, the frame index there, "
-        f"best of {arguments.rounds} rounds in turns, each of a second or more. Speeds are those "
-        "of processor time (user and system), which is the time by the clock on a machine that "
-        "does nothing else; this one was shared. Time relative to ours, all atoms to float32.",
+        f"best of {effort.rounds} rounds in turns, each of {effort.seconds:g} s or more. Speeds "
+        "are those of processor time (user and system), which is the time by the clock on a "
+        f"machine that does nothing else; this one had a load of {os.getloadavg()[1]:.0f}. Time "
+        "relative to ours, all atoms to float32.",
     ]
-    for path in paths:
-        lines += on_one_core(path, arguments.rounds)
-    lines += two_threads(paths, arguments.rounds)
-    text = "\n".join(lines) + "\n"
-    print(text)
+    print("\n".join(lines), flush=True)
+    for part in [partial(on_one_core, path) for path in paths] + [partial(two_threads, paths)]:
+        lines += (measured := part(effort))
+        print("\n".join(measured), flush=True)
     if arguments.output:
-        arguments.output.write_text(text)
+        arguments.output.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def _copy_example_files() -> None:
         shutil.copyfile(data / name, folder / name)
     energies = _DOCS.parent / "tests" / "data" / "energies" / "series.tre.gz"
     shutil.copyfile(energies, folder / "md.tre.gz")
-    for name in ("butane.top", "butane.trc", "water.imd"):
+    for name in ("butane.top", "butane.trc", "butane.trv", "water.imd"):
         shutil.copyfile(_DOCS.parent / "tests" / "data" / name, folder / name)
     os.environ["GROMOS_DIST_EXAMPLE"] = str(folder)
 

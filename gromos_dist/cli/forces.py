@@ -84,6 +84,10 @@ class ForceField:
     reaction_field_radius: options.ReactionFieldRadius = None
     kappa: options.Kappa = None
     cutoff_kind: options.CutoffKind = None
+    use_pme: options.ParticleMeshEwald = False
+    pme_tolerance: options.EwaldTolerance = None
+    pme_spacing: options.MeshSpacing = None
+    pme_order: options.MeshOrder = None
     boundary: options.Boundary = None
     constrained_bonds: options.ConstrainedBonds = None
     bond_form: options.BondForm = None
@@ -252,7 +256,12 @@ def _names_of_groups(groups: Sequence[str] | None) -> Sequence[str] | None:
 
 def _refuse_settings(source: EnergyInput, force_field: ForceField) -> None:
     """Refuse options that would do nothing to energies which were computed already."""
-    names = {"topology": "--top", "settings": "--imd", "epsilon_rf": "--epsilon-rf"}
+    names = {
+        "topology": "--top",
+        "settings": "--imd",
+        "epsilon_rf": "--epsilon-rf",
+        "use_pme": "--pme",
+    }
     kept = ("files", "start", "stop", "stride", "on_truncated", "groups")
     for bundle in (source, force_field):
         for field in fields(bundle):

@@ -181,6 +181,44 @@ CutoffKind = Annotated[
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
+ParticleMeshEwald = Annotated[
+    bool,
+    typer.Option(
+        "--pme",
+        help="Electrostatics by particle-mesh Ewald instead of a reaction field; the cutoff then "
+        "holds between atoms.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+EwaldTolerance = Annotated[
+    float | None,
+    typer.Option(
+        "--pme-tolerance",
+        metavar="FRACTION",
+        help="With --pme: what is left of a Coulomb interaction at the cutoff; 1e-5 unless given.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+MeshSpacing = Annotated[
+    float | None,
+    typer.Option(
+        "--pme-spacing",
+        metavar="NM",
+        help="With --pme: the most that points of the mesh are apart (nm); 0.12 in mixed "
+        "precision, 0.1 in double unless given.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+MeshOrder = Annotated[
+    int | None,
+    typer.Option(
+        "--pme-order",
+        metavar="4|6|8|10|12",
+        help="With --pme: order of the mesh's splines; 4 in mixed precision, 8 in double unless "
+        "given.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
 Boundary = Annotated[
     Literal["vacuum", "rectangular", "triclinic", "truncated octahedron"] | None,
     typer.Option(
