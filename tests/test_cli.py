@@ -533,6 +533,9 @@ class TestForces:
         assert "absent.imd" in refuse("forces", *BUTANE, "--imd", "absent.imd", *output)
         said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "force", *output)
         assert "expected some of forces, energy" in said
+        drawn = ("--plot", tmp_path / "virial.png")
+        said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "virial", *drawn, *output)
+        assert "--plot draws one of energy, energy_nonbonded, group_forces" in said
         said = refuse("forces", *BUTANE, "-c", "0.6", "--between", "a", "b", *output)
         assert "between: expected two of the groups" in said
         said = refuse("forces", *BUTANE, "-c", "0.6", "-g", "residue", "-g", "a=name CH3", *output)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Groups = dict[str, str] | Literal["residue", "molecule"] | None
 
+_DRAWN = {"energy", "energy_nonbonded", "group_forces"}
 _ENERGY_FILES = (".tre", ".trg", ".tre.gz", ".trg.gz")
 
 
@@ -147,6 +148,10 @@ def forces(
             "by --variables; choose .zarr or .nc"
         )
     wanted = ("forces",) if as_trajectory else _names(variables)
+    if job.plot is not None and wanted is not None and not _DRAWN & set(wanted):
+        raise ValueError(
+            f"--plot draws one of {', '.join(sorted(_DRAWN))}, of which --variables has none"
+        )
     arguments = force_field.arguments()
     run(
         source,
@@ -280,13 +285,7 @@ def _draw(title_of_groups: str, title: str) -> Callable[[xr.Dataset, Path], None
             if name in result:
                 plot_terms(result[name], path, title=plain_text(title))
                 return
-        for name in ("group_forces", "energy_nonbonded"):
-            if name in result:
-                plot_groups(result[name], path, title=plain_text(title_of_groups))
-                return
-        raise ValueError(
-            f"--plot draws energies or what acts between groups, of which there is none in "
-            f"{', '.join(map(str, result))}"
-        )
+        name = "group_forces" if "group_forces" in result else "energy_nonbonded"
+        plot_groups(result[name], path, title=plain_text(title_of_groups))
 
     return draw
