@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,6 +47,12 @@ def cores(n: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+def processor_time() -> float:
+    """Return the seconds that this process and its children that ended have computed."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(time.ru_utime + time.ru_stime for time in used)
 
 
 def best_of(

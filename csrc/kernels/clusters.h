@@ -42,6 +42,7 @@ struct gd_cluster_set {
     double *forces;       /* n_sites blocks for each cluster */
     void *center;         /* of bounding boxes: n_clusters x 3, coordinates */
     void *half;           /* n_clusters x 3 float or double: in fractions, or in 2^-32 of them */
+    double arm[3];        /* the largest distance of a site from its point, in fractions */
     struct gd_boxes levels[GD_TREE_LEVELS];
     int n_levels;
 };

@@ -39,6 +39,12 @@ static inline void gd_nearest_image(const struct gd_lattice *lattice, double *d)
         for (int c = 0; c < 3; c++)
             in_cell[c] -= cells * box[3 * v + c];
     }
+    if (in_cell[0] * in_cell[0] + in_cell[1] * in_cell[1] + in_cell[2] * in_cell[2] <
+        0.25 * (1.0 - 1e-12) * lattice->shortest * lattice->shortest) {
+        for (int c = 0; c < 3; c++)
+            d[c] = in_cell[c];
+        return;
+    }
     /* With reduced vectors the nearest image is among the neighbours of the one in the cell. */
     double least = INFINITY;
     for (int image = 0; image < 27; image++) {

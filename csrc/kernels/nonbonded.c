@@ -226,28 +226,33 @@ static void fill_set(struct working *working, struct gd_cluster_set *set,
         spots[u].unit = (int32_t)u;
     }
     gd_sort_spots(spots, units->n);
+    for (int c = 0; c < 3; c++)
+        set->arm[c] = 0.0;
 
     for (int64_t place = 0; place < n_places; place++) {
         /* Places behind the last unit repeat it; they never interact. */
         const int64_t unit = spots[place < units->n ? place : units->n - 1].unit;
         const int64_t atom = units->first_atom[unit];
         const int64_t cluster = place / GD_CLUSTER, lane = place % GD_CLUSTER;
-        double fractions[3];
+        double fractions[3], point[3];
         set->order[place] = place < units->n ? unit : -1;
-        to_fractions(lattice, origin, working->points + 3 * working->group_of_atom[atom],
-                     fractions);
+        to_fractions(lattice, origin, working->points + 3 * working->group_of_atom[atom], point);
         for (int c = 0; c < 3; c++) {
             const int64_t to = GD_BLOCK * cluster + GD_CLUSTER * c + lane;
-            set->fractions[to] = fractions[c];
+            set->fractions[to] = point[c];
             if (set->points != set->sites)
-                put_coordinate(working, set->points, to, fractions[c]);
+                put_coordinate(working, set->points, to, point[c]);
         }
         for (int64_t s = 0; s < units->n_sites; s++) {
             to_fractions(lattice, origin, working->positions + 3 * (atom + s), fractions);
-            for (int c = 0; c < 3; c++)
+            for (int c = 0; c < 3; c++) {
+                const double apart = fabs(fractions[c] - point[c]);
+                const double arm = apart < 0.5 ? apart : 1.0 - apart;
+                set->arm[c] = arm > set->arm[c] ? arm : set->arm[c];
                 put_coordinate(working, set->sites,
                                GD_BLOCK * (units->n_sites * cluster + s) + GD_CLUSTER * c + lane,
                                fractions[c]);
+            }
         }
         if (!set->uniform) {
             put_number(working, set->charges, place, field->charge[atom]);
@@ -414,6 +419,30 @@ static void set_parameters(struct working *working, const struct gd_cluster_set 
         }
 }
 
+/* Whether places of both sets can be counted from the middle of a cluster of a: no site of b that
+ * interacts with one of a is beyond half of the box from there, and none near one of a so far away
+ * that digits are lost. Rounding is taken into account where units are at the cutoff. */
+static void set_local(const struct working *working, const struct gd_cluster_set *a,
+                      const struct gd_cluster_set *b, int64_t cluster, const double *heights,
+                      struct gd_row_settings *settings) {
+    const double most = 1.0; /* nm */
+    double farthest = 0.0, longest = 0.0;
+    settings->local = 1;
+    for (int c = 0; c < 3; c++) {
+        const double *box = settings->vectors + 3 * c;
+        const double length = sqrt(box[0] * box[0] + box[1] * box[1] + box[2] * box[2]);
+        const double of_a = (double)a->levels[0].half[a->n_clusters * c + cluster] + a->arm[c];
+        const double reach = settings->reach / heights[c] + of_a + a->arm[c] + b->arm[c];
+        settings->local &= reach < 0.5 && of_a * length < most;
+        farthest += reach * length;
+        longest = fmax(longest, length);
+    }
+    if (working->precision == GD_MIXED)
+        settings->near_cutoff = settings->local
+                                    ? 1e-6 + 16.0 * 0x1p-24 * farthest / working->field->cutoff
+                                    : 1e-6 + 4.0 * 0x1p-32 * longest / working->field->cutoff;
+}
+
 static void set_against_set(struct working *working, const struct gd_cluster_set *a,
                             const struct gd_cluster_set *b, const double *heights,
                             struct gd_row_settings *settings, const struct gd_results *results) {
@@ -439,6 +468,7 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
         if (!search.n)
             continue;
         forbid(working, a, b, cluster, &search);
+        set_local(working, a, b, cluster, heights, settings);
         row.cluster = cluster;
         row.n_units = units_of(a, cluster);
         row.n = search.n;
@@ -506,15 +536,10 @@ static void all_sets(struct working *working, const struct gd_lattice *lattice,
         .table_c6 = working->c6,
         .table_c12 = working->c12,
     };
-    double longest = 0.0;
     for (int i = 0; i < 9; i++)
         settings.matrix[i] = lattice->vectors[i] * unit;
-    for (int c = 0; c < 3; c++) {
+    for (int c = 0; c < 3; c++)
         settings.heights[c] = lattice->heights[c] * unit;
-        longest = fmax(longest, lattice->heights[c]);
-    }
-    if (working->precision == GD_MIXED)
-        settings.near_cutoff = 1e-6 + 4.0 * 0x1p-32 * longest / field->cutoff;
     settings.reach = field->cutoff * (1.0 + 2e-6);
 
     for (int64_t k = 0; k < field->n_unit_sets; k++)

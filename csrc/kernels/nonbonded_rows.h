@@ -15,6 +15,9 @@ enum gd_precision_place { GD_MIXED_PLACE = 0, GD_DOUBLE_PLACE = 1 };
 struct gd_row_settings {
     int wanted;
     int rectangular;
+    /* Differences of places that are counted from the middle of a row's cluster are the nearest
+     * images'. */
+    int local;
     double matrix[9];   /* rows: box vectors, by one unit of a coordinate */
     double heights[3];  /* distances of the box' faces, by the same */
     double cutoff2;     /* nm^2 */

@@ -54,6 +54,23 @@ static inline OF_TYPE(v) OF_TYPE(erfc)(OF_TYPE(v) y, OF_TYPE(v) y2, OF_TYPE(v) *
 }
 #endif
 
+/* Where 16 units or as many lanes are, going from the middle of a cluster, in nm. */
+static inline void OF_TYPE(from_middle)(const REAL *matrix, int rectangular, const COORD *middle,
+                                        const COORD *places, OF_TYPE(v) * xyz) {
+    OF_TYPE(v) d[3];
+    UNROLL for (int c = 0; c < 3; c++) d[c] =
+        DIFFERENCE(VC_LOAD(places + GD_CLUSTER * c), VC_SET1(middle[c]));
+    OF_TYPE(to_nm)(matrix, rectangular, d, xyz);
+}
+
+static inline void OF_TYPE(add_products)(const OF_TYPE(v) * r, const OF_TYPE(v) * f,
+                                         OF_TYPE(v) * sums) {
+    UNROLL for (int c = 0; c < 3; c++) sums[c] = V(fma)(r[c], f[c], sums[c]);
+    sums[3] = V(fma)(r[0], f[1], sums[3]);
+    sums[4] = V(fma)(r[0], f[2], sums[4]);
+    sums[5] = V(fma)(r[1], f[2], sums[5]);
+}
+
 /* Which units of cluster a may have partners in cluster b, going by b's bounding box. */
 static inline uint32_t OF_TYPE(candidates)(const struct gd_row *row, const COORD *points,
                                            int64_t cluster) {
@@ -108,7 +125,7 @@ static __attribute__((noinline)) uint32_t OF_TYPE(look_again)(const struct gd_ro
 static inline __attribute__((always_inline)) void
 OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uniform_a,
                  const int uniform_b, const uint64_t lennard_jones, const int first_is_point,
-                 const int wanted, const int rectangular) {
+                 const int wanted, const int local, const int rectangular) {
     const struct gd_row_settings *settings = row->settings;
     const struct gd_cluster_set *a = row->a, *b = row->b;
     const COORD *points_a = (const COORD *)a->points + a->point_stride * row->cluster;
@@ -172,6 +189,20 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
     const OF_TYPE(v) charge_scale2 = V(set1)((REAL)scale2);
     const OF_TYPE(v) twelve = V(set1)((REAL)(12.0 / scale2)), six = V(set1)((REAL)(-6.0 / scale2));
 
+    /* Sites and points of a from the middle of their cluster. */
+    _Alignas(64) REAL local_a[3 * GD_MAX_SITES][GD_CLUSTER];
+    _Alignas(64) REAL local_points_a[3][GD_CLUSTER];
+    const COORD *middle = (const COORD *)a->center + 3 * row->cluster;
+    for (int first = 0; first < (local ? GD_CLUSTER : 0); first += LANES) {
+        OF_TYPE(v) xyz[3];
+        for (int s = 0; s < n_a; s++) {
+            OF_TYPE(from_middle)(matrix, rectangular, middle, sites_a + GD_BLOCK * s + first, xyz);
+            UNROLL for (int c = 0; c < 3; c++) V(store)(local_a[3 * s + c] + first, xyz[c]);
+        }
+        OF_TYPE(from_middle)(matrix, rectangular, middle, points_a + first, xyz);
+        UNROLL for (int c = 0; c < 3; c++) V(store)(local_points_a[c] + first, xyz[c]);
+    }
+
     _Alignas(64) REAL forces_a[GD_CLUSTER][GD_MAX_SITES * 3][LANES];
     _Alignas(64) double energies[2][LANES] = {{0.0}};
     _Alignas(64) double virial[6][LANES] = {{0.0}};
@@ -194,14 +225,27 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
             OF_TYPE(v) lj_energy = V(zero)(), electric_energy = V(zero)();
             UNROLL for (int k = 0; k < 3 * n_b; k++) forces_b[k] = V(zero)();
             UNROLL for (int k = 0; k < 6; k++) sums[k] = V(zero)();
+            OF_TYPE(v) local_b[3 * GD_MAX_SITES], local_point_b[3];
+            if (local) {
+                UNROLL for (int t = 0; t < n_b; t++) OF_TYPE(from_middle)(
+                    matrix, rectangular, middle, sites_b + GD_BLOCK * t, local_b + 3 * t);
+                if (!first_is_point)
+                    OF_TYPE(from_middle)(matrix, rectangular, middle, points_b, local_point_b);
+            }
             uint32_t seen = 0;
 
             for (uint32_t left = candidates; left; left &= left - 1) {
                 const int i = __builtin_ctz(left);
                 OF_TYPE(v) d[3], point[3];
-                UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
-                    VC_SET1(points_a[GD_CLUSTER * c + i]), VC_LOAD(points_b + GD_CLUSTER * c));
-                OF_TYPE(to_nm)(matrix, rectangular, d, point);
+                if (local) {
+                    UNROLL for (int c = 0; c < 3; c++) point[c] =
+                        V(sub)(V(set1)(local_points_a[c][i]),
+                               first_is_point ? local_b[c] : local_point_b[c]);
+                } else {
+                    UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
+                        VC_SET1(points_a[GD_CLUSTER * c + i]), VC_LOAD(points_b + GD_CLUSTER * c));
+                    OF_TYPE(to_nm)(matrix, rectangular, d, point);
+                }
                 const OF_TYPE(v) between = V(fma)(
                     point[2], point[2], V(fma)(point[1], point[1], V(mul)(point[0], point[0])));
                 uint32_t bits = V(bits)(V(at_most)(between, widest));
@@ -223,9 +267,12 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
 #endif
                 UNROLL for (int s = 0; s < n_a; s++) {
                     VC x[3];
-                    OF_TYPE(v) force_a[3];
+                    OF_TYPE(v) local_x[3], force_a[3];
                     UNROLL for (int c = 0; c < 3; c++) {
-                        x[c] = VC_SET1(sites_a[GD_BLOCK * s + GD_CLUSTER * c + i]);
+                        if (local)
+                            local_x[c] = V(set1)(local_a[3 * s + c][i]);
+                        else
+                            x[c] = VC_SET1(sites_a[GD_BLOCK * s + GD_CLUSTER * c + i]);
                         force_a[c] = V(zero)();
                     }
                     UNROLL for (int t = 0; t < n_b; t++) {
@@ -233,9 +280,14 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                         if (first_is_point && s == 0 && t == 0) {
                             UNROLL for (int c = 0; c < 3; c++) r[c] = point[c];
                         } else {
-                            UNROLL for (int c = 0; c < 3; c++) d[c] =
-                                DIFFERENCE(x[c], VC_LOAD(sites_b + GD_BLOCK * t + GD_CLUSTER * c));
-                            OF_TYPE(to_nm)(matrix, rectangular, d, r);
+                            if (local) {
+                                UNROLL for (int c = 0; c < 3; c++) r[c] =
+                                    V(sub)(local_x[c], local_b[3 * t + c]);
+                            } else {
+                                UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
+                                    x[c], VC_LOAD(sites_b + GD_BLOCK * t + GD_CLUSTER * c));
+                                OF_TYPE(to_nm)(matrix, rectangular, d, r);
+                            }
                             square = V(fma)(r[2], r[2], V(fma)(r[1], r[1], V(mul)(r[0], r[0])));
                         }
                         const OF_TYPE(v) inverse = V(inverse_sqrt)(square);
@@ -297,13 +349,8 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                                 force_a[c] = V(add)(force_a[c], f[c]);
                                 forces_b[3 * t + c] = V(sub)(forces_b[3 * t + c], f[c]);
                             }
-                            if (want_virial) {
-                                UNROLL for (int c = 0; c < 3; c++) sums[c] =
-                                    V(fma)(r[c], f[c], sums[c]);
-                                sums[3] = V(fma)(r[0], f[1], sums[3]);
-                                sums[4] = V(fma)(r[0], f[2], sums[4]);
-                                sums[5] = V(fma)(r[1], f[2], sums[5]);
-                            }
+                            if (want_virial && !local)
+                                OF_TYPE(add_products)(r, f, sums);
                         }
                     }
                     if (want_forces)
@@ -335,18 +382,32 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                 V(add_to)(energies[0], lj_energy);
                 V(add_to)(energies[1], electric_energy);
             }
+            if (want_virial && local)
+                UNROLL for (int t = 0; t < n_b; t++)
+                    OF_TYPE(add_products)(local_b + 3 * t, forces_b + 3 * t, sums);
             if (want_virial)
                 UNROLL for (int k = 0; k < 6; k++) V(add_to)(virial[k], sums[k]);
         }
     }
 
-    if (want_forces)
-        for (int i = 0; i < row->n_units; i++)
-            for (int k = 0; k < 3 * n_a; k++) {
-                const double force = (double)V(sum)(V(load)(forces_a[i][k]));
-                a->forces[GD_BLOCK * n_a * row->cluster + GD_CLUSTER * k + i] += force;
-                row->force[k % 3] += force;
+    for (int i = 0; i < (want_forces ? row->n_units : 0); i++)
+        for (int s = 0; s < n_a; s++) {
+            double f[3];
+            for (int c = 0; c < 3; c++) {
+                f[c] = (double)V(sum)(V(load)(forces_a[i][3 * s + c]));
+                a->forces[GD_BLOCK * (n_a * row->cluster + s) + GD_CLUSTER * c + i] += f[c];
+                row->force[c] += f[c];
             }
+            if (want_virial && local) {
+                const double x[3] = {local_a[3 * s][i], local_a[3 * s + 1][i],
+                                     local_a[3 * s + 2][i]};
+                for (int c = 0; c < 3; c++)
+                    row->virial[c] += x[c] * f[c];
+                row->virial[3] += x[0] * f[1];
+                row->virial[4] += x[0] * f[2];
+                row->virial[5] += x[1] * f[2];
+            }
+        }
     for (int lane = 0; lane < LANES; lane++) {
         for (int k = 0; k < 2; k++)
             row->energies[k] += energies[k][lane];
@@ -363,16 +424,65 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
         const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
         (void)a;                                                                                   \
         (void)b;                                                                                   \
+        if (settings->local) {                                                                     \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 1, settings->rectangular);                                         \
+            return;                                                                                \
+        }                                                                                          \
         if (settings->rectangular)                                                                 \
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 1);                                                                \
+                             7, 0, 1);                                                             \
         else                                                                                       \
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0);                                                                \
+                             7, 0, 0);                                                             \
+    }
+#define DEFINE_ANY(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)            \
+    static void OF_TYPE(kind)(struct gd_row * row) {                                               \
+        const struct gd_row_settings *settings = row->settings;                                    \
+        const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
+        (void)a;                                                                                   \
+        (void)b;                                                                                   \
+        if (settings->rectangular)                                                                 \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 1);                                                             \
+        else                                                                                       \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 0);                                                             \
     }
 #else
-/* One function for each thing that may be wanted: nothing is computed in vain. */
+/* One function for each thing that may be wanted: nothing is computed in vain. In local coordinates
+ * the virial costs next to nothing. */
 #define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)           \
+    static void OF_TYPE(kind)(struct gd_row * row) {                                               \
+        const struct gd_row_settings *settings = row->settings;                                    \
+        const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
+        (void)a;                                                                                   \
+        (void)b;                                                                                   \
+        if (settings->local && settings->wanted == GD_WANT_FORCES)                                 \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             1, 1, settings->rectangular);                                         \
+        else if (settings->local && settings->wanted == GD_WANT_ENERGIES)                          \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             2, 1, settings->rectangular);                                         \
+        else if (settings->local)                                                                  \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 1, settings->rectangular);                                         \
+        else if (!settings->rectangular)                                                           \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 0);                                                             \
+        else if (settings->wanted & GD_WANT_VIRIAL)                                                \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 1);                                                             \
+        else if (settings->wanted == GD_WANT_ENERGIES)                                             \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             2, 0, 1);                                                             \
+        else                                                                                       \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             3, 0, 1);                                                             \
+    }
+
+/* For any number of sites; local coordinates are not worth their space there. */
+#define DEFINE_ANY(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)            \
     static void OF_TYPE(kind)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
         const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
@@ -380,29 +490,30 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
         (void)b;                                                                                   \
         if (!settings->rectangular)                                                                \
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0);                                                                \
-        else if (settings->wanted == GD_WANT_FORCES)                                               \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             1, 1);                                                                \
-        else if (settings->wanted == GD_WANT_ENERGIES)                                             \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             2, 1);                                                                \
+                             7, 0, 0);                                                             \
         else if (settings->wanted & GD_WANT_VIRIAL)                                                \
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 1);                                                                \
+                             7, 0, 1);                                                             \
+        else if (settings->wanted == GD_WANT_ENERGIES)                                             \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             2, 0, 1);                                                             \
         else                                                                                       \
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             3, 1);                                                                \
+                             3, 0, 1);                                                             \
     }
 #endif
 
 DEFINE_KIND(water_water, 3, 3, 1, 1, 1, 1)
 DEFINE_KIND(water_water_centers, 3, 3, 1, 1, 1, 0)
 DEFINE_KIND(atom_water, 1, 3, 0, 1, 1, 0)
-DEFINE_KIND(uniform_uniform, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones, 0)
-DEFINE_KIND(atom_uniform, 1, b->n_sites, 0, 1, settings->lennard_jones, 0)
 DEFINE_KIND(atom_atom, 1, 1, 0, 0, 1, 0)
+/* Equal atoms, where the cutoff holds between atoms; most of them are hydrogens of water. */
+DEFINE_KIND(single_single, 1, 1, 1, 1, 1, 1)
+DEFINE_KIND(single_single_charges, 1, 1, 1, 1, 0, 1)
 #undef DEFINE_KIND
+DEFINE_ANY(uniform_uniform, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones, 0)
+DEFINE_ANY(atom_uniform, 1, b->n_sites, 0, 1, settings->lennard_jones, 0)
+#undef DEFINE_ANY
 
 void OF_TYPE(public)(struct gd_row *row) {
     const struct gd_row_settings *settings = row->settings;
@@ -418,6 +529,8 @@ void OF_TYPE(public)(struct gd_row *row) {
         OF_TYPE(water_water)(row);
     else if (a->n_sites == 3 && b->n_sites == 3 && settings->lennard_jones == 1)
         OF_TYPE(water_water_centers)(row);
+    else if (a->n_sites == 1 && b->n_sites == 1 && settings->first_is_point)
+        (settings->lennard_jones ? OF_TYPE(single_single) : OF_TYPE(single_single_charges))(row);
     else
         OF_TYPE(uniform_uniform)(row);
 }

@@ -21,12 +21,14 @@ from gromos_dist.kernels import (
     Nonbonded,
     NonbondedField,
     PairList,
+    ReactionField,
     molecular_virial,
     nonbonded,
     nonbonded_plain,
     prepare_nonbonded,
     reaction_field,
 )
+from gromos_dist.kernels.boxes import octahedron_vectors
 
 Floats = NDArray[np.float64]
 PRECISIONS = ("double", "mixed")
@@ -113,6 +115,37 @@ def test_every_level_equals_the_plain_kernel(
     assert found.virial is not None
     assert expected.virial is not None
     assert np.abs(found.virial - expected.virial).max() < energy * np.abs(expected.virial).max()
+
+
+WIDE = {
+    "rectangular": np.diag([3.6, 3.7, 3.8]),
+    "triclinic": np.array([[3.6, 0, 0], [0.7, 3.7, 0], [-0.5, 0.6, 3.8]]),
+    "octahedron": octahedron_vectors(np.diag([6.0] * 3)[None])[0],
+}
+
+
+@pytest.mark.parametrize("isa", instruction_set.available())
+@pytest.mark.parametrize("box_name", WIDE)
+@pytest.mark.parametrize("name", ["ch4_999spc", "w1000"])
+def test_wide_boxes_of_every_shape(reference: Path, name: str, box_name: str, isa: str) -> None:
+    """Where coordinates are taken from the middle of a cluster: the cutoff is short."""
+    system, _, positions, _ = case(reference, name)
+    field = system.field(cutoff=0.5, field=reaction_field(0.5, 61.0))
+    boxes = WIDE[box_name][None]
+    expected = nonbonded_plain(positions[:1], boxes, field, virial=True)
+    for precision, close in (("double", 1e-12), ("mixed", 2e-6)):
+        for wanted in (
+            {"virial": True},
+            {"energies": False},
+            {"forces": False},
+            {"forces": False, "virial": True},
+        ):
+            with level(isa):
+                found = nonbonded(positions[:1], boxes, field, precision=precision, **wanted)
+            for mine, theirs in zip(found, expected, strict=True):
+                if mine is not None and theirs is not None:
+                    difference = np.sqrt(((mine - theirs) ** 2).mean())
+                    assert difference < close * np.sqrt((theirs**2).mean())
 
 
 # ---- against plain NumPy ----
@@ -416,6 +449,39 @@ def test_mixed_precision_takes_the_same_pairs_as_double(isa: str) -> None:
     assert double is not None
     np.testing.assert_array_equal(np.any(mixed != 0, axis=2), np.any(double != 0, axis=2))
     assert [bool(np.any(frame)) for frame in double] == [True, False] * 4
+
+
+def test_pairs_at_the_cutoff_in_clusters_of_neighbours(isa: str) -> None:
+    """As above, where places are counted from the middle of a cluster."""
+    rng = np.random.default_rng(1)
+    near = rng.uniform(0.0, 0.8, (16, 1, 3)) + rng.uniform(0.0, 0.1, (16, 3, 3))
+    frames = [
+        np.concatenate([near, near + np.array([1.2 + beyond, 0.0, 0.0])]).reshape(-1, 3)
+        for beyond in (-1e-9, 1e-9, -1e-8, 1e-8, -1e-7, 1e-7)
+    ]
+    # The energy of a pair of atoms within the cutoff is 1 and next to nothing: they are counted.
+    field = prepare_nonbonded(
+        charge=[],
+        lj_type=[],
+        c6=[[0.0]],
+        c12=[[0.0]],
+        solvent_charge=[1.0, 1.0, 1.0],
+        solvent_lj_type=[0, 0, 0],
+        n_solvent_molecules=32,
+        cutoff=1.2,
+        coulomb=1e-6,
+        field=ReactionField(0.0, -1e6),
+        excluded_reaction_field=False,
+    )
+    for box in (np.diag([7.0, 8.0, 9.0]), np.array([[7.0, 0, 0], [1, 8, 0], [-1, 2, 9]])):
+        boxes = np.repeat(box[None], len(frames), axis=0)
+        counts = {
+            precision: nonbonded(np.array(frames), boxes, field, precision=precision).energies
+            for precision in PRECISIONS
+        }
+        mixed, double = (np.rint(counts[name][:, 1, 0, 0]) for name in ("mixed", "double"))
+        np.testing.assert_array_equal(mixed, double)
+        assert (double[::2] > double[1::2]).all()
 
 
 # ---- the same bits ----
