@@ -116,7 +116,7 @@ def _help(*command: str) -> str:
 
 def _commands() -> str:
     """Show the help page of every command."""
-    names = ("info", "convert", "rmsd", "rmsd-matrix", "rgyr")
+    names = ("info", "check", "convert", "rmsd", "rmsd-matrix", "rgyr", "forces", "energies")
     pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
     return "\n".join(pages)
 
@@ -134,7 +134,7 @@ def _copy_example_files() -> None:
         shutil.copyfile(data / name, folder / name)
     energies = _DOCS.parent / "tests" / "data" / "energies" / "series.tre.gz"
     shutil.copyfile(energies, folder / "md.tre.gz")
-    for name in ("butane.top", "water.imd"):
+    for name in ("butane.top", "butane.trc", "butane.trv", "water.imd"):
         shutil.copyfile(_DOCS.parent / "tests" / "data" / name, folder / name)
     os.environ["GROMOS_DIST_EXAMPLE"] = str(folder)
 

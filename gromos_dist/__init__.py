@@ -18,23 +18,39 @@ from gromos_dist.analysis import (
     superpose,
 )
 from gromos_dist.errors import (
+    ConstraintError,
+    ForceError,
     FrameError,
     SelectionError,
     SettingsError,
+    SimulationError,
     TopologyError,
     TrajectoryError,
 )
 from gromos_dist.io import from_mdanalysis, open_energies, open_trajectory
 from gromos_dist.kernels import calculate_rmsd
-from gromos_dist.md import Frame, State, Trajectory, TrajectoryWriter, Vec3
+from gromos_dist.md import (
+    ForceCalculator,
+    Frame,
+    Simulation,
+    State,
+    Trajectory,
+    TrajectoryWriter,
+    Vec3,
+)
 from gromos_dist.store import open_store, store
 from gromos_dist.topology import Topology, load_topology, select, write_topology
 
 __all__ = [
+    "ConstraintError",
+    "ForceCalculator",
+    "ForceError",
     "Frame",
     "FrameError",
     "SelectionError",
     "SettingsError",
+    "Simulation",
+    "SimulationError",
     "State",
     "Topology",
     "TopologyError",

@@ -57,6 +57,34 @@ class FrameError(ValueError):
         return FrameError(self.problem, frame, path, self.argument)
 
 
+class ConstraintError(ValueError):
+    """A constraint cannot be met.
+
+    Parameters
+    ----------
+    atoms : tuple of two int
+        Whose distance it is.
+    """
+
+    def __init__(self, atoms: tuple[int, int]) -> None:
+        super().__init__(
+            f"SHAKE did not converge: the distance between atoms {atoms[0]} and {atoms[1]} cannot "
+            "be restored; use a shorter time step, or relax the configuration first"
+        )
+        self.atoms = atoms
+
+    def __reduce__(self) -> tuple[type[ConstraintError], tuple[tuple[int, int]]]:
+        return ConstraintError, (self.atoms,)
+
+
+class ForceError(RuntimeError):
+    """Forces could not be calculated; the cause says why."""
+
+
+class SimulationError(RuntimeError):
+    """A simulation could not go on; the message names the step, the cause says why."""
+
+
 def new_where() -> Any:
     """Return a fresh ``struct gd_where`` for a call of the C core."""
     where = ffi.new("struct gd_where *")
@@ -83,6 +111,8 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
     ------
     ValueError
         Bad arguments or bad numbers.
+    ConstraintError
+        A constraint that cannot be met.
     TrajectoryError
         Bad numbers or damage in the file `path`.
     OSError
@@ -109,6 +139,8 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
             f"two interacting atoms lie in one place, or so near that the force overflows{atom}",
             first_frame + where.frame,
         )
+    if status == lib.GD_NOT_CONVERGED:
+        raise ConstraintError((where.atom, where.found))
     message = _message(status, where, first_frame)
     if path is not None:
         raise TrajectoryError(f"{path}: {message}")

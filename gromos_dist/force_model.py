@@ -260,7 +260,8 @@ class ForceModel:
                 )
             found["virial"] = virial
             if asked & set(PRESSURES):
-                found["pressure_tensor"] = tensor = self._pressure(virial, boxes, velocities)
+                tensor = self._pressure_tensor(virial, boxes, velocities)
+                found["pressure_tensor"] = tensor
                 found["pressure"] = np.trace(tensor, axis1=1, axis2=2) / 3.0
         return {name: found[name] for name in QUANTITIES if name in asked}  # type: ignore[misc]
 
@@ -310,7 +311,21 @@ class ForceModel:
             own[:] = [by_term[name] for name in self.terms]
         return totals
 
-    def _pressure(
+    def pressure_tensor(
+        self, virial: Floats, box: ArrayLike, velocities: ArrayLike
+    ) -> NDArray[np.float64]:
+        """Return the pressure tensors (kJ mol-1 nm-3) that virials and velocities make.
+
+        Parameters
+        ----------
+        virial : array, shape (frames, 3, 3)
+            Of this model, kJ mol-1.
+        box, velocities
+            As for the call of the model.
+        """
+        return self._pressure_tensor(virial, self._boxes(box, len(virial)), velocities)
+
+    def _pressure_tensor(
         self, virial: Floats, boxes: Floats | None, velocities: ArrayLike | None
     ) -> Floats:
         if boxes is None or velocities is None:

@@ -1,8 +1,9 @@
-"""Pictures of results: time series with their distribution, and matrices."""
+"""Pictures of results: time series, matrices, energies by term, what acts between groups."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,13 +52,26 @@ STYLE: Any = {
 FAINT, BLUE, VERMILION = "#9CC7E3", "#0072B2", "#D55E00"
 
 SUFFIXES = (".png", ".pdf", ".svg")
-SHORT_NAMES = {"rmsd": "RMSD", "rmsd_matrix": "RMSD", "radius_of_gyration": "Radius of gyration"}
+SHORT_NAMES = {
+    "rmsd": "RMSD",
+    "rmsd_matrix": "RMSD",
+    "radius_of_gyration": "Radius of gyration",
+    "lennard_jones": "Lennard-Jones",
+    "crossdihedral": "cross dihedral",
+    "energy_nonbonded": "Non-bonded energy of pairs of groups",
+    "group_forces": "Non-bonded force between groups",
+}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 # More points than a wide screen has columns are drawn as an envelope, fewer as a line.
 MAX_POINTS = 4000
 ENVELOPE_BINS = 1200
 AVERAGE_FROM = 200
 MAX_MATRIX = 1500
+MOST_TERMS = 24
+MOST_NAMES = 40
+# Of the pairs of groups that interact, so many get a colour of their own; the others the last one.
+COLOURED = 0.99
 
 
 @dataclass(frozen=True)
@@ -227,7 +241,214 @@ def plot_matrix(
     return ax
 
 
-def _draw_series(ax: Axes, axis: Axis, values: NDArray[np.float64]) -> None:
+def plot_terms(
+    array: xr.DataArray,
+    path: str | Path | None = None,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Draw several values a frame against time, each in axes of its own, such as ``energy``.
+
+    Energies of a system differ by orders of magnitude, so no two share an axis of values. Those
+    that are zero in every frame are left out. Each is drawn as `plot_time_series` does it, with the
+    mean and the fluctuation above it.
+
+    Parameters
+    ----------
+    array : (frame, term) DataArray
+        The names of the terms are the coordinate of the second dim. A lazy array is computed.
+    path, title
+        As in `plot_time_series`.
+
+    Returns
+    -------
+    Figure
+        The picture; ``.axes`` are those of the terms, in their order.
+
+    Raises
+    ------
+    ValueError
+        The array has not two dimensions, has no frame, has more than 24 terms that are not zero,
+        or the suffix of `path` is unknown.
+
+    Examples
+    --------
+    >>> import gromos_dist as gd
+    >>> ds = gd.open_trajectory("tests/data/butane.trc", "tests/data/butane.top")
+    >>> energy = gd.energies(ds, cutoff=0.6).energy
+    >>> figure = plot_terms(energy.sel(term=["bond", "angle"]), "energies.png")
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['Bond', 'Angle']
+    >>> figure.axes[0].get_ylabel(), figure.axes[1].get_xlabel()
+    ('kJ mol⁻¹', 'Time (ps)')
+    """
+    _require_suffix(path)
+    if array.ndim != 2 or array.shape[0] == 0:
+        raise ValueError(
+            f"expected terms of at least one frame, two dimensions, got {dict(array.sizes)}"
+        )
+    values = np.asarray(array.values, dtype=np.float64)
+    shown = np.flatnonzero((values != 0.0).any(axis=0))
+    if len(shown) == 0:
+        shown = np.arange(min(1, values.shape[1]))
+    if not 0 < len(shown) <= MOST_TERMS:
+        raise ValueError(
+            f"{len(shown)} terms are not to be told apart in a picture (at most {MOST_TERMS}); "
+            "select some with .sel(...)"
+        )
+    names = _labels(array, str(array.dims[1]))
+    axis = _frame_axis(array, str(array.dims[0]))
+    n_columns = 1 if len(shown) == 1 else 2
+    n_rows = -(-len(shown) // n_columns)
+    with mpl.rc_context({**STYLE, "axes.labelsize": 11, "font.size": 10.5}):
+        figure = _new_figure(path, (5.0 * n_columns, 0.6 + 2.1 * n_rows))
+        grid = figure.add_gridspec(n_rows, n_columns)
+        drawn: list[Axes] = []
+        for place, term in enumerate(shown):
+            # Column by column: the parts of a sum stand below each other.
+            ax = figure.add_subplot(
+                grid[place % n_rows, place // n_rows], sharex=drawn[0] if drawn else None
+            )
+            drawn.append(ax)
+            _draw_series(ax, axis, values[:, term], legend=False)
+            ax.set_title(_term(names[term]), fontsize=11.5, pad=5)
+            ax.set_ylabel(_superscripts(_unit(array)))
+            ax.yaxis.set_major_locator(MaxNLocator(4))
+            _note_mean(ax, values[:, term])
+        for ax in {drawn[n_rows - 1], drawn[-1]}:
+            ax.set_xlabel(_with_unit(axis.label, axis.unit))
+        figure.align_ylabels()
+        figure.suptitle(
+            fill(_name(array) if title is None else title, 30 * n_columns + 10),
+            x=0.01,
+            ha="left",
+            fontsize=STYLE["axes.titlesize"],
+            fontweight="bold",
+        )
+        _save(drawn[0], path)
+    return figure
+
+
+def plot_groups(
+    array: xr.DataArray,
+    path: str | Path | None = None,
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw what acts between groups, such as ``energy_nonbonded``, as a heat map of the means.
+
+    The mean over the frames is shown; kinds of energy are summed, and of forces it is the mean of
+    the magnitudes. Energies have colours from blue (attraction) to red. Their range is that of 99 %
+    of the pairs of different groups that interact; what is beyond, often that of a group with
+    itself, has the last colour.
+
+    Parameters
+    ----------
+    array : (..., group, other_group, ...) DataArray
+        With any of the dims ``frame``, ``nonbonded_term`` and ``xyz``. A lazy array is computed,
+        without ever being in memory as a whole.
+    path, ax, title
+        As in `plot_time_series`.
+
+    Returns
+    -------
+    Axes
+        The axes with the heat map; the colour bar is beside it.
+
+    Raises
+    ------
+    ValueError
+        The array has no groups or other dims than these, is empty, or the suffix of `path` is
+        unknown.
+
+    Examples
+    --------
+    >>> import gromos_dist as gd
+    >>> ds = gd.open_trajectory("tests/data/butane.trc", "tests/data/butane.top")
+    >>> pairs = gd.energies(ds, cutoff=0.6, groups="residue").energy_nonbonded
+    >>> axes = plot_groups(pairs.sel(nonbonded_term="lennard_jones"), "pairs.png")
+    >>> [label.get_text() for label in axes.get_xticklabels()]
+    ['BUT1', 'solvent']
+    """
+    _require_suffix(path)
+    extra = set(array.dims) - {"frame", "nonbonded_term", "group", "other_group", "xyz"}
+    if extra or not {"group", "other_group"} <= set(array.dims) or array.size == 0:
+        raise ValueError(
+            "expected values of pairs of groups, with the dims group and other_group and at most "
+            f"frame, nonbonded_term and xyz beside them, got {dict(array.sizes)}"
+        )
+    mean = array.astype(np.float64)
+    if is_force := "xyz" in array.dims:
+        mean = (mean**2).sum("xyz") ** 0.5
+    if "frame" in mean.dims:
+        mean = mean.mean("frame")
+    if "nonbonded_term" in mean.dims:
+        mean = mean.sum("nonbonded_term")
+    values = mean.transpose("group", "other_group").to_numpy()
+    with mpl.rc_context({**STYLE, "axes.spines.top": True, "axes.spines.right": True}):
+        if ax is None:
+            ax = _new_figure(path, (6.6, 5.4)).add_subplot()
+        largest, beyond = _colour_range(values)
+        image = ax.imshow(
+            values,
+            origin="lower",
+            cmap="viridis" if is_force else "RdBu_r",
+            vmin=0.0 if is_force else -largest,
+            vmax=largest,
+            interpolation="nearest",
+        )
+        extend = "neither" if not beyond else "max" if is_force else "both"
+        bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.04, extend=extend)
+        kind = "Mean magnitude of the force" if is_force else "Mean energy"
+        bar.set_label(_with_unit(kind, _unit(array)))
+        bar.outline.set_visible(False)
+        _name_groups(ax, array)
+        ax.set_title(fill(_name(array) if title is None else title, 42))
+        _save(ax, path)
+    return ax
+
+
+def _colour_range(values: NDArray[np.float64]) -> tuple[float, bool]:
+    """Return the value of the last colour, and whether there are larger ones."""
+    magnitudes = np.abs(values)
+    apart = magnitudes[np.eye(*values.shape) == 0.0]
+    there = apart[apart > 0.0]
+    if there.size == 0:
+        there = np.array([float(magnitudes.max()) or 1.0])
+    largest = float(np.quantile(there, COLOURED, method="higher"))
+    return largest, bool((magnitudes > largest).any())
+
+
+def _name_groups(ax: Axes, array: xr.DataArray) -> None:
+    """Name the groups along both axes, as many as there is room for."""
+    for axis, dim in ((ax.yaxis, "group"), (ax.xaxis, "other_group")):
+        names = _labels(array, dim)
+        step = -(-len(names) // MOST_NAMES)
+        places = np.arange(0, len(names), step)
+        size = float(np.clip(260 / max(len(places), 1), 5, 11))
+        axis.set_ticks(places, [names[place] for place in places], fontsize=size)
+        axis.set_tick_params(length=0)
+    if max(map(len, _labels(array, "other_group"))) > 3:
+        ax.tick_params(axis="x", rotation=90)
+    ax.set_ylabel("Group")
+    ax.set_xlabel("Other group" if "xyz" not in array.dims else "Group that the force comes from")
+
+
+def _labels(array: xr.DataArray, dim: str) -> list[str]:
+    """Return what a dim counts, as text for a picture: a dollar sign begins no formula."""
+    values = array.coords[dim].values if dim in array.coords else np.arange(array.sizes[dim])
+    return [str(value).replace("$", r"\$") for value in values]
+
+
+def _note_mean(ax: Axes, values: NDArray[np.float64]) -> None:
+    finite = values[np.isfinite(values)]
+    if finite.size:
+        text = _with_error(float(finite.mean()), float(finite.std()))
+        ax.set_title(text, fontsize=10, fontweight="normal", loc="right", pad=4, color=BLUE)
+
+
+def _draw_series(ax: Axes, axis: Axis, values: NDArray[np.float64], *, legend: bool = True) -> None:
     n = values.size
     averaged = n >= AVERAGE_FROM
     colour = FAINT if averaged else BLUE
@@ -246,6 +467,7 @@ def _draw_series(ax: Axes, axis: Axis, values: NDArray[np.float64]) -> None:
         thin = max(1, average.size // MAX_POINTS)
         label = f"running average, {window} frames{_duration(window, axis)}"
         ax.plot(centres[::thin], average[::thin], color=VERMILION, linewidth=1.8, label=label)
+    if averaged and legend:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, borderaxespad=0.6)
     ax.grid(True)
     if n > 1:
@@ -359,8 +581,18 @@ def _unit(array: xr.DataArray) -> str:
     return str(array.attrs.get("units", ""))
 
 
+def _term(name: str) -> str:
+    text = SHORT_NAMES.get(name, name).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
 def _with_unit(label: str, unit: str) -> str:
-    return f"{label} ({unit})" if unit else label
+    return f"{label} ({_superscripts(unit)})" if unit else label
+
+
+def _superscripts(unit: str) -> str:
+    """Return ``kJ mol-1`` with its exponents raised."""
+    return re.sub(r"(?<=[^\W\d])-?\d+", lambda found: found[0].translate(_RAISED), unit)
 
 
 def _new_figure(path: str | Path | None, size: tuple[float, float]) -> Figure:

@@ -120,6 +120,7 @@ _ALL = (
     Variable("total_mass", ("frame",), "f", "u", "mass of all atoms"),
     Variable("bath_temperature", ("frame", "bath", "motion"), "f", "K", "temperature by bath"),
     Variable("bath_scaling", ("frame", "bath"), "f", "", "scaling factor of velocities"),
+    Variable("temperature", ("frame",), "f", "K", "temperature"),
     Variable("volume", ("frame",), "f", "nm3", "volume of the box"),
     Variable("pressure", ("frame",), "f", "kJ mol-1 nm-3", "pressure"),
     Variable("mean_virial", ("frame",), "f", "kJ mol-1", "virial, a third of the trace"),

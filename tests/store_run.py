@@ -3,7 +3,8 @@
 ``python -c "import store_run; store_run.main()" out.zarr threads 2`` stores the result with two
 threads. In the environment, STORE_RUN_LOG is a folder in which each computed block leaves a file,
 STORE_RUN_KILL_AT the block that kills the process STORE_RUN_PID (the process itself by default),
-and STORE_RUN_SECONDS how long a block takes. They are not arguments, so that the Dask graph is the
+STORE_RUN_SECONDS how long a block takes, and STORE_RUN_RESULT=fields stores a Dataset of several
+variables instead. They are not arguments, so that the Dask graph is the
 same in every run.
 """
 
@@ -23,6 +24,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.distributed import scheduler
+from gromos_dist.mapping import FrameFields, map_fields
 from gromos_dist.provenance import InputFile, history
 from gromos_dist.store import store
 
@@ -67,7 +69,45 @@ def lazy_result(**parameters: Any) -> xr.DataArray:
     )
 
 
+def fields_kernel(block: NDArray[np.float64], log: str) -> dict[str, NDArray[Any]]:
+    """Return three values a frame of which the numbers tell the frame."""
+    first = int(block[0, 0, 0])
+    Path(log, f"{first // BLOCK}.{uuid.uuid4().hex}").touch()
+    if os.environ.get("STORE_RUN_KILL_AT") == str(first // BLOCK):
+        os.kill(int(os.environ.get("STORE_RUN_PID", os.getpid())), signal.SIGKILL)
+        os._exit(1)
+    return {
+        "forces": np.sqrt(block + 0.1).astype(np.float32),
+        "energy": np.sqrt(block[:, 0, :2] + 0.2),
+        "virial": np.sqrt(block[:, :1] + np.arange(9.0).reshape(3, 3)),
+    }
+
+
+def lazy_fields(log: str | Path) -> xr.Dataset:
+    """Return a Dataset of several variables that one kernel computes; `log` is as above."""
+    values = np.broadcast_to(np.arange(float(FRAMES))[:, None, None], (FRAMES, 2, 3))
+    positions = xr.DataArray(
+        da.from_array(np.ascontiguousarray(values), (BLOCK, -1, -1)),
+        dims=("frame", "atom", "xyz"),
+        coords={
+            "time": ("frame", np.arange(FRAMES) * 0.1, {"units": "ps"}),
+            "atom_name": ("atom", ["CA", "CB1"]),
+            "xyz": ["x", "y", "z"],
+        },
+    )
+    dtypes = {"forces": np.float32, "energy": np.float64, "virial": np.float64}
+    return map_fields(
+        FrameFields(fields_kernel, dtypes),
+        positions,
+        coords={"term": ["potential", "bond"], "xyz_2": ["x", "y", "z"]},
+        history=history("forces", {}, [InputFile("md.trc", 1000, "quick:00")]),
+        log=str(log),
+    )
+
+
 def main() -> None:
     os.environ.setdefault("STORE_RUN_PID", str(os.getpid()))
+    fields = os.environ.get("STORE_RUN_RESULT") == "fields"
     with scheduler(sys.argv[2], int(sys.argv[3])):
-        store(lazy_result(), sys.argv[1], progress=True)
+        result = lazy_fields(os.environ["STORE_RUN_LOG"]) if fields else lazy_result()
+        store(result, sys.argv[1], progress=True)

@@ -27,6 +27,7 @@ import gromos_dist as gd
 from gromos_dist import instruction_set
 from gromos_dist.cli.application import application
 
+DATA = Path(__file__).parent / "data"
 PROGRAM = Path(sys.executable).with_name("gromos-dist")
 
 # A shell has what it runs in the background ignore Ctrl-C, and the tests with it.
@@ -109,12 +110,31 @@ class TestProgram:
 
     def test_help_lists_the_commands(self) -> None:
         text = words(succeed("--help").stdout)
-        for command in ("info", "rmsd", "rgyr", "rmsd-matrix"):
+        for command in ("info", "rmsd", "rgyr", "rmsd-matrix", "forces", "energies"):
             assert f" {command} " in text
 
     @pytest.mark.parametrize("command", ["info", "rmsd", "rgyr", "rmsd-matrix"])
     def test_each_help_has_an_example(self, command: str) -> None:
         assert f"gromos-dist {command} md.dcd" in words(succeed(command, "--help").stdout)
+
+    @pytest.mark.parametrize("command", ["forces", "energies"])
+    def test_help_of_the_force_field_has_units(self, command: str) -> None:
+        text = words(succeed(command, "--help").stdout)
+        assert f"gromos-dist {command} md.trc" in text
+        for part in ("(nm)", "(nm-1)", "kJ mol-1", "--precision mixed|double", "[default: mixed]"):
+            assert part in text
+
+    def test_options_are_in_the_same_order_everywhere(self) -> None:
+        text = succeed("rgyr", "--help").stdout
+        listed = re.findall(r"^│ (--[a-z-]+)", text, re.MULTILINE)
+        panels = [
+            *("--debug", "--help"),
+            *("--top", "--atoms", "--mass-weighted", "--whole"),
+            *("--start", "--stop", "--stride", "--on-truncated", "--overlap"),
+            *("--scheduler", "--workers", "--progress", "--report"),
+            *("--output", "--plot", "--overwrite", "--quiet"),
+        ]
+        assert listed == panels
 
     def test_version_tells_the_instruction_set(self) -> None:
         text = succeed("--version").stdout
@@ -356,6 +376,283 @@ class TestTruncatedAndOverlapping:
         assert "overlap='drop'" in refuse(*command, tmp_path / "c.csv", "--overlap", "raise")
         report = json.loads(succeed("info", tmp_path / "*.trc", "--json").stdout)
         assert "frames 3 to 4 are repeated" in report["overlap"][0]
+
+
+BUTANE = (DATA / "butane.trc", "--top", DATA / "butane.top")
+SERIES = DATA / "energies" / "series.tre.gz"
+
+
+@pytest.fixture
+def butane() -> xr.Dataset:
+    """Butane in water, three frames."""
+    return gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top")
+
+
+@pytest.mark.filterwarnings("default")
+class TestForces:
+    """The command forces."""
+
+    @pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+    def test_everything(self, butane: xr.Dataset, tmp_path: Path, suffix: str) -> None:
+        output = tmp_path / f"forces{suffix}"
+        text = words(succeed("forces", *BUTANE, "--cutoff", "0.6", "-o", output).stdout)
+        expected = gd.forces(butane, cutoff=0.6).compute()
+        opened = gd.open_store(output) if suffix == ".zarr" else xr.open_dataset(output)
+        with opened as written:
+            assert (
+                set(written)
+                == set(expected)
+                == {*("forces", "energy", "energy_bonded", "energy_nonbonded", "virial")}
+            )
+            for name in expected:
+                np.testing.assert_array_equal(written[name], expected[name])
+                assert written[name].attrs["units"] == expected[name].attrs["units"]
+        pairs = expected.energy.sel(term="lennard_jones")
+        mean = f"lennard_jones {float(pairs.mean()):.1f} {float(pairs.std()):.1f}"
+        for part in ("frames 3", "atoms 304", mean, "forces, butane.trc"):
+            assert part in text
+
+    @pytest.mark.parametrize(
+        ("options", "arguments"),
+        [
+            (["--precision", "double", "-c", "0.7"], {"precision": "double", "cutoff": 0.7}),
+            (
+                ["-c", "0.6", "--epsilon-rf", "inf", "--kappa", "1.5", "--virial", "none"],
+                {"cutoff": 0.6, "epsilon_rf": np.inf, "kappa": 1.5, "virial": "none"},
+            ),
+            (
+                ["-c", "0.6", "--cutoff-kind", "atom", "--boundary", "rectangular"],
+                {"cutoff": 0.6, "cutoff_kind": "atom", "boundary": "rectangular"},
+            ),
+            (
+                ["-c", "0.6", "--pme", "--pme-tolerance", "1e-4", "--pme-order", "6"],
+                {"cutoff": 0.6, "use_pme": True, "pme_tolerance": 1e-4, "pme_order": 6},
+            ),
+            (
+                ["-c", "0.6", "--constrained-bonds", "all", "--bond-form", "harmonic"],
+                {"cutoff": 0.6, "constrained_bonds": "all", "bond_form": "harmonic"},
+            ),
+            (
+                ["-c", "0.6", "--reaction-field-radius", "0.7", "--angle-form", "harmonic"],
+                {"cutoff": 0.6, "reaction_field_radius": 0.7, "angle_form": "harmonic"},
+            ),
+        ],
+    )
+    def test_options(
+        self,
+        butane: xr.Dataset,
+        tmp_path: Path,
+        options: list[str],
+        arguments: dict[str, object],
+    ) -> None:
+        succeed("forces", *BUTANE, *options, "-o", tmp_path / "forces.zarr")
+        expected = gd.forces(butane, **arguments)
+        xr.testing.assert_equal(gd.open_store(tmp_path / "forces.zarr").compute(), expected)
+
+    def test_settings_of_an_input_file(self, butane: xr.Dataset, tmp_path: Path) -> None:
+        settings = tmp_path / "md.imd"
+        text = (DATA / "water.imd").read_text()
+        given = [line for line in text.splitlines() if not line.startswith("#")]
+        system = given.index("SYSTEM") + 1
+        given[system] = "1 100"
+        force = given.index("FORCE") + 2
+        given[force] = "2 4 304"
+        pairlist = given.index("PAIRLIST") + 1
+        given[pairlist] = "standard 5 0.6 0.6 0.4 chargegroup"
+        settings.write_text("\n".join(given) + "\n")
+        output = tmp_path / "forces.zarr"
+        succeed("forces", *BUTANE, "--imd", settings, "--epsilon-rf", "10", "-o", output)
+        expected = gd.forces(butane, settings=settings, epsilon_rf=10.0)
+        assert expected.sizes["group"] == 2
+        xr.testing.assert_equal(gd.open_store(output).compute(), expected)
+
+    def test_groups(self, butane: xr.Dataset, tmp_path: Path) -> None:
+        output, picture = tmp_path / "pairs.zarr", tmp_path / "pairs.png"
+        names = ("-g", "tail=name CH3", "-g", "rest of it=not resname BUT", "-g", "mass > 14.02")
+        text = refuse("forces", *BUTANE, "-c", "0.6", *names, "-o", output)
+        assert "is in 'tail' and in 'mass > 14.02'" in text
+        names = ("-g", "tail=name CH3", "-g", "rest of it=not resname BUT")
+        wanted = ("--variables", "energy_nonbonded, group_forces")
+        command = ("forces", *BUTANE, "-c", "0.6", *names, *wanted, "-o", output, "-p", picture)
+        succeed(*command)
+        groups = {"tail": "name CH3", "rest of it": "not resname BUT"}
+        chosen = ["energy_nonbonded", "group_forces"]
+        expected = gd.forces(butane, cutoff=0.6, groups=groups, variables=chosen)
+        assert list(expected.group.values) == ["tail", "rest of it", "rest"]
+        xr.testing.assert_equal(gd.open_store(output).compute(), expected)
+        assert pyplot.imread(picture).ndim == 3
+
+    @pytest.mark.parametrize("suffix", [".trf", ".trf.gz"])
+    def test_trajectory_of_forces(self, butane: xr.Dataset, tmp_path: Path, suffix: str) -> None:
+        output = tmp_path / f"md{suffix}"
+        options = ("-c", "0.6", "--precision", "double", "-o", output)
+        result = succeed("forces", *BUTANE, *options)
+        assert result.stderr == ""
+        read = gd.open_trajectory(output, dtype="float64")
+        expected = gd.forces(butane, cutoff=0.6, precision="double")
+        np.testing.assert_allclose(read.forces, expected.forces, atol=1.1e-9, rtol=0)
+        np.testing.assert_array_equal(read.time, expected.time)
+        said = refuse("forces", *BUTANE, "-c", "0.6", "-o", tmp_path / "b.trf", "-p", "x.png")
+        assert "a .trf holds forces alone" in said
+
+    def test_frames_are_a_python_slice(self, butane: xr.Dataset, tmp_path: Path) -> None:
+        output = tmp_path / "forces.nc"
+        succeed("forces", *BUTANE, "-c", "0.6", "--start", "-2", "--stride", "2", "-o", output)
+        expected = gd.forces(butane.isel(frame=slice(-2, None, 2)), cutoff=0.6)
+        with xr.open_dataset(output) as written:
+            np.testing.assert_array_equal(written.forces, expected.forces)
+
+    def test_given_again_it_goes_on(self, tmp_path: Path) -> None:
+        command = ("forces", *BUTANE, "-c", "0.6", "-o", tmp_path / "forces.zarr")
+        succeed(*command)
+        assert "gone on with" in words(succeed(*command).stdout)
+        said = refuse("forces", *BUTANE, "-c", "0.7", "-o", tmp_path / "forces.zarr")
+        assert "cutoff: in the store 0.6, now 0.7" in said
+
+    def test_scheduler_of_processes(self, butane: xr.Dataset, tmp_path: Path) -> None:
+        options = ("--scheduler", "processes", "--workers", "2", "-o", tmp_path / "forces.zarr")
+        succeed("forces", *BUTANE, "-c", "0.6", *options)
+        written = gd.open_store(tmp_path / "forces.zarr").compute()
+        xr.testing.assert_equal(written, gd.forces(butane, cutoff=0.6))
+
+    def test_molecules_made_whole_have_the_same_forces(self, tmp_path: Path) -> None:
+        for name, options in (("a", ()), ("b", ("--whole",))):
+            output = tmp_path / f"{name}.nc"
+            succeed("forces", *BUTANE, "-c", "0.6", *options, "-o", output)
+        with (
+            xr.open_dataset(tmp_path / "a.nc") as given,
+            xr.open_dataset(tmp_path / "b.nc") as whole,
+        ):
+            np.testing.assert_allclose(whole.energy, given.energy, rtol=1e-6)
+
+    def test_refusals(self, tmp_path: Path) -> None:
+        output = ("-o", tmp_path / "forces.zarr")
+        assert "--output" in refuse("forces", *BUTANE, "-c", "0.6")
+        assert "give --cutoff (nm)" in refuse("forces", *BUTANE, *output)
+        assert "give it with --top" in refuse("forces", BUTANE[0], "-c", "0.6", *output)
+        assert "absent.imd" in refuse("forces", *BUTANE, "--imd", "absent.imd", *output)
+        said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "force", *output)
+        assert "expected some of forces, energy" in said
+        drawn = ("--plot", tmp_path / "virial.png")
+        said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "virial", *drawn, *output)
+        assert "--plot draws one of energy, energy_nonbonded, group_forces" in said
+        said = refuse("forces", *BUTANE, "-c", "0.6", "--between", "a", "b", *output)
+        assert "between: expected two of the groups" in said
+        said = refuse("forces", *BUTANE, "-c", "0.6", "-g", "residue", "-g", "a=name CH3", *output)
+        assert "stands alone" in said
+        said = refuse(
+            "forces", *BUTANE, "-c", "0.6", "-g", "a=name CH3", "-g", "a=name OW", *output
+        )
+        assert "'a' is the name of two groups" in said
+        assert "frame 0: the cutoff is longer" in refuse("forces", *BUTANE, "-c", "1.4", *output)
+        said = refuse("forces", *BUTANE, "-c", "0.6", "-o", tmp_path / "forces.xtc")
+        assert ".zarr, .nc, .csv, .trf, .trf.gz" in said
+        names = ("CH3", "CH2", "OW", "HW1")
+        groups = [word for name in names for word in ("-g", f"name {name}")]
+        wide = (
+            "--variables",
+            "forces,group_forces,energy_nonbonded",
+            "-o",
+            tmp_path / "forces.csv",
+        )
+        said = refuse("forces", *BUTANE, "-c", "0.6", *groups, *wide)
+        assert "1039 columns are too many for .csv (at most 1000), of which forces has 912" in said
+        assert invoke("forces", *BUTANE, "--cutoff-kind", "atoms", *output).exit_code == 2
+
+
+@pytest.mark.filterwarnings("default")
+class TestEnergies:
+    """The command energies: computed, and read."""
+
+    @pytest.mark.parametrize("suffix", [".zarr", ".nc", ".csv"])
+    def test_computed(self, butane: xr.Dataset, tmp_path: Path, suffix: str) -> None:
+        output, picture = tmp_path / f"energies{suffix}", tmp_path / "energies.png"
+        command = ("energies", *BUTANE, "-c", "0.6", "-g", "b=resname BUT")
+        text = words(succeed(*command, "-o", output, "--plot", picture).stdout)
+        expected = gd.energies(butane, cutoff=0.6, groups={"b": "resname BUT"}).compute()
+        if suffix == ".csv":
+            lines = output.read_text().splitlines()
+            names = next(line for line in lines if not line.startswith("#"))
+            column = names.split(",").index("energy_nonbonded_lennard_jones_b_rest")
+            pair = expected.energy_nonbonded.sel(
+                nonbonded_term="lennard_jones", group="b", other_group="rest"
+            )
+            np.testing.assert_array_equal(read_csv(output)[:, column], pair)
+        else:
+            opened = gd.open_store(output) if suffix == ".zarr" else xr.open_dataset(output)
+            with opened as written:
+                assert set(written) == {"energy", "energy_bonded", "energy_nonbonded"}
+                for name in expected:
+                    np.testing.assert_array_equal(written[name], expected[name])
+        assert pyplot.imread(picture).ndim == 3
+        potential = expected.energy.sel(term="potential")
+        assert f"potential {float(potential.mean()):.1f} {float(potential.std()):.1f} -" in text
+        pair = expected.energy_nonbonded.sel(group="b", other_group="rest")[:, 0]
+        assert f"b - rest, lennard_jones {float(pair.mean()):.3f} {float(pair.std()):.3f}" in text
+        assert "improper" not in text
+
+    def test_numbers_are_those_of_energy_statistics(self) -> None:
+        text = words(succeed("energies", SERIES).stdout)
+        found = gd.energy_statistics(gd.open_energies(SERIES))
+        for term in ("total", "bond", "lennard_jones"):
+            mean, fluctuation, error = found.energy.sel(term=term).values
+            decimals = 2 if fluctuation < 10 else 1
+            numbers = " ".join(f"{value:.{decimals}f}" for value in (mean, fluctuation, error))
+            assert f" {term} {numbers} " in text
+        assert "pressure (kJ mol-1 nm-3) 14.58" in text
+        assert "frames 256" in text
+        assert "atoms" not in text.replace("all atoms", "")
+        assert "crossdihedral" not in text
+
+    def test_read_written_and_drawn(self, tmp_path: Path) -> None:
+        output, picture = tmp_path / "energies.zarr", tmp_path / "energies.pdf"
+        options = ("--start", "10", "--stop", "-10", "--stride", "2")
+        succeed("energies", SERIES, *options, "-g", "all", "-o", output, "--plot", picture)
+        expected = gd.open_energies(SERIES, groups=["all"]).isel(frame=slice(10, -10, 2))
+        xr.testing.assert_equal(gd.open_store(output).compute(), expected)
+        assert picture.read_bytes().startswith(b"%PDF")
+
+    def test_pairs_of_groups_that_were_written(self) -> None:
+        files = DATA / "energies" / "small.tre"
+        text = words(succeed("energies", files, "-g", "solute", "-g", "water").stdout)
+        pair = gd.open_energies(files).energy_nonbonded.sel(nonbonded_term="reaction_field")
+        mean = float(pair[:, 0, 1].mean())
+        assert re.search(rf"solute - water, reaction_field {mean:.0f}", text)
+
+    def test_free_energy_derivatives(self, tmp_path: Path) -> None:
+        files = DATA / "energies" / "small.trg"
+        text = words(succeed("energies", files, "--plot", tmp_path / "derivatives.png").stdout)
+        assert "derivative to the coupling parameter" in text
+
+    def test_many_groups_are_not_printed(self, reference: Path, tmp_path: Path) -> None:
+        systems = reference / "rerun" / "systems"
+        files = (systems / "pla2.trc.gz", "--top", systems / "pla2.top", "--stop", "1")
+        text = words(succeed("energies", *files, "-c", "0.9", "-g", "residue").stdout)
+        assert "groups 124; their 7750 pairs are too many for a table" in text
+
+    def test_what_mdpp_computed(self, reference: Path) -> None:
+        systems, case = reference / "rerun" / "systems", reference / "rerun" / "ch4_999spc"
+        files = (systems / "ch4_999spc.trc.gz", "--top", systems / "ch4_999spc.top")
+        settings = ("--imd", case / "ch4_999spc.imd", "--precision", "double")
+        computed = words(succeed("energies", *files, *settings).stdout)
+        read = words(succeed("energies", case / "ch4_999spc.tre.gz").stdout)
+        for term in ("nonbonded", "lennard_jones", "reaction_field"):
+            (ours,) = re.findall(rf" {term} (-?[\d.]+ [\d.]+) ", computed)[:1]
+            (theirs,) = re.findall(rf" {term} (-?[\d.]+ [\d.]+) ", read)[:1]
+            assert ours == theirs
+
+    def test_refusals(self, tmp_path: Path) -> None:
+        assert "give --cutoff (nm)" in refuse("energies", *BUTANE)
+        for option in (("--top", "a.top"), ("--cutoff", "1"), ("--whole",), ("--virial", "atomic")):
+            said = refuse("energies", SERIES, *option)
+            assert said.startswith(f"Error: {option[0]}: the energies of series.tre.gz were")
+        assert "has its groups already" in refuse("energies", SERIES, "-g", "a=name CA")
+        assert "not both" in refuse("energies", SERIES, DATA / "butane.trc")
+        assert "absent.tre" in refuse("energies", "absent.tre")
+        assert "no frames are left" in refuse("energies", SERIES, "--start", "256")
+        groups = ("-g", "a=name CH3")
+        text = refuse("energies", *BUTANE, "-c", "0.6", *groups, "-g", "b=name CH3")
+        assert "is in 'a' and in 'b'" in text
 
 
 class TestSummary:

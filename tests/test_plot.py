@@ -251,3 +251,143 @@ def test_wrong_shapes_are_refused() -> None:
         plot.plot_time_series(series(0))
     with pytest.raises(ValueError, match=r"two dimensions.*plot_time_series"):
         plot.plot_matrix(series(3))
+
+
+TERMS = ("potential", "bond", "improper", "lennard_jones")
+
+
+def terms(n: int, names: tuple[str, ...] = TERMS) -> xr.DataArray:
+    """Energies of which the improper dihedrals are zero."""
+    values = np.random.default_rng(5).normal(size=(n, len(names))) + 10.0 ** np.arange(len(names))
+    values[:, [name == "improper" for name in names]] = 0.0
+    return xr.DataArray(
+        values,
+        dims=("frame", "term"),
+        coords={"time": ("frame", 2.0 * np.arange(n), {"units": "ps"}), "term": list(names)},
+        name="energy",
+        attrs={"units": "kJ mol-1", "long_name": "energy by term"},
+    )
+
+
+def pairs(n_frames: int, names: list[str]) -> xr.DataArray:
+    """Symmetric energies of pairs of groups."""
+    values = np.random.default_rng(6).normal(size=(n_frames, 2, len(names), len(names)))
+    return xr.DataArray(
+        values + values.swapaxes(2, 3),
+        dims=("frame", "nonbonded_term", "group", "other_group"),
+        coords={
+            "nonbonded_term": ["lennard_jones", "reaction_field"],
+            "group": names,
+            "other_group": names,
+        },
+        name="energy_nonbonded",
+        attrs={"units": "kJ mol-1"},
+    )
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_terms_are_drawn_each_for_itself(tmp_path: Path, suffix: str) -> None:
+    array = terms(30)
+    figure = plot.plot_terms(array, tmp_path / f"energy{suffix}", title="Butane")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        *("Potential", "Bond", "Lennard-Jones")
+    ]
+    for axes, name in zip(figure.axes, ("potential", "bond", "lennard_jones"), strict=True):
+        values = array.sel(term=name)
+        np.testing.assert_array_equal(axes.lines[0].get_ydata(), values)
+        np.testing.assert_array_equal(axes.lines[0].get_xdata(), array["time"])
+        assert axes.get_ylabel() == "kJ mol⁻¹"
+        mean, fluctuation = axes.get_title(loc="right").split(" ± ")
+        np.testing.assert_allclose(float(mean), values.mean(), atol=0.051)
+        np.testing.assert_allclose(float(fluctuation), values.std(), atol=0.051)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "Time (ps)", "Time (ps)"]
+    assert figure.get_suptitle() == "Butane"
+    assert [each.name for each in tmp_path.iterdir()] == [f"energy{suffix}"]
+
+
+def test_terms_of_many_frames_have_no_legend(tmp_path: Path) -> None:
+    figure = plot.plot_terms(terms(6000).chunk(frame=500), tmp_path / "energy.png")
+    assert all(axes.get_legend() is None for axes in figure.axes)
+    assert all(axes.lines[0].get_color() == plot.VERMILION for axes in figure.axes)
+    assert figure.get_suptitle() == "Energy by term"
+
+
+def test_one_term_and_none(tmp_path: Path) -> None:
+    figure = plot.plot_terms(terms(5).sel(term=["bond"]), tmp_path / "bond.png")
+    assert [axes.get_xlabel() for axes in figure.axes] == ["Time (ps)"]
+    figure = plot.plot_terms(terms(5).sel(term=["improper"]), tmp_path / "zero.png")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Improper"]
+
+
+def test_terms_that_cannot_be_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "energy.png"
+    with pytest.raises(ValueError, match=r"25 terms are not to be told apart .*at most 24"):
+        plot.plot_terms(terms(3, tuple(f"term {i}" for i in range(25))), path)
+    with pytest.raises(ValueError, match="at least one frame"):
+        plot.plot_terms(terms(0), path)
+    with pytest.raises(ValueError, match="two dimensions"):
+        plot.plot_terms(series(3), path)
+    with pytest.raises(ValueError, match=r"\.png, \.pdf, \.svg"):
+        plot.plot_terms(terms(3), tmp_path / "energy.doc")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("chunks", [None, 2])
+def test_groups_show_the_mean_of_the_sum(tmp_path: Path, chunks: int | None) -> None:
+    array = pairs(5, ["ligand", "US$", "water"]) + 20.0 * np.eye(3)
+    array.attrs["units"] = "kJ mol-1"
+    given = array if chunks is None else array.chunk(frame=chunks)
+    axes = plot.plot_groups(given, tmp_path / "pairs.png")
+    (image,) = axes.images
+    expected = array.mean("frame").sum("nonbonded_term")
+    np.testing.assert_allclose(image.get_array(), expected, rtol=1e-12)
+    apart = np.abs(expected.values[~np.eye(3, dtype=bool)]).max()
+    np.testing.assert_allclose(image.get_clim(), (-apart, apart))
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ligand", r"US\$", "water"]
+    assert axes.figure.axes[1].get_ylabel() == "Mean energy (kJ mol⁻¹)"
+    assert axes.get_title(loc="left") == "Non-bonded energy of pairs of groups"
+    assert image.colorbar.extend == "both"
+
+
+def test_groups_of_forces_show_the_mean_magnitude() -> None:
+    values = np.random.default_rng(8).normal(size=(4, 2, 2, 3))
+    array = xr.DataArray(
+        values,
+        dims=("frame", "group", "other_group", "xyz"),
+        name="group_forces",
+        attrs={"units": "kJ mol-1 nm-1"},
+    )
+    axes = plot.plot_groups(array, ax=Figure().add_subplot())
+    expected = np.linalg.norm(values, axis=-1).mean(axis=0)
+    np.testing.assert_allclose(axes.images[0].get_array(), expected, rtol=1e-12)
+    assert axes.images[0].get_clim()[0] == 0.0
+    label = "Mean magnitude of the force (kJ mol⁻¹ nm⁻¹)"
+    assert axes.figure.axes[1].get_ylabel() == label
+    assert axes.get_xlabel() == "Group that the force comes from"
+
+
+@pytest.mark.parametrize("n", [1, 41, 130])
+def test_groups_of_any_number_are_named(n: int) -> None:
+    array = pairs(1, [f"ALA{i}" for i in range(n)])
+    axes = plot.plot_groups(array, ax=Figure().add_subplot())
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels == [f"ALA{i}" for i in range(0, n, -(-n // 40))]
+    assert len(axes.get_yticks()) == len(labels) <= 40
+
+
+def test_groups_that_do_not_interact() -> None:
+    axes = plot.plot_groups(0.0 * pairs(2, ["a", "b"]), ax=Figure().add_subplot())
+    assert axes.images[0].get_clim() == (-1.0, 1.0)
+    only_within = pairs(2, ["a", "b"]) * np.eye(2)
+    axes = plot.plot_groups(only_within, ax=Figure().add_subplot())
+    largest = float(np.abs(only_within.mean("frame").sum("nonbonded_term")).max())
+    np.testing.assert_allclose(axes.images[0].get_clim(), (-largest, largest))
+
+
+def test_what_has_no_groups_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"dims group and other_group .* got \{'frame': 3"):
+        plot.plot_groups(terms(3))
+    with pytest.raises(ValueError, match=r"got \{'frame': 0"):
+        plot.plot_groups(pairs(0, ["a"]))
+    with pytest.raises(ValueError, match="'atom': 2"):
+        plot.plot_groups(pairs(1, ["a"]).expand_dims(atom=2))

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import gromos_dist as gd
 from gromos_dist import provenance
+from gromos_dist.analysis.statistics import Data
 from gromos_dist.errors import FrameError
+from gromos_dist.force_model import ForceModel
 
 DATA = Path(__file__).parent / "data" / "energies"
 
@@ -140,7 +142,7 @@ def test_any_shape_gives_the_same_bits(
     np.testing.assert_allclose(together.sel(statistic="mean"), values.mean(axis=0), rtol=1e-12)
 
 
-def quiet(array: xr.DataArray) -> xr.DataArray:
+def quiet(array: Data) -> Data:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return gd.energy_statistics(array)
@@ -184,6 +186,33 @@ def test_of_a_trajectory(adk: tuple[Path, Path]) -> None:
     np.testing.assert_allclose(found[0], radius.mean(), rtol=1e-12)
     assert found.attrs["units"] == "nm"
     assert provenance.parse(found.attrs["history"])["inputs"][0]["path"] == str(dcd)
+
+
+def test_of_energies_that_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    model = ForceModel.__call__
+    monkeypatch.setattr(
+        ForceModel, "__call__", lambda *given, **named: calls.append(1) or model(*given, **named)
+    )
+    data = DATA.parent
+    ds = gd.open_trajectory(data / "butane.trc", data / "butane.top")
+    energies = gd.energies(ds, cutoff=0.6, groups="residue", virial="atomic")
+    calls.clear()
+    found = quiet(energies)
+    assert len(calls) == 1
+    assert set(found) == {"energy", "energy_bonded", "energy_nonbonded", "virial"}
+    loaded = energies.compute()
+    for name, array in loaded.items():
+        np.testing.assert_allclose(found[name][0], array.mean("frame"), rtol=1e-12)
+        np.testing.assert_allclose(found[name][1], array.std("frame"), rtol=1e-12)
+        assert found[name].attrs["units"] == "kJ mol-1"
+    assert list(found.group.values) == ["BUT1", "solvent"]
+    assert provenance.parse(found.attrs["history"])["parameters"]["of"]["call"] == "forces"
+    # The names are those of an energy trajectory.
+    written = gd.open_energies(DATA / "small.tre")
+    assert set(found.term.values) <= set(written.term.values)
+    assert set(found.bonded_term.values) <= set(written.bonded_term.values)
+    assert set(found.nonbonded_term.values) <= set(written.nonbonded_term.values)
 
 
 def test_refusals() -> None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gromos_dist import provenance
 from gromos_dist.distributed import scheduler
 from gromos_dist.io.beside import locked
-from gromos_dist.store import open_store, store
+from gromos_dist.store import check_storable, open_store, store
 
 HERE = Path(__file__).parent
 # Imported, not run: the functions of a script have other names in the Dask graph.
@@ -213,6 +213,123 @@ def test_what_two_variables_share_is_computed_once(tmp_path: Path, log: Path, su
     assert computed(log) == [0, 1, 2, 3]
 
 
+# Several variables of one computation
+
+FIELDS = ("forces", "energy", "virial")
+
+
+def blocks_of(path: Path, name: str) -> set[int]:
+    """Return which blocks of frames of a variable are there."""
+    files = (found for found in (path / name / "c").rglob("*") if found.is_file())
+    return {int(found.relative_to(path / name / "c").parts[0]) for found in files}
+
+
+def unfinished(path: Path) -> None:
+    root = json.loads((path / "zarr.json").read_text())
+    root["attributes"]["complete"] = False
+    (path / "zarr.json").write_text(json.dumps(root, indent=2))
+
+
+@pytest.mark.usefixtures("each_scheduler")
+@pytest.mark.parametrize("suffix", [".zarr", ".nc", ".csv"])
+def test_fields_of_a_frame_are_computed_once(tmp_path: Path, log: Path, suffix: str) -> None:
+    lazy = store_run.lazy_fields(log)
+    path = store(lazy, tmp_path / f"result{suffix}")
+    assert computed(log) == list(range(BLOCKS))
+    expected = lazy.compute()
+    if suffix == ".csv":
+        _, names, rows = read_csv(path)
+        columns = dict(zip(names, np.array(rows, dtype=float).T, strict=True))
+        np.testing.assert_array_equal(columns["energy_bond"], expected.energy.sel(term="bond"))
+        np.testing.assert_array_equal(columns["virial_y_z"], expected.virial[:, 1, 2])
+        forces = columns["forces_1_x"].astype(np.float32)
+        np.testing.assert_array_equal(forces, expected.forces[:, 1, 0])
+        assert len(names) == 1 + 6 + 2 + 9
+        return
+    opened = open_store(path) if suffix == ".zarr" else xr.open_dataset(path, engine="h5netcdf")
+    with opened:
+        for name in FIELDS:
+            assert same_bits(opened[name], expected[name])
+            assert opened[name].attrs == expected[name].attrs
+        assert list(opened.term.values) == ["potential", "bond"]
+        assert list(opened.atom_name.values) == ["CA", "CB1"]
+
+
+def test_fields_of_many_frames_are_computed_when_they_are_asked_for(
+    tmp_path: Path, log: Path
+) -> None:
+    lazy = store_run.lazy_fields(log).isel(frame=slice(9, 30))
+    store(lazy, tmp_path / "result.zarr")
+    assert computed(log) == [2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.usefixtures("each_scheduler")
+def test_blocks_that_are_missing_of_some_fields(tmp_path: Path, log: Path) -> None:
+    path = store(store_run.lazy_fields(log), tmp_path / "result.zarr")
+    whole = tree(path)
+    unfinished(path)
+    for block in ("forces/c/3/0/0", "energy/c/3/0", "energy/c/5/0", "virial/c/9/0/0"):
+        (path / block).unlink()
+    written = {found: found.stat().st_mtime_ns for found in path.rglob("c/**/*")}
+    computed(log)
+    store(store_run.lazy_fields(log), path)
+    assert computed(log) == [3, 5, 9]
+    assert tree(path) == whole
+    files = {found: time for found, time in written.items() if found.is_file()}
+    assert all(found.stat().st_mtime_ns == time for found, time in files.items())
+
+
+@pytest.mark.parametrize("name", ["threads", "processes"])
+def test_fields_of_a_killed_run(tmp_path: Path, log: Path, name: str) -> None:
+    path = tmp_path / "result.zarr"
+    options = {"STORE_RUN_RESULT": "fields", "STORE_RUN_KILL_AT": "6"}
+    process = subprocess.Popen(
+        [*RUN, str(path), name, "2"],
+        cwd=HERE,
+        env={**os.environ, **options},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.wait() == -signal.SIGKILL
+    if name == "processes":
+        settled(path, "energy")
+    there = [blocks_of(path, field) for field in FIELDS]
+    assert all(6 not in blocks for blocks in there)
+    computed(log)
+    store(store_run.lazy_fields(log), path)
+    assert computed(log) == sorted(set(range(BLOCKS)) - set.intersection(*there))
+    assert tree(path) == tree(store(store_run.lazy_fields(log), tmp_path / "undisturbed.zarr"))
+
+
+def test_values_of_all_fields_are_compared_at_once(tmp_path: Path, log: Path) -> None:
+    path = store(store_run.lazy_fields(log), tmp_path / "result.zarr")
+    unfinished(path)
+    for block in range(7, BLOCKS):
+        (path / "energy" / "c" / str(block) / "0").unlink()
+    computed(log)
+    lazy = store_run.lazy_fields(log)
+    same = lazy.map(lambda array: (array * 1).assign_attrs(array.attrs)).assign_attrs(lazy.attrs)
+    store(same, path)
+    # The first and the last block of each field, then those that were missing.
+    assert computed(log) == sorted([0, 6, BLOCKS - 1, *range(7, BLOCKS)])
+    unfinished(path)
+    other = same.assign(virial=(same.virial * 2).assign_attrs(same.virial.attrs))
+    with pytest.raises(
+        ValueError, match=r"same history but other values: virial, block \(0, 0, 0\)"
+    ):
+        store(other, path)
+
+
+def test_names_that_chunking_made_lazy(tmp_path: Path, log: Path) -> None:
+    lazy = store_run.lazy_fields(log).chunk(frame=8)
+    assert lazy.atom_name.chunks
+    for suffix in (".zarr", ".nc"):
+        store(lazy, tmp_path / f"result{suffix}")
+    assert list(open_store(tmp_path / "result.zarr").atom_name.values) == ["CA", "CB1"]
+    with xr.open_dataset(tmp_path / "result.nc", engine="h5netcdf") as opened:
+        assert list(opened.atom_name.values) == ["CA", "CB1"]
+
+
 # Zarr: killed runs
 
 
@@ -258,12 +375,12 @@ def test_killed_with_its_cluster_and_run_again(
     assert tree(path) == undisturbed
 
 
-def settled(path: Path) -> set[int]:
+def settled(path: Path, name: str = "center_of_mass") -> set[int]:
     """Wait until the orphaned workers have ended, and return which blocks are there."""
-    before, last = done(path), None
+    before, last = blocks_of(path, name), None
     while before != last:
         time.sleep(1)
-        before, last = done(path), before
+        before, last = blocks_of(path, name), before
     return before
 
 
@@ -610,8 +727,11 @@ def test_csv_names_histories_that_differ(tmp_path: Path) -> None:
 
 def test_csv_refuses_what_has_no_place_in_a_table(tmp_path: Path) -> None:
     wide = xr.DataArray(np.zeros((2, 1001)), dims=("frame", "atom"), name="wide")
-    with pytest.raises(ValueError, match=r"1002 columns are too many .* use \.zarr or \.nc"):
+    message = r"1001 columns are too many .*, of which wide has 1001; use \.zarr or \.nc"
+    with pytest.raises(ValueError, match=message):
         store(wide, tmp_path / "wide.csv")
+    with pytest.raises(ValueError, match=message):
+        check_storable(wide, tmp_path / "wide.csv")
     mixed = xr.Dataset({"rmsd": ("frame", [1.0]), "average": ("atom", [1.0])})
     with pytest.raises(ValueError, match="average: has no dim 'frame'"):
         store(mixed, tmp_path / "mixed.csv")

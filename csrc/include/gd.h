@@ -24,7 +24,9 @@ enum gd_status {
     GD_SMALL_BOX = 9,    /* a cutoff longer than half the shortest box vector: where.frame */
     GD_SAME_PLACE = 10,  /* two interacting atoms in one place (or so near that numbers overflow):
                             where.frame, where.atom (one of them; -1 when it is not known) */
-    GD_SYSTEM = 7        /* the operating system refused: where.system_error is errno */
+    GD_NOT_CONVERGED = 11, /* constraints that cannot be met: where.atom and where.found, the two
+                              atoms of one of them */
+    GD_SYSTEM = 7          /* the operating system refused: where.system_error is errno */
 };
 
 /* Where something went wrong; a member that does not apply is -1. */
@@ -687,6 +689,33 @@ int gd_molecular_virial(const void *positions, int type, int64_t n_frames, int64
                         const double *boxes, const double *forces, const int64_t *molecules,
                         int64_t n_molecules, const double *masses, double *virial,
                         struct gd_where *where);
+
+/* ---- Constraints (kernels/shake.c) ---- */
+
+/* Distances that are kept, of molecules that are alike and follow one another. */
+struct gd_constraints {
+    int64_t first;         /* atom that the first molecule begins with */
+    int64_t n_copies;      /* how many molecules */
+    int64_t n_atoms;       /* atoms of each */
+    int64_t n;             /* constraints of each */
+    const int32_t *pairs;  /* n x 2, atoms of the molecule from 0; trusted */
+    const double *lengths; /* n, nm */
+    double tolerance;      /* relative error of a length */
+    int64_t max_rounds;    /* over the constraints of a molecule */
+};
+
+/* SHAKE: move atoms, in place, along the old directions of their constraints until all of these
+ * hold within the tolerance. Constraints are corrected one after the other, in their order;
+ * a molecule's rounds end when none of its had to be.
+ *   positions       n_atoms x 3, nm, after a step without constraints
+ *   before          n_atoms x 3, before the step, where they held
+ *   box             3 x 3, the rows are the box vectors; NULL, NaN or zeros: none
+ *   inverse_masses  n_atoms
+ * GD_NOT_CONVERGED: after max_rounds, when a constraint has turned by nearly a right angle, or when
+ * numbers are not finite; positions then hold nothing of use. GD_NO_VOLUME. GD_BAD_ARGUMENT. */
+int gd_shake(double *positions, const double *before, int64_t n_atoms, const double *box,
+             const double *inverse_masses, const struct gd_constraints *constraints,
+             struct gd_where *where);
 
 /* ---- Forces: bonded terms (kernels/bonded.c) ---- */
 

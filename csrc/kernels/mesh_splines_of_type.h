@@ -3,14 +3,8 @@
 
 typedef REAL OF_TYPE(quad) __attribute__((vector_size(4 * sizeof(REAL))));
 
-static inline OF_TYPE(quad) OF_TYPE(load)(const REAL *from) {
-    OF_TYPE(quad) to;
-    memcpy(&to, from, sizeof to);
-    return to;
-}
-
-static inline double OF_TYPE(sum)(OF_TYPE(quad) a) {
-    return (double)((a[0] + a[1]) + (a[2] + a[3]));
+static inline double OF_TYPE(sum)(const OF_TYPE(quad) * a) {
+    return (double)(((*a)[0] + (*a)[1]) + ((*a)[2] + (*a)[3]));
 }
 
 struct OF_TYPE(splines) {
@@ -80,7 +74,9 @@ static inline __attribute__((always_inline)) void OF_TYPE(spread)(const struct g
                     REAL *row = plane + along_y[b];
                     const REAL of_row = of_plane * splines.weights[1][b][i];
                     UNROLL for (int k = 0; k < n_quads; k++) {
-                        const OF_TYPE(quad) sum = OF_TYPE(load)(row + 4 * k) + of_row * z[k];
+                        OF_TYPE(quad) sum;
+                        memcpy(&sum, row + 4 * k, sizeof sum);
+                        sum += of_row * z[k];
                         memcpy(row + 4 * k, &sum, sizeof sum);
                     }
                 }
@@ -114,7 +110,8 @@ static inline __attribute__((always_inline)) void OF_TYPE(gather)(const struct g
                     const REAL both = weight * weight_y, slope_x = slope * weight_y,
                                slope_y = weight * splines.slopes[1][b][i];
                     UNROLL for (int k = 0; k < n_quads; k++) {
-                        const OF_TYPE(quad) potential = OF_TYPE(load)(row + 4 * k);
+                        OF_TYPE(quad) potential;
+                        memcpy(&potential, row + 4 * k, sizeof potential);
                         value[k] += both * potential;
                         by_x[k] += slope_x * potential;
                         by_y[k] += slope_y * potential;
@@ -129,9 +126,11 @@ static inline __attribute__((always_inline)) void OF_TYPE(gather)(const struct g
                     z[j] = point < order ? splines.weights[2][point][i] : (REAL)0.0;
                     slopes[j] = point < order ? splines.slopes[2][point][i] : (REAL)0.0;
                 }
-                sums[0] += OF_TYPE(sum)(by_x[k] * z);
-                sums[1] += OF_TYPE(sum)(by_y[k] * z);
-                sums[2] += OF_TYPE(sum)(value[k] * slopes);
+                const OF_TYPE(quad) along_x_sum = by_x[k] * z, along_y_sum = by_y[k] * z,
+                                    along_z_sum = value[k] * slopes;
+                sums[0] += OF_TYPE(sum)(&along_x_sum);
+                sums[1] += OF_TYPE(sum)(&along_y_sum);
+                sums[2] += OF_TYPE(sum)(&along_z_sum);
             }
             for (int c = 0; c < 3; c++)
                 gradients[GD_MESH_BLOCK * c + i] = charge * sums[c];

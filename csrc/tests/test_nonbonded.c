@@ -128,10 +128,14 @@ static double largest(const double *a, const double *b, int64_t n) {
     return most;
 }
 
-static void test_levels(const double *box, int centered) {
+static void test_levels(const double *box, int centered, double ewald) {
     static struct system s;
     const struct gd_nonbonded *field = &s.field;
     make_system(&s, centered);
+    if (ewald > 0.0) {
+        s.field.ewald = ewald;
+        s.field.force_term = s.field.energy_term = 0.0;
+    }
     double *positions = doubles(3 * N_ATOMS * N_FRAMES), *boxes = doubles(9 * N_FRAMES);
     double *forces[2], *energies[2], *virial[2];
     place(positions);
@@ -232,7 +236,8 @@ int main(void) {
         {2.3, 0, 0, 2.7, 2.2, 0, -3.0, 6.6, 2.4},
     };
     for (size_t i = 0; i < sizeof boxes / sizeof boxes[0]; i++)
-        test_levels(boxes[i], N_SOLUTE / 2);
+        for (int k = 0; k < 2; k++)
+            test_levels(boxes[i], N_SOLUTE / 2, k ? 3.9 : 0.0);
     test_many(2, 0);
     test_many(257, 0);
     test_many(20000, 0);

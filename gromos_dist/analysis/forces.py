@@ -180,7 +180,7 @@ def forces(
     >>> result.forces.dims, result.forces.attrs["units"]
     (('frame', 'atom', 'xyz'), 'kJ mol-1 nm-1')
     >>> result.energy.sel(term="dihedral").values.round(3)
-    array([0.769, 0.731, 0.618])
+    array([0.011, 0.697, 0.256])
     """
     given = {
         "cutoff": cutoff,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gromos_dist import provenance
 from gromos_dist.analysis.inputs import derived_history
+from gromos_dist.distributed import compute
 from gromos_dist.errors import FrameError
 
 Method = Literal["flyvbjerg_petersen", "gromos"]
@@ -82,7 +83,9 @@ def energy_statistics(data: Data, *, method: Method = "flyvbjerg_petersen") -> D
     arrays = {name: array for name, array in data.items() if "frame" in array.dims}
     if not arrays:
         raise ValueError(f"no variable has the dim 'frame': {list(data)}")
-    results = {name: _statistics(array, method) for name, array in arrays.items()}
+    # Together: variables that come of one computation are computed once.
+    loaded = compute(data[list(arrays)], progress=False)
+    results = {name: _statistics(array, method) for name, array in loaded.items()}
     statistics = xr.Dataset({name: result for name, (result, _) in results.items()})
     if given := data.attrs.get("history"):
         source = provenance.parse(given)

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from gromos_dist.cli import options
-from gromos_dist.cli.run import Input, Job, run
+from gromos_dist.cli.bundles import with_bundles
+from gromos_dist.cli.run import Input, Job, plain_text, run
+from gromos_dist.cli.summary import show
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@with_bundles
 def rmsd(
-    files: options.Files,
+    source: Input,
+    job: Job,
     *,
-    top: options.Topology = None,
     atoms: options.Atoms = None,
     fit: options.Fit = None,
     mass_weighted: options.MassWeighted = False,
     reference: options.Reference = "0",
-    whole: options.Whole = False,
-    start: options.Start = None,
-    stop: options.Stop = None,
-    stride: options.Stride = 1,
-    on_truncated: options.OnTruncated = "raise",
-    overlap: options.Overlap = "warn",
-    scheduler: options.Scheduler = "threads",
-    workers: options.Workers = None,
-    progress: options.Progress = None,
-    report: options.Report = None,
-    output: options.Output = None,
-    plot: options.Plot = None,
-    overwrite: options.Overwrite = False,
-    quiet: options.Quiet = False,
-    _debug: options.Debug = False,
 ) -> None:
     """Root-mean-square deviation of every frame from a reference, after best-fit superposition.
 
@@ -53,9 +43,7 @@ def rmsd(
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
-    job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
-    run(
+    _run(
         source,
         job,
         lambda trajectory: analysis.rmsd(
@@ -70,27 +58,13 @@ def rmsd(
     )
 
 
+@with_bundles
 def rgyr(
-    files: options.Files,
+    source: Input,
+    job: Job,
     *,
-    top: options.Topology = None,
     atoms: options.Atoms = None,
     mass_weighted: options.MassWeighted = True,
-    whole: options.Whole = False,
-    start: options.Start = None,
-    stop: options.Stop = None,
-    stride: options.Stride = 1,
-    on_truncated: options.OnTruncated = "raise",
-    overlap: options.Overlap = "warn",
-    scheduler: options.Scheduler = "threads",
-    workers: options.Workers = None,
-    progress: options.Progress = None,
-    report: options.Report = None,
-    output: options.Output = None,
-    plot: options.Plot = None,
-    overwrite: options.Overwrite = False,
-    quiet: options.Quiet = False,
-    _debug: options.Debug = False,
 ) -> None:
     """Radius of gyration of every frame, weighted with the masses.
 
@@ -104,9 +78,7 @@ def rgyr(
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
-    job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
-    run(
+    _run(
         source,
         job,
         lambda trajectory: analysis.radius_of_gyration(
@@ -117,27 +89,13 @@ def rgyr(
     )
 
 
+@with_bundles
 def rmsd_matrix(
-    files: options.Files,
+    source: Input,
+    job: Job,
     *,
-    top: options.Topology = None,
     atoms: options.Atoms = None,
     mass_weighted: options.MassWeighted = False,
-    whole: options.Whole = False,
-    start: options.Start = None,
-    stop: options.Stop = None,
-    stride: options.Stride = 1,
-    on_truncated: options.OnTruncated = "raise",
-    overlap: options.Overlap = "warn",
-    scheduler: options.Scheduler = "threads",
-    workers: options.Workers = None,
-    progress: options.Progress = None,
-    report: options.Report = None,
-    output: options.Output = None,
-    plot: options.Plot = None,
-    overwrite: options.Overwrite = False,
-    quiet: options.Quiet = False,
-    _debug: options.Debug = False,
 ) -> None:
     """RMSD of all pairs of frames, each pair superposed; for clustering, drawn as a heat map.
 
@@ -147,9 +105,7 @@ def rmsd_matrix(
     """
     from gromos_dist import analysis
 
-    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
-    job = Job(scheduler, workers, progress, report, output, plot, overwrite, quiet)
-    run(
+    _run(
         source,
         job,
         lambda trajectory: analysis.rmsd_matrix(
@@ -158,6 +114,23 @@ def rmsd_matrix(
         atoms=atoms,
         title=f"RMSD matrix of {atoms or 'all atoms'}, {source.names}",
     )
+
+
+def _run(
+    source: Input,
+    job: Job,
+    measure: Callable[[xr.Dataset], xr.DataArray],
+    *,
+    atoms: str | None,
+    title: str,
+) -> None:
+    def draw(result: xr.DataArray, path: Path) -> None:
+        from gromos_dist.plot import plot_matrix, plot_time_series
+
+        plot: Any = plot_time_series if result.ndim == 1 else plot_matrix
+        plot(result, path, title=plain_text(title))
+
+    run(source, job, measure, show=show, draw=draw, atoms=atoms)
 
 
 def _reference(reference: str, source: Input) -> int | str | xr.Dataset:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gromos_dist.cli import analyses, check, convert, info
+from gromos_dist.cli import analyses, check, convert, forces, info
 from gromos_dist.cli.errors import Commands
 from gromos_dist.cli.options import Debug
 
@@ -24,6 +24,8 @@ application.command("convert")(convert.convert)
 application.command("rmsd")(analyses.rmsd)
 application.command("rgyr")(analyses.rgyr)
 application.command("rmsd-matrix")(analyses.rmsd_matrix)
+application.command("forces")(forces.forces)
+application.command("energies")(forces.energies)
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from gromos_dist.cli import options
-from gromos_dist.cli.run import Input, Job, on_cluster
+from gromos_dist.cli.bundles import with_bundles
+from gromos_dist.cli.run import Input, Job, Place, on_cluster
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,25 +22,16 @@ _STORES = (".zarr", ".nc")
 _SINGLE_PRECISION = (*_STORES, ".xtc", ".trr")
 
 
+@with_bundles
 def convert(
-    files: options.Files,
-    target: options.Target,
+    source: Input,
+    place: Place,
     *,
-    top: options.Topology = None,
+    target: options.Target,
     atoms: options.AtomsToKeep = None,
-    whole: options.Whole = False,
-    start: options.Start = None,
-    stop: options.Stop = None,
-    stride: options.Stride = 1,
-    on_truncated: options.OnTruncated = "raise",
-    overlap: options.Overlap = "warn",
     precision: options.Precision = None,
-    scheduler: options.Scheduler = "threads",
-    workers: options.Workers = None,
-    progress: options.Progress = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
-    _debug: options.Debug = False,
 ) -> None:
     """Write trajectories in another format, with fewer frames or atoms, or with whole molecules.
 
@@ -63,11 +56,10 @@ def convert(
 
         known = ", ".join([*_STORES, *sorted(WRITERS)])
         raise ValueError(f"{target}: no format for this suffix; known: {known}")
-    for file in files:
+    for file in source.files:
         if Path(file).exists() and target.exists() and Path(file).samefile(target):
             raise ValueError(f"{target} is read and cannot be written at the same time")
-    source = Input(files, top, whole, start, stop, stride, on_truncated, overlap)
-    job = Job(scheduler, workers, progress, None, target, None, overwrite, quiet)
+    job = Job(**asdict(place), output=target, overwrite=overwrite, quiet=quiet)
     resumed = job.resumes
     try:
         with ExitStack() as stack, warnings.catch_warnings():
@@ -81,7 +73,7 @@ def convert(
                 target,
                 precision=precision,
                 overwrite=overwrite,
-                progress=False if quiet else progress,
+                progress=False if quiet else job.progress,
             )
             seconds = time.perf_counter() - began
     except KeyboardInterrupt:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from gromos_dist.cli.errors import remember_debug
 
 _FRAMES, _ATOMS, _WHERE, _RESULTS = "Frames", "Atoms", "Where it runs", "Results"
+_FORCE_FIELD = "Force field"
 
 Files = Annotated[
     list[str],
@@ -21,6 +22,16 @@ Files = Annotated[
         show_default=False,
     ),
 ]
+EnergyFiles = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILES",
+        help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz', whose "
+        "energies are computed; or energy trajectories of GROMOS (.tre, .trg, also with .gz), "
+        "whose energies are read.",
+        show_default=False,
+    ),
+]
 Topology = Annotated[
     Path | None,
     typer.Option(
@@ -28,6 +39,17 @@ Topology = Annotated[
         "-t",
         metavar="FILE",
         help="Atom names, residues and masses: a GROMOS .top, PDB, GRO or PSF.",
+        rich_help_panel=_ATOMS,
+    ),
+]
+ForceTopology = Annotated[
+    Path | None,
+    typer.Option(
+        "--top",
+        "-t",
+        metavar="FILE",
+        help="The GROMOS topology (.top), which brings the force field. The number of solvent "
+        "molecules follows from the number of atoms.",
         rich_help_panel=_ATOMS,
     ),
 ]
@@ -78,6 +100,192 @@ Whole = Annotated[
         help="First put molecules together that the periodic box has broken, along the bonds of "
         "--top (a GROMOS .top or PSF).",
         rich_help_panel=_ATOMS,
+    ),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--groups",
+        "-g",
+        metavar="NAME=SELECTION",
+        help="An energy group, for example 'ligand=resname DRG'; may be given several times. What "
+        "is left is the group 'rest'. Or 'residue', or 'molecule': each of the solute is one, and "
+        "'solvent'. If not given, the groups of --imd. For an energy trajectory, their names in "
+        "the order of its input file.",
+        rich_help_panel=_ATOMS,
+    ),
+]
+Between = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--between",
+        metavar="NAME NAME",
+        help="Only what acts between these two groups, and no bonded terms.",
+        rich_help_panel=_ATOMS,
+    ),
+]
+Settings = Annotated[
+    Path | None,
+    typer.Option(
+        "--imd",
+        metavar="FILE",
+        help="An input file of MD++ (.imd): settings of the forces. Options below take the place "
+        "of what it says.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+Cutoff = Annotated[
+    float | None,
+    typer.Option(
+        "--cutoff",
+        "-c",
+        metavar="NM",
+        help="Cutoff of the non-bonded interactions (nm); needed without --imd.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+EpsilonRF = Annotated[
+    float | None,
+    typer.Option(
+        "--epsilon-rf",
+        metavar="NUMBER",
+        help="Relative permittivity of the reaction field, 'inf' for a conductor; without --imd "
+        "61, that of SPC water.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+ReactionFieldRadius = Annotated[
+    float | None,
+    typer.Option(
+        "--reaction-field-radius",
+        metavar="NM",
+        help="Where the reaction field begins (nm); without --imd the cutoff.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+Kappa = Annotated[
+    float | None,
+    typer.Option(
+        "--kappa",
+        metavar="NM-1",
+        help="Inverse Debye length of the reaction field (nm-1); without --imd 0.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+CutoffKind = Annotated[
+    Literal["charge group", "atom"] | None,
+    typer.Option(
+        "--cutoff-kind",
+        metavar="'charge group'|atom",
+        help="What the cutoff holds between; without --imd charge groups.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+ParticleMeshEwald = Annotated[
+    bool,
+    typer.Option(
+        "--pme",
+        help="Electrostatics by particle-mesh Ewald instead of a reaction field; the cutoff then "
+        "holds between atoms.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+EwaldTolerance = Annotated[
+    float | None,
+    typer.Option(
+        "--pme-tolerance",
+        metavar="FRACTION",
+        help="With --pme: what is left of a Coulomb interaction at the cutoff; 1e-5 unless given.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+MeshSpacing = Annotated[
+    float | None,
+    typer.Option(
+        "--pme-spacing",
+        metavar="NM",
+        help="With --pme: the most that points of the mesh are apart (nm); 0.12 in mixed "
+        "precision, 0.1 in double unless given.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+MeshOrder = Annotated[
+    int | None,
+    typer.Option(
+        "--pme-order",
+        metavar="4|6|8|10|12",
+        help="With --pme: order of the mesh's splines; 4 in mixed precision, 8 in double unless "
+        "given.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+Boundary = Annotated[
+    Literal["vacuum", "rectangular", "triclinic", "truncated octahedron"] | None,
+    typer.Option(
+        "--boundary",
+        metavar="vacuum|rectangular|triclinic|'truncated octahedron'",
+        help="Shape of the periodic box; without --imd as the trajectory has it.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+ConstrainedBonds = Annotated[
+    Literal["none", "hydrogen", "all"] | None,
+    typer.Option(
+        "--constrained-bonds",
+        metavar="none|hydrogen|all",
+        help="Which bonds of the solute were constrained, and so exert no force; without --imd "
+        "none.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+BondForm = Annotated[
+    Literal["quartic", "harmonic"] | None,
+    typer.Option(
+        "--bond-form",
+        metavar="quartic|harmonic",
+        help="Form of the bonds; without --imd quartic.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+AngleForm = Annotated[
+    Literal["cosine", "harmonic"] | None,
+    typer.Option(
+        "--angle-form",
+        metavar="cosine|harmonic",
+        help="Form of the angles; without --imd harmonic in the cosine.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+Virial = Annotated[
+    Literal["molecular", "atomic", "none"] | None,
+    typer.Option(
+        "--virial",
+        metavar="molecular|atomic|none",
+        help="Which virial to compute (kJ mol-1) and, where there are velocities, the pressure "
+        "(kJ mol-1 nm-3). If not given: for forces that of --imd, or molecular in a periodic box; "
+        "for energies none.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+PairPrecision = Annotated[
+    Literal["mixed", "double"],
+    typer.Option(
+        "--precision",
+        metavar="mixed|double",
+        help="Of the pair interactions. mixed: single precision summed in double, forces are good "
+        "to about 1e-6. double: as MD++, and about half as fast.",
+        rich_help_panel=_FORCE_FIELD,
+    ),
+]
+ForceVariables = Annotated[
+    str | None,
+    typer.Option(
+        "--variables",
+        metavar="NAME,NAME",
+        help="Which of forces, energy, energy_bonded, energy_nonbonded, group_forces, virial, "
+        "pressure and pressure_tensor to compute. If not given, all that are possible but "
+        "group_forces, the forces on each group from each other one.",
+        rich_help_panel=_FORCE_FIELD,
     ),
 ]
 Reference = Annotated[
@@ -189,6 +397,18 @@ Output = Annotated[
         metavar="FILE.{zarr,nc,csv}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
         "block: when a run was stopped, the same command goes on where it ended.",
+        rich_help_panel=_RESULTS,
+    ),
+]
+ForceOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE.{zarr,nc,csv,trf,trf.gz}",
+        help="Where to write the result, in the format of the suffix; needed. A .zarr is written "
+        "block by block: when a run was stopped, the same command goes on where it ended. A .trf "
+        "is a trajectory of forces of GROMOS, and holds nothing else.",
         rich_help_panel=_RESULTS,
     ),
 ]

@@ -10,12 +10,16 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+from gromos_dist.cli import options
 
 if TYPE_CHECKING:
     import xarray as xr
 
-RESULT_SUFFIXES = (".zarr", ".nc", ".csv")
+    from gromos_dist.cli.summary import Outcome
+    from gromos_dist.distributed import XarrayObject
+
 _STORES = (".zarr", ".nc")
 REPORT_SUFFIXES = (".html",)
 
@@ -24,14 +28,14 @@ REPORT_SUFFIXES = (".html",)
 class Input:
     """The frames that a command reads."""
 
-    files: Sequence[str]
-    topology: Path | None
-    whole: bool
-    start: int | None
-    stop: int | None
-    stride: int
-    on_truncated: Any = "raise"
-    overlap: Any = "warn"
+    files: options.Files
+    topology: options.Topology = None
+    whole: options.Whole = False
+    start: options.Start = None
+    stop: options.Stop = None
+    stride: options.Stride = 1
+    on_truncated: options.OnTruncated = "raise"
+    overlap: options.Overlap = "warn"
 
     def open(self, *, atoms: str | None = None, dtype: str = "float32") -> xr.Dataset:
         """Return the trajectory, lazily.
@@ -64,17 +68,21 @@ class Input:
                 stop=self.stop,
                 stride=self.stride,
                 dtype=dtype,
-                on_truncated=self.on_truncated,
-                overlap=self.overlap,
+                on_truncated=cast("Any", self.on_truncated),
+                overlap=cast("Any", self.overlap),
             )
-        if not trajectory.sizes["frame"]:
+        self.require_frames(trajectory)
+        if self.whole and self.topology is not None:
+            trajectory = make_whole(trajectory, self.topology)
+        return trajectory
+
+    def require_frames(self, data: xr.Dataset) -> None:
+        """Raise a ValueError if --start and --stop leave no frames."""
+        if not data.sizes["frame"]:
             raise ValueError(
                 f"{self.names}: no frames are left by --start and --stop; "
                 "'gromos-dist info' tells how many there are"
             )
-        if self.whole and self.topology is not None:
-            trajectory = make_whole(trajectory, self.topology)
-        return trajectory
 
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
@@ -105,17 +113,25 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Job:
+class Place:
+    """Where a command computes."""
+
+    scheduler: options.Scheduler = "threads"
+    workers: options.Workers = None
+    progress: options.Progress = None
+
+
+@dataclass(frozen=True)
+class Job(Place):
     """Where a command computes, and where its results go."""
 
-    scheduler: str
-    workers: int | None
-    progress: bool | None
-    report: Path | None
-    output: Path | None
-    plot: Path | None
-    overwrite: bool
-    quiet: bool
+    report: options.Report = None
+    output: options.Output = None
+    plot: options.Plot = None
+    overwrite: options.Overwrite = False
+    quiet: options.Quiet = False
+
+    suffixes: ClassVar[Sequence[str]] = (".zarr", ".nc", ".csv")
 
     @property
     def resumable(self) -> bool:
@@ -137,7 +153,7 @@ class Job:
         FileNotFoundError, FileExistsError
             The folder is missing; the file is there and may not be replaced.
         """
-        _check_target("--output", self.output, RESULT_SUFFIXES)
+        _check_target("--output", self.output, self.suffixes)
         _check_target("--report", self.report, REPORT_SUFFIXES)
         if self.plot is not None:
             from gromos_dist.plot import SUFFIXES
@@ -173,82 +189,118 @@ class Job:
 def _check_target(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
     if path is None:
         return
-    if path.suffix.lower() not in suffixes:
+    if not path.name.lower().endswith(tuple(suffixes)):
         found = f"the suffix {path.suffix!r}" if path.suffix else "a name without a suffix"
         raise ValueError(f"{option} {path}: {found} is no known format, use {', '.join(suffixes)}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{option} {path}: there is no folder {path.parent}, make it first")
 
 
+class Source(Protocol):
+    """What a command reads."""
+
+    def open(self) -> xr.Dataset:
+        """Return it, lazily."""
+
+
 def run(
-    source: Input,
+    source: Source,
     job: Job,
-    measure: Callable[[xr.Dataset], xr.DataArray],
+    measure: Callable[[xr.Dataset], XarrayObject],
     *,
-    atoms: str | None,
-    title: str,
+    show: Callable[[XarrayObject, Outcome], None],
+    draw: Callable[[XarrayObject, Path], object],
+    atoms: str | None = None,
 ) -> None:
     """Carry out one analysis.
 
     Parameters
     ----------
-    source : Input
+    source : Source
         What to read.
     job : Job
         Where to compute, what to write.
     measure : callable
         From the trajectory to the lazy result.
+    show : callable
+        Prints the result, which may be lazy, and the outcome.
+    draw : callable
+        Draws the result to a path.
     atoms : str, optional
         The selection that is measured; for the summary.
-    title : str
-        Above the picture.
     """
     job.check()
-    try:
-        trajectory = source.open()
-        result = measure(trajectory)
-        resumed = job.resumes
-        report = job.missing(job.report)
-        loaded, seconds = _compute(result, job, report)
-        plot = job.missing(job.plot)
-        if plot is not None:
-            _draw(loaded, plot, title)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(job.how_to_go_on()) from None
-    if not job.quiet:
-        from gromos_dist.cli.summary import show
+    with ExitStack() as open_files:
+        try:
+            data = source.open()
+            result = measure(data)
+            resumed = job.resumes
+            report = job.missing(job.report)
+            found, seconds = _compute(result, job, report, open_files)
+            plot = job.missing(job.plot)
+            if plot is not None:
+                draw(found, plot)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(job.how_to_go_on()) from None
+        if not job.quiet:
+            from gromos_dist.cli.summary import Outcome
 
-        written = [path for path in (job.output, plot, report) if path is not None]
-        kept = [path for path in (job.plot, job.report) if path is not None and path not in written]
-        show(
-            loaded,
-            atoms=_count_atoms(trajectory, atoms),
-            seconds=seconds,
-            resumed=resumed,
-            written=written,
-            kept=kept,
-        )
+            written = [path for path in (job.output, plot, report) if path is not None]
+            asked = (job.plot, job.report)
+            kept = [path for path in asked if path is not None and path not in written]
+            outcome = Outcome(
+                frames=result.sizes["frame"],
+                atoms=_count_atoms(data, atoms),
+                seconds=seconds,
+                resumed=resumed,
+                written=written,
+                kept=kept,
+            )
+            show(found, outcome)
 
 
-def _compute(result: xr.DataArray, job: Job, report: Path | None) -> tuple[xr.DataArray, float]:
-    """Return the result, written where asked, and the seconds that computing it took."""
+def _compute(
+    result: XarrayObject, job: Job, report: Path | None, open_files: ExitStack
+) -> tuple[XarrayObject, float]:
+    """Return the result, written where asked, and the seconds that computing it took.
+
+    What was written block by block comes back from its file, lazily.
+    """
     from gromos_dist.distributed import compute
-    from gromos_dist.store import open_store, store
+    from gromos_dist.store import check_storable, store
 
     progress = False if job.quiet else job.progress
     with ExitStack() as stack:
         on_cluster(stack, job, report)
         # The time that a cluster needs to start is not the analysis'.
         began = time.perf_counter()
-        if job.output is not None and job.resumable:
+        if job.output is None:
+            return compute(result, progress=progress), time.perf_counter() - began
+        if job.output.suffix.lower() != ".csv":
             store(result, job.output, overwrite=job.overwrite, progress=progress)
-            loaded = open_store(job.output)[result.name].load()
-        else:
-            loaded = compute(result, progress=progress)
+            return _reopened(result, job.output, open_files), time.perf_counter() - began
+        check_storable(result, job.output)
+        loaded = compute(result, progress=progress)
         seconds = time.perf_counter() - began
-    if job.output is not None and not job.resumable:
-        store(loaded, job.output, overwrite=job.overwrite, progress=False)
+    store(loaded, job.output, overwrite=job.overwrite, progress=False)
     return loaded, seconds
+
+
+def _reopened(result: XarrayObject, path: Path, open_files: ExitStack) -> XarrayObject:
+    """Return a result from the file that it was written to; of a trajectory, the lazy one."""
+    import xarray as xr
+
+    from gromos_dist.store import open_store
+
+    suffix = path.suffix.lower()
+    if suffix not in _STORES:
+        return result
+    opened = (
+        open_store(path)
+        if suffix == ".zarr"
+        else open_files.enter_context(xr.open_dataset(path, engine="h5netcdf", chunks={}))
+    )
+    return opened[result.name].load() if isinstance(result, xr.DataArray) else opened
 
 
 def on_cluster(stack: ExitStack, job: Job, report: Path | None = None) -> None:
@@ -286,17 +338,14 @@ def _let_interrupts_through() -> None:
         diagnosis.disable_gc_diagnosis(force=True)
 
 
-def _draw(result: xr.DataArray, path: Path, title: str) -> None:
-    from gromos_dist.plot import plot_matrix, plot_time_series
-
-    draw: Any = plot_time_series if result.ndim == 1 else plot_matrix
-    # A dollar sign in the name of a file begins no formula.
-    draw(result, path, title=title.replace("$", r"\$"))
-
-
-def _count_atoms(trajectory: xr.Dataset, atoms: str | None) -> int:
+def _count_atoms(data: xr.Dataset, atoms: str | None) -> int | None:
     from gromos_dist.topology import resolve
 
-    if atoms is None:
-        return trajectory.sizes["atom"]
-    return len(resolve(atoms, trajectory["positions"]))
+    if atoms is not None:
+        return len(resolve(atoms, data["positions"]))
+    return data.sizes.get("atom")
+
+
+def plain_text(title: str) -> str:
+    """Return a title for a picture: a dollar sign in the name of a file begins no formula."""
+    return title.replace("$", r"\$")

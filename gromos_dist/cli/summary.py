@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +13,55 @@ from rich.table import Table
 from rich.text import Text
 
 
-def show(
-    result: xr.DataArray,
-    *,
-    atoms: int,
-    seconds: float,
-    resumed: bool,
-    written: Sequence[Path],
-    kept: Sequence[Path],
-) -> None:
+@dataclass(frozen=True)
+class Outcome:
+    """What there is to tell of a run besides its result."""
+
+    frames: int
+    atoms: int | None
+    """None where the input has none."""
+    seconds: float
+    resumed: bool
+    """Whether some of it was there already."""
+    written: Sequence[Path]
+    kept: Sequence[Path]
+
+
+def show(result: xr.DataArray, outcome: Outcome) -> None:
     """Print what was measured, its spread, how long it took and where it is."""
-    table = two_columns(str(result.attrs.get("long_name") or result.name))
-    add(table, "frames", f"{result.sizes['frame']}")
-    add(table, "atoms", f"{atoms}")
-    rows = _matrix_rows(result) if result.ndim == 2 else _series_rows(result)
+    title = str(result.attrs.get("long_name") or result.name)
+    if result.ndim == 2:
+        tell(title, outcome, _matrix_rows(result), of=(result.size, "pairs of frames"))
+    else:
+        tell(title, outcome, _series_rows(result))
+
+
+def tell(
+    title: str,
+    outcome: Outcome,
+    rows: Sequence[tuple[str, str]] = (),
+    *,
+    of: tuple[int, str] | None = None,
+) -> None:
+    """Print the table of a run: frames, atoms, `rows`, how fast it was and what it wrote.
+
+    Speed is that of the frames, or `of` so many other things.
+    """
+    table = two_columns(title)
+    add(table, "frames", f"{outcome.frames}")
+    if outcome.atoms is not None:
+        add(table, "atoms", f"{outcome.atoms}")
     for name, value in rows:
         add(table, name, value)
-    unit = "pairs of frames" if result.ndim == 2 else "frames"
-    speed = "" if resumed or not seconds else f", {result.size / seconds:.3g} {unit}/s"
-    add(table, "time taken", f"{seconds:.3g} s{speed}")
-    if resumed:
+    count, unit = of or (outcome.frames, "frames")
+    has_speed = outcome.seconds and not outcome.resumed
+    speed = f", {count / outcome.seconds:.3g} {unit}/s" if has_speed else ""
+    add(table, "time taken", f"{outcome.seconds:.3g} s{speed}")
+    if outcome.resumed:
         add(table, "", "(an earlier run was gone on with)")
-    for path in written:
+    for path in outcome.written:
         add(table, "written", str(path))
-    for path in kept:
+    for path in outcome.kept:
         add(table, "kept", f"{path} (there already; --overwrite makes it anew)")
     Console().print(table)
 

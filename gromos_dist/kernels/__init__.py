@@ -1,6 +1,7 @@
 """Kernels of the C core: NumPy in, NumPy out."""
 
 from gromos_dist.kernels.bonded import Bonded, bonded
+from gromos_dist.kernels.constraints import Constraints, shake
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
 from gromos_dist.kernels.nonbonded import (
     Nonbonded,
@@ -35,6 +36,7 @@ from gromos_dist.kernels.whole import make_whole
 
 __all__ = [
     "Bonded",
+    "Constraints",
     "EwaldMesh",
     "EwaldSplitting",
     "EwaldSum",
@@ -60,6 +62,7 @@ __all__ = [
     "reaction_field",
     "rmsd",
     "rmsd_matrix",
+    "shake",
     "superpose",
     "transform",
 ]

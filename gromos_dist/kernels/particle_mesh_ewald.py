@@ -104,14 +104,16 @@ class EwaldMesh:
             -coulomb * np.pi * total**2 / (2.0 * alpha**2),
         )
 
-    def shape(self, box: Floats, precision: str, where: Any) -> tuple[int, int, int]:
-        """Return the points of the mesh along the vectors of a box."""
+    def shape(self, box: Floats, precision: str, frame: int = 0) -> tuple[int, int, int]:
+        """Return the points of the mesh along the vectors of a frame's box."""
+        where = new_where()
         struct = self.structs[precision]
         grid = self._arguments["grid"]
         if grid is None:
             shape = ffi.new("int64_t[3]")
             spacing = self.settings[precision]
-            check(lib.gd_mesh_shape(pointer(box), spacing, shape, where), where)
+            status = lib.gd_mesh_shape(pointer(box), spacing, shape, where)
+            check(status, where, first_frame=frame)
             grid = [
                 scipy.fft.next_fast_len(max(n, struct.order), real=axis == 2)
                 for axis, n in enumerate(shape)
@@ -295,7 +297,7 @@ def _one_frame(
 ) -> None:
     code, dtype = _PRECISIONS[precision][:2]
     struct, where = mesh.structs[precision], new_where()
-    shape = mesh.shape(box, precision, where)
+    shape = mesh.shape(box, precision, number)
     sizes = ffi.new("int64_t[3]", shape)
     length = lib.gd_mesh_row_length(struct, sizes)
     values = np.empty((*shape[:2], length), dtype=dtype)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -12,6 +14,9 @@ from gromos_dist.kernels.arrays import zeros_in_c
 from gromos_dist.variables import VARIABLES
 
 _VECTORS = ("positions", "velocities", "forces")
+
+BoxShape = Literal["triclinic", "truncated octahedron"]
+_NO_ENERGY: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 class State:
@@ -71,6 +76,8 @@ class State:
         shape = (int(num_atoms), 3)
         self._vectors = {name: zeros_in_c(shape, self._dtype) for name in _VECTORS}
         self._box: NDArray[np.float64] | None = None
+        self._box_shape: BoxShape = "triclinic"
+        self._energy = _NO_ENERGY
         self.time = 0.0
         """ps"""
         self.step = 0
@@ -106,6 +113,7 @@ class State:
                 state._set(name, loaded[name].transpose("atom", "xyz").values)
         if "box" in loaded and not np.isnan(loaded["box"].values).any():
             state.box = loaded["box"].values
+            state.box_shape = loaded["box"].attrs.get("shape", "triclinic")
         for name, kind in (("time", float), ("step", int)):
             if name in frame:
                 setattr(state, name, kind(frame[name]))
@@ -115,7 +123,7 @@ class State:
         """Return the state as a trajectory of one frame; the arrays are copies."""
         box = np.full((3, 3), np.nan) if self._box is None else self._box
         values = {**{name: array.copy() for name, array in self._vectors.items()}, "box": box}
-        return xr.Dataset(
+        dataset = xr.Dataset(
             {
                 name: (VARIABLES[name].dims, array[None], VARIABLES[name].attrs)
                 for name, array in values.items()
@@ -126,6 +134,9 @@ class State:
                 "step": ("frame", [int(self.step)], VARIABLES["step"].attrs),
             },
         )
+        if self._box_shape != "triclinic":
+            dataset["box"].attrs["shape"] = self._box_shape
+        return dataset
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -148,6 +159,32 @@ class State:
                 f"box: expected three vectors of finite numbers, shape (3, 3), got {box.shape}"
             )
         self._box = box
+
+    @property
+    def box_shape(self) -> BoxShape:
+        """What the box vectors span.
+
+        "triclinic" is any box; of a "truncated octahedron" the vectors are the edges of the cube
+        that it is cut from.
+        """
+        return self._box_shape
+
+    @box_shape.setter
+    def box_shape(self, shape: BoxShape) -> None:
+        if shape not in get_args(BoxShape):
+            raise ValueError(
+                f"box_shape: expected {' or '.join(map(repr, get_args(BoxShape)))}, got {shape!r}"
+            )
+        self._box_shape = shape
+
+    @property
+    def energy(self) -> Mapping[str, float]:
+        """Energies (kJ mol-1) by term, of the last calculation of the forces; empty before."""
+        return self._energy
+
+    def set_energy(self, energy: Mapping[str, float]) -> None:
+        """Set the energies (kJ mol-1) by term; a calculation of the forces does it."""
+        self._energy = MappingProxyType({str(name): float(of) for name, of in energy.items()})
 
     def num_atoms(self) -> int:
         """Return the number of atoms."""

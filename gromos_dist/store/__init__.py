@@ -1,5 +1,5 @@
 """How results are written, and how a killed run goes on where it stopped."""
 
-from gromos_dist.store.results import open_store, store
+from gromos_dist.store.results import check_storable, open_store, store
 
-__all__ = ["open_store", "store"]
+__all__ = ["check_storable", "open_store", "store"]

@@ -22,13 +22,8 @@ _ROWS_OF_A_BLOCK = 10_000
 
 def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
     """Write a result to the file `target`."""
-    columns = _columns(dataset)
+    columns = check(dataset, target)
     names = [name for of_variable in columns.values() for name in of_variable]
-    if len(names) > _MOST_COLUMNS:
-        raise ValueError(
-            f"{target}: {len(names)} columns are too many for .csv (at most {_MOST_COLUMNS}); "
-            "use .zarr or .nc"
-        )
     with (
         file_beside(target, overwrite) as path,
         path.open("w", newline="", encoding="utf-8") as file,
@@ -38,8 +33,30 @@ def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | N
         _write_rows(file, dataset, list(columns), target.name, progress)
 
 
+def check(dataset: xr.Dataset, target: Path) -> dict[str, list[str]]:
+    """Return for each variable, in the order of the columns, the columns' names.
+
+    Raises
+    ------
+    ValueError
+        A variable has no place in such a table, or there are too many columns.
+    """
+    sizes = {
+        str(name): variable.size // max(dataset.sizes["frame"], 1)
+        for name, variable in dataset.variables.items()
+        if "frame" in variable.dims
+    }
+    n_columns = sum(sizes.values())
+    if n_columns > _MOST_COLUMNS:
+        widest = max(sizes, key=lambda name: sizes[name])
+        raise ValueError(
+            f"{target}: {n_columns} columns are too many for .csv (at most {_MOST_COLUMNS}), of "
+            f"which {widest} has {sizes[widest]}; use .zarr or .nc, or drop variables"
+        )
+    return _columns(dataset)
+
+
 def _columns(dataset: xr.Dataset) -> dict[str, list[str]]:
-    """Return for each variable, in the order of the columns, the columns' names."""
     outside = [str(name) for name, v in dataset.data_vars.items() if "frame" not in v.dims]
     if outside:
         raise ValueError(

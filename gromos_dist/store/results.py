@@ -105,6 +105,20 @@ def store(
     return Path(path)
 
 
+def check_storable(result: xr.DataArray | xr.Dataset, path: str | Path) -> None:
+    """Refuse what `store` would refuse because of the result or its format, computing nothing.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        As `store`.
+    """
+    target = _target(path)
+    dataset = _dataset(result)
+    if target.suffix == ".csv":
+        import_module(_FORMATS[".csv"]).check(dataset, target)
+
+
 def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Dataset:
     """Open a ``.zarr`` that `store` wrote, lazily.
 
@@ -156,9 +170,17 @@ def _dataset(result: Any) -> xr.Dataset:
         raise ValueError(
             f"expected a result with a dim 'frame', got dims {tuple(map(str, result.sizes))}"
         )
+    # Dataset.chunk makes names of atoms lazy as well.
+    lazy = [
+        name
+        for name, coordinate in result.coords.items()
+        if coordinate.chunks is not None and coordinate.dtype.kind not in _NUMBERS
+    ]
+    result = result.assign_coords({name: result[name].compute() for name in lazy})
     for name, variable in result.variables.items():
         _check(name, variable, name in result.data_vars)
-    return result.drop_encoding()
+    dataset: xr.Dataset = result.drop_encoding()
+    return dataset
 
 
 def _with_precision(dataset: xr.Dataset, precision: float, target: Path) -> xr.Dataset:

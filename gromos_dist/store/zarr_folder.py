@@ -342,18 +342,22 @@ def _check_values(plan: _Plan, attrs: dict[str, Any], target: Path) -> None:
     """
     if attrs["graph"] == plan.graph:
         return
+    stored: list[tuple[str, tuple[int, ...], NDArray[Any]]] = []
+    compared: list[Delayed] = []
     for name, tasks in zip(plan.grid, _tasks(plan), strict=True):
         array = zarr.open_array(target, path=name, mode="r", zarr_format=3)
         places = plan.places(name)
         there = [i for i, place in enumerate(places) if _is_there(target, array, place)]
         for i in sorted({there[0], there[-1]}) if there else ():
-            (now,) = compute_now(tasks[i])
-            stored = np.asarray(array[_region(array, places[i])])
-            if stored.tobytes() != np.ascontiguousarray(now, stored.dtype).tobytes():
-                raise ValueError(
-                    f"{target} has the same history but other values: {name}, block {places[i]}. "
-                    f"Was the result changed after it was computed, or the input? {_WAYS_OUT}"
-                )
+            stored.append((name, places[i], np.asarray(array[_region(array, places[i])])))
+            compared.append(tasks[i])
+    # Together, so that what several variables share is computed once.
+    for (name, place, block), now in zip(stored, compute_now(*compared), strict=True):
+        if block.tobytes() != np.ascontiguousarray(now, block.dtype).tobytes():
+            raise ValueError(
+                f"{target} has the same history but other values: {name}, block {place}. "
+                f"Was the result changed after it was computed, or the input? {_WAYS_OUT}"
+            )
 
 
 def _remove_partial_files(target: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,10 @@ _DTYPES: dict[str, type] = {
 }
 
 SOLVENT_RESIDUE_NAME = "SOLV"
+
+
+def _nothing() -> NDArray[Any]:
+    return np.empty(0)
 
 
 def _bond_pairs(bonds: ArrayLike, n_atoms: int) -> Integers:
@@ -71,7 +75,8 @@ class Topology(FrozenArrays):
     """The atoms of a system: immutable, picklable, and equal when the content is equal.
 
     Arrays have shape (atoms,) and are read-only. Atoms count from 0, as in Python; residues have
-    the numbers of their file; molecules and charge groups count from 1, as in GROMOS.
+    the numbers of their file; molecules and charge groups count from 1, as in GROMOS. Topologies
+    are read by `load_topology`; without arguments there are no atoms.
 
     Parameters
     ----------
@@ -107,14 +112,14 @@ class Topology(FrozenArrays):
         The arrays do not belong together.
     """
 
-    atom_name: Strings
-    residue_name: Strings
-    residue: Integers
-    molecule: Integers
-    element: Strings
-    mass: Floats
-    charge: Floats
-    bonds: Integers
+    atom_name: Strings = field(default_factory=_nothing)
+    residue_name: Strings = field(default_factory=_nothing)
+    residue: Integers = field(default_factory=_nothing)
+    molecule: Integers = field(default_factory=_nothing)
+    element: Strings = field(default_factory=_nothing)
+    mass: Floats = field(default_factory=_nothing)
+    charge: Floats = field(default_factory=_nothing)
+    bonds: Integers = field(default_factory=_nothing)
     charge_group: Integers | None = None
     solvent: Solvent | None = None
     n_solvent_molecules: int = 0

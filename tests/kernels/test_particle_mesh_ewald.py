@@ -93,7 +93,7 @@ def test_equals_the_direct_sum(net: float) -> None:
     other = ewald_oracle.ewald(x, charge, TRICLINIC, 5.0, reach=(1, 20))
     assert other.energy == pytest.approx(expected.energy, rel=1e-12)
     np.testing.assert_allclose(other.virial, expected.virial, rtol=0, atol=1e-9)
-    pairs, mesh = fields(charge, splitting, cutoff, spacing=0.04, order=12)
+    pairs, mesh = fields(charge, splitting, cutoff, spacing=0.03, order=12)
     found = whole_sum(x[None], TRICLINIC, pairs, mesh)
     assert found.forces is not None
     scale = np.sqrt((expected.forces**2).mean())
@@ -141,10 +141,10 @@ def test_madelung_constants(salt: str) -> None:
         charge, edge = np.repeat([1.0, -1.0], 64), 4 * side
     cutoff = 0.499 * edge
     pairs, mesh = fields(
-        charge, ewald_splitting(cutoff, 1e-15), cutoff, coulomb=1.0, spacing=0.09, order=12
+        charge, ewald_splitting(cutoff, 1e-15), cutoff, coulomb=1.0, spacing=0.045, order=12
     )
     energy = whole_sum(x[None], edge * np.eye(3), pairs, mesh).energy[0]
-    assert -2 * energy / len(x) == pytest.approx(MADELUNG[salt], rel=2e-13)
+    assert -2 * energy / len(x) == pytest.approx(MADELUNG[salt], rel=1e-12)
 
 
 # ---- the pairs ----
@@ -162,8 +162,10 @@ def test_screened_interaction_of_a_pair(isa: str, precision: str) -> None:
         assert expected.forces is not None
         assert expected.energies is not None
         pull = erfc(alpha * r) / r**2 + 2 * alpha / np.sqrt(np.pi) * np.exp(-((alpha * r) ** 2)) / r
-        np.testing.assert_allclose(expected.energies[:, 1, 0, 0], erfc(alpha * r) / r, rtol=1e-12)
-        np.testing.assert_allclose(expected.forces[:, 1, 2], pull, rtol=1e-12)
+        np.testing.assert_allclose(
+            expected.energies[:, 1, 0, 0], erfc(alpha * r) / r, rtol=1e-12, atol=1e-250
+        )
+        np.testing.assert_allclose(expected.forces[:, 1, 2], pull, rtol=1e-12, atol=1e-250)
         with level(isa):
             found = nonbonded(x, boxes, field, precision=precision)
         assert found.forces is not None
@@ -239,20 +241,20 @@ def test_all_kinds_of_units_equal_the_plain_kernel(
     box_name: str, solvent: str, isa: str, precision: str
 ) -> None:
     most = 17 if solvent == "nine sites" else 40
-    x, box, arguments = small_system(
-        7, 10, most, solvent, box_name, field=ewald_splitting(0.85), energy_group_end=None
-    )
+    x, box, arguments = small_system(7, 10, most, solvent, box_name, field=ewald_splitting(0.85))
     assert box is not None
     for atomic in (False, True):
         field = prepare_nonbonded(**(arguments | {"atomic_cutoff": atomic}))
-        expected = nonbonded_plain(x[None], box[None], field, virial=True)
+        expected = nonbonded_plain(x[None], box[None], field, virial=True, group_forces=True)
         with level(isa):
-            found = nonbonded(x[None], box[None], field, virial=True, precision=precision)
+            found = nonbonded(
+                x[None], box[None], field, virial=True, group_forces=True, precision=precision
+            )
         for mine, theirs in zip(found, expected, strict=True):
             assert mine is not None
             assert theirs is not None
             room = 1e-12 if precision == "double" else 2e-5
-            assert np.abs(mine - theirs).max() < room * np.abs(theirs).max()
+            assert np.abs(mine - theirs).max() < room * max(1.0, np.abs(theirs).max())
 
 
 # ---- what physics asks for ----
@@ -262,12 +264,12 @@ def test_total_does_not_depend_on_the_splitting() -> None:
     x, box, arguments = small_system(2, 8, 40, "spc", "triclinic", cutoff=1.1)
     assert box is not None
     totals = []
-    for tolerance in (1e-9, 1e-11, 1e-13):
+    for tolerance in (1e-10, 1e-12, 1e-14):
         splitting = ewald_splitting(1.1, tolerance)
         # By atoms, since a charge group reaches farther than its reference point.
         pairs = prepare_nonbonded(**(arguments | {"field": splitting, "atomic_cutoff": True}))
         charge = np.concatenate([arguments["charge"], np.tile([-0.82, 0.41, 0.41], 40)])
-        mesh = prepare_ewald_mesh(charge=charge, splitting=splitting, spacing=0.04, order=12)
+        mesh = prepare_ewald_mesh(charge=charge, splitting=splitting, spacing=0.03, order=12)
         totals.append(whole_sum(x[None], box, pairs, mesh))
     for total in totals[:-1]:
         assert total.energy[0] == pytest.approx(totals[-1].energy[0], rel=1e-9)

@@ -1,0 +1,291 @@
+"""The commands of the force field: forces, and energies computed or read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from gromos_dist.cli import options
+from gromos_dist.cli.bundles import with_bundles
+from gromos_dist.cli.energy_tables import show
+from gromos_dist.cli.run import Input, Job, plain_text, run
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    Groups = dict[str, str] | Literal["residue", "molecule"] | None
+
+_DRAWN = {"energy", "energy_nonbonded", "group_forces"}
+_ENERGY_FILES = (".tre", ".trg", ".tre.gz", ".trg.gz")
+
+
+@dataclass(frozen=True)
+class ForceInput(Input):
+    """The frames whose forces are computed, with all digits that the files have."""
+
+    topology: options.ForceTopology = None
+
+    def open(self, *, atoms: str | None = None, dtype: str = "float64") -> xr.Dataset:
+        """Return the trajectory, lazily; see `Input.open`."""
+        if self.topology is None:
+            raise ValueError("the force field is that of a GROMOS topology: give it with --top")
+        return super().open(atoms=atoms, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class EnergyInput(ForceInput):
+    """The frames whose energies are computed, or energy trajectories."""
+
+    files: options.EnergyFiles
+
+
+@dataclass(frozen=True)
+class EnergyTrajectory:
+    """Energies that a simulation has written."""
+
+    source: EnergyInput
+    groups: Sequence[str] | None
+
+    def open(self) -> xr.Dataset:
+        """Return them, in memory."""
+        from gromos_dist.io import open_energies
+
+        energies = open_energies(
+            self.source.files,
+            groups=self.groups,
+            on_truncated=cast("Any", self.source.on_truncated),
+        )
+        energies = energies.isel(
+            frame=slice(self.source.start, self.source.stop, self.source.stride)
+        )
+        self.source.require_frames(energies)
+        return energies
+
+
+@dataclass(frozen=True)
+class ForceJob(Job):
+    """Where forces are computed, and where they go."""
+
+    output: options.ForceOutput = None
+
+    suffixes: ClassVar[Sequence[str]] = (".zarr", ".nc", ".csv", ".trf", ".trf.gz")
+
+
+@dataclass(frozen=True)
+class ForceField:
+    """How forces are computed."""
+
+    settings: options.Settings = None
+    cutoff: options.Cutoff = None
+    epsilon_rf: options.EpsilonRF = None
+    reaction_field_radius: options.ReactionFieldRadius = None
+    kappa: options.Kappa = None
+    cutoff_kind: options.CutoffKind = None
+    use_pme: options.ParticleMeshEwald = False
+    pme_tolerance: options.EwaldTolerance = None
+    pme_spacing: options.MeshSpacing = None
+    pme_order: options.MeshOrder = None
+    boundary: options.Boundary = None
+    constrained_bonds: options.ConstrainedBonds = None
+    bond_form: options.BondForm = None
+    angle_form: options.AngleForm = None
+    virial: options.Virial = None
+    groups: options.Groups = None
+    between: options.Between = None
+    precision: options.PairPrecision = "mixed"
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what `gromos_dist.forces` takes.
+
+        Raises
+        ------
+        ValueError
+            There is no cutoff, or the groups are not understood.
+        """
+        if self.settings is None and self.cutoff is None:
+            raise ValueError("forces need a cutoff: give --cutoff (nm), or the settings with --imd")
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**given, "groups": named_groups(self.groups)}
+
+
+@with_bundles
+def forces(
+    source: ForceInput,
+    job: ForceJob,
+    force_field: ForceField,
+    *,
+    variables: options.ForceVariables = None,
+) -> None:
+    """Non-bonded and bonded forces on all atoms of every frame, with energies and virial.
+
+    With the settings of the simulation, as a trajectory of forces of GROMOS:
+
+        gromos-dist forces md.trc.gz -t protein.top --imd md.imd -o md.trf.gz
+
+    Forces (kJ mol-1 nm-1), energies and virial (kJ mol-1) of a long run; if it is stopped, the
+    same command goes on where it ended:
+
+        gromos-dist forces 'md_*.trc.gz' -t protein.top --imd md.imd -o forces.zarr
+
+    The force of every residue on every other one:
+
+        gromos-dist forces md.trc -t protein.top -c 1.4 -g residue --variables group_forces -o p.nc
+    """
+    from gromos_dist import analysis
+
+    if job.output is None:
+        raise ValueError(
+            "nothing would be kept of the forces: give a file with --output; 'gromos-dist "
+            "energies' computes energies alone"
+        )
+    as_trajectory = job.output.name.lower().endswith((".trf", ".trf.gz"))
+    if as_trajectory and (job.plot is not None or variables not in (None, "forces")):
+        raise ValueError(
+            f"--output {job.output}: a .trf holds forces alone, without what is plotted or named "
+            "by --variables; choose .zarr or .nc"
+        )
+    wanted = ("forces",) if as_trajectory else _names(variables)
+    if job.plot is not None and wanted is not None and not _DRAWN & set(wanted):
+        raise ValueError(
+            f"--plot draws one of {', '.join(sorted(_DRAWN))}, of which --variables has none"
+        )
+    arguments = force_field.arguments()
+    run(
+        source,
+        job,
+        lambda trajectory: analysis.forces(trajectory, variables=wanted, **arguments),
+        show=_show(f"forces, {source.names}"),
+        draw=_draw(f"Forces between groups, {source.names}", f"Energies, {source.names}"),
+    )
+
+
+@with_bundles
+def energies(source: EnergyInput, job: Job, force_field: ForceField) -> None:
+    """Energies of every frame by term and by pair of groups: computed, or read.
+
+    Means, fluctuations and errors (kJ mol-1) of every term, computed with a cutoff in nm, and a
+    picture of the terms over time:
+
+        gromos-dist energies md.trc.gz -t protein.top --cutoff 1.4 --plot energies.png
+
+    By pair of groups, for example of a ligand with its protein, with the simulation's settings:
+
+        gromos-dist energies md.trc -t md.top --imd md.imd -g 'drug=resname DRG' -g prot=protein
+
+    What the simulation has written itself:
+
+        gromos-dist energies 'md_*.tre.gz' --plot energies.png
+    """
+    from gromos_dist import analysis
+
+    title = f"Energies, {source.names}"
+    draw = _draw(title, title)
+    are_energies = [str(file).lower().endswith(_ENERGY_FILES) for file in source.files]
+    if any(are_energies):
+        if not all(are_energies):
+            raise ValueError(
+                f"{', '.join(source.files)}: expected energy trajectories or trajectories of "
+                "positions, not both"
+            )
+        _refuse_settings(source, force_field)
+        trajectory = EnergyTrajectory(source, _names_of_groups(force_field.groups))
+        run(trajectory, job, lambda read: read, show=_show(f"energies, {source.names}"), draw=draw)
+        return
+    arguments = force_field.arguments()
+    arguments["virial"] = force_field.virial or "none"
+    run(
+        source,
+        job,
+        lambda trajectory: analysis.energies(trajectory, **arguments),
+        show=_show(f"energies, {source.names}"),
+        draw=draw,
+    )
+
+
+def _names(variables: str | None) -> tuple[str, ...] | None:
+    if variables is None:
+        return None
+    return tuple(name.strip() for name in variables.split(",") if name.strip())
+
+
+def named_groups(groups: Sequence[str] | None) -> Groups:
+    """Return what ``--groups`` says, as `gromos_dist.forces` takes it.
+
+    A selection without a name is its own name.
+
+    Raises
+    ------
+    ValueError
+        A name is given twice, or beside 'residue' or 'molecule'.
+
+    Examples
+    --------
+    >>> named_groups(["ligand=resname DRG", "mass > 30"])
+    {'ligand': 'resname DRG', 'mass > 30': 'mass > 30'}
+    """
+    if not groups:
+        return None
+    if len(groups) == 1 and groups[0] in ("residue", "molecule"):
+        return cast('Literal["residue", "molecule"]', groups[0])
+    named: dict[str, str] = {}
+    for text in groups:
+        if text in ("residue", "molecule"):
+            raise ValueError(f"--groups {text} stands alone, without other groups")
+        # A comparison of a selection has such a sign too, but no name before it.
+        found = re.fullmatch(r"\s*([^=<>!]*[^=<>!\s])\s*=(?!=)\s*(.+)", text, re.DOTALL)
+        name, selection = found.groups() if found else (text, text)
+        if name in named:
+            raise ValueError(f"--groups: {name!r} is the name of two groups")
+        named[name] = selection
+    return named
+
+
+def _names_of_groups(groups: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the names that an energy trajectory's groups are given."""
+    for text in groups or ():
+        if "=" in text or text in ("residue", "molecule"):
+            raise ValueError(
+                f"--groups {text}: an energy trajectory has its groups already; give a name for "
+                "each of them"
+            )
+    return groups or None
+
+
+def _refuse_settings(source: EnergyInput, force_field: ForceField) -> None:
+    """Refuse options that would do nothing to energies which were computed already."""
+    names = {
+        "topology": "--top",
+        "settings": "--imd",
+        "epsilon_rf": "--epsilon-rf",
+        "use_pme": "--pme",
+    }
+    kept = ("files", "start", "stop", "stride", "on_truncated", "groups")
+    for bundle in (source, force_field):
+        for field in fields(bundle):
+            if field.name not in kept and getattr(bundle, field.name) != field.default:
+                option = names.get(field.name, f"--{field.name.replace('_', '-')}")
+                raise ValueError(
+                    f"{option}: the energies of {source.names} were computed already, and are only "
+                    "read; leave this option out, or give the trajectory of positions"
+                )
+
+
+def _show(title: str) -> Callable[[xr.Dataset, Any], None]:
+    return lambda result, outcome: show(title, result, outcome)
+
+
+def _draw(title_of_groups: str, title: str) -> Callable[[xr.Dataset, Path], None]:
+    def draw(result: xr.Dataset, path: Path) -> None:
+        from gromos_dist.plot import plot_groups, plot_terms
+
+        for name in ("energy", "energy_derivative"):
+            if name in result:
+                plot_terms(result[name], path, title=plain_text(title))
+                return
+        name = "group_forces" if "group_forces" in result else "energy_nonbonded"
+        plot_groups(result[name], path, title=plain_text(title_of_groups))
+
+    return draw
