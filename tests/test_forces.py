@@ -368,6 +368,8 @@ def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:
     [
         ({}, "forces need a cutoff"),
         ({"cutoff": -1.0}, "cutoff: expected a length"),
+        ({"cutoff": CUTOFF, "cutoff_kind": "atoms"}, "cutoff_kind: expected one of 'charge group'"),
+        ({"cutoff": CUTOFF, "boundary": "cubic"}, "boundary: expected one of 'vacuum'"),
         ({"cutoff": CUTOFF, "precision": "single"}, "precision: expected 'mixed' or 'double'"),
         ({"cutoff": CUTOFF, "variables": ["force"]}, "variables: expected some of .* got force"),
         ({"cutoff": CUTOFF, "variables": []}, "variables: expected some of"),

@@ -28,23 +28,6 @@ static inline void OF_TYPE(to_nm)(const REAL *matrix, int rectangular, const OF_
     }
 }
 
-/* Where 16 units or as many lanes are, going from the middle of a cluster, in nm. */
-static inline void OF_TYPE(from_middle)(const REAL *matrix, int rectangular, const COORD *middle,
-                                        const COORD *places, OF_TYPE(v) * xyz) {
-    OF_TYPE(v) d[3];
-    UNROLL for (int c = 0; c < 3; c++) d[c] =
-        DIFFERENCE(VC_LOAD(places + GD_CLUSTER * c), VC_SET1(middle[c]));
-    OF_TYPE(to_nm)(matrix, rectangular, d, xyz);
-}
-
-static inline void OF_TYPE(add_products)(const OF_TYPE(v) * r, const OF_TYPE(v) * f,
-                                         OF_TYPE(v) * sums) {
-    UNROLL for (int c = 0; c < 3; c++) sums[c] = V(fma)(r[c], f[c], sums[c]);
-    sums[3] = V(fma)(r[0], f[1], sums[3]);
-    sums[4] = V(fma)(r[0], f[2], sums[4]);
-    sums[5] = V(fma)(r[1], f[2], sums[5]);
-}
-
 #if IS_EWALD
 /* erfc(y) and exp(-y^2); see erfc_coefficients.py. */
 static inline OF_TYPE(v) OF_TYPE(erfc)(OF_TYPE(v) y, OF_TYPE(v) y2, OF_TYPE(v) * gaussian) {
@@ -70,6 +53,23 @@ static inline OF_TYPE(v) OF_TYPE(erfc)(OF_TYPE(v) y, OF_TYPE(v) y2, OF_TYPE(v) *
     return V(mul)(V(mul)(sum, t), *gaussian);
 }
 #endif
+
+/* Where 16 units or as many lanes are, going from the middle of a cluster, in nm. */
+static inline void OF_TYPE(from_middle)(const REAL *matrix, int rectangular, const COORD *middle,
+                                        const COORD *places, OF_TYPE(v) * xyz) {
+    OF_TYPE(v) d[3];
+    UNROLL for (int c = 0; c < 3; c++) d[c] =
+        DIFFERENCE(VC_LOAD(places + GD_CLUSTER * c), VC_SET1(middle[c]));
+    OF_TYPE(to_nm)(matrix, rectangular, d, xyz);
+}
+
+static inline void OF_TYPE(add_products)(const OF_TYPE(v) * r, const OF_TYPE(v) * f,
+                                         OF_TYPE(v) * sums) {
+    UNROLL for (int c = 0; c < 3; c++) sums[c] = V(fma)(r[c], f[c], sums[c]);
+    sums[3] = V(fma)(r[0], f[1], sums[3]);
+    sums[4] = V(fma)(r[0], f[2], sums[4]);
+    sums[5] = V(fma)(r[1], f[2], sums[5]);
+}
 
 /* Which units of cluster a may have partners in cluster b, going by b's bounding box. */
 static inline uint32_t OF_TYPE(candidates)(const struct gd_row *row, const COORD *points,
@@ -416,9 +416,6 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
     }
 }
 
-/* DEFINE_KIND: one function for each thing that may be wanted, so that nothing is computed in vain;
- * in local coordinates the virial costs next to nothing. DEFINE_ANY: for any number of sites, where
- * local coordinates are not worth their space. */
 #if IS_EWALD
 /* Forces, energies and virial together: here they are a small part of the work. */
 #define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)           \
@@ -427,15 +424,17 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
         const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
         (void)a;                                                                                   \
         (void)b;                                                                                   \
-        if (settings->local)                                                                       \
+        if (settings->local) {                                                                     \
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
                              7, 1, settings->rectangular);                                         \
-        else if (!settings->rectangular)                                                           \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 0);                                                             \
-        else                                                                                       \
+            return;                                                                                \
+        }                                                                                          \
+        if (settings->rectangular)                                                                 \
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
                              7, 0, 1);                                                             \
+        else                                                                                       \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 0);                                                             \
     }
 #define DEFINE_ANY(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)            \
     static void OF_TYPE(kind)(struct gd_row * row) {                                               \
@@ -443,14 +442,16 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
         const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
         (void)a;                                                                                   \
         (void)b;                                                                                   \
-        if (!settings->rectangular)                                                                \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 0);                                                             \
-        else                                                                                       \
+        if (settings->rectangular)                                                                 \
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
                              7, 0, 1);                                                             \
+        else                                                                                       \
+            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
+                             7, 0, 0);                                                             \
     }
 #else
+/* One function for each thing that may be wanted: nothing is computed in vain. In local coordinates
+ * the virial costs next to nothing. */
 #define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)           \
     static void OF_TYPE(kind)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
@@ -479,6 +480,8 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
             OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
                              3, 0, 1);                                                             \
     }
+
+/* For any number of sites; local coordinates are not worth their space there. */
 #define DEFINE_ANY(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)            \
     static void OF_TYPE(kind)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
@@ -504,9 +507,12 @@ DEFINE_KIND(water_water, 3, 3, 1, 1, 1, 1)
 DEFINE_KIND(water_water_centers, 3, 3, 1, 1, 1, 0)
 DEFINE_KIND(atom_water, 1, 3, 0, 1, 1, 0)
 DEFINE_KIND(atom_atom, 1, 1, 0, 0, 1, 0)
+/* Equal atoms, where the cutoff holds between atoms; most of them are hydrogens of water. */
+DEFINE_KIND(single_single, 1, 1, 1, 1, 1, 1)
+DEFINE_KIND(single_single_charges, 1, 1, 1, 1, 0, 1)
+#undef DEFINE_KIND
 DEFINE_ANY(uniform_uniform, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones, 0)
 DEFINE_ANY(atom_uniform, 1, b->n_sites, 0, 1, settings->lennard_jones, 0)
-#undef DEFINE_KIND
 #undef DEFINE_ANY
 
 void OF_TYPE(public)(struct gd_row *row) {
@@ -523,6 +529,8 @@ void OF_TYPE(public)(struct gd_row *row) {
         OF_TYPE(water_water)(row);
     else if (a->n_sites == 3 && b->n_sites == 3 && settings->lennard_jones == 1)
         OF_TYPE(water_water_centers)(row);
+    else if (a->n_sites == 1 && b->n_sites == 1 && settings->first_is_point)
+        (settings->lennard_jones ? OF_TYPE(single_single) : OF_TYPE(single_single_charges))(row);
     else
         OF_TYPE(uniform_uniform)(row);
 }

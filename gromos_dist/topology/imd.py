@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,15 @@ class ForceSettings:
     """The most that points of the mesh are apart (nm); None: as suits the precision."""
     mesh_order: int | None = None
     """Of the mesh's splines; None: as suits the precision."""
+
+    def __post_init__(self) -> None:
+        # What comes from an input file is checked there; keywords of calls come here.
+        for name, annotation in get_type_hints(type(self)).items():
+            if get_origin(annotation) is Literal and getattr(self, name) not in get_args(
+                annotation
+            ):
+                known = ", ".join(map(repr, get_args(annotation)))
+                raise ValueError(f"{name}: expected one of {known}, got {getattr(self, name)!r}")
 
     def energy_groups(self, n_atoms: int) -> tuple[NDArray[np.int32], int]:
         """Return the energy group of every atom, from 0, and how many groups there are.
