@@ -89,6 +89,10 @@ def scheduler(
                 "leave workers out, or close the Client first"
             )
         elif name == "processes":
+            if report is None:
+                # To look a hundred times a second at what every worker does costs several per cent of
+                # its time; the report alone shows it.
+                stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
             _start_cluster(stack, n_workers=workers or CPU_COUNT, threads=1, processes=True)
         elif name.startswith(_CLUSTER_SCHEMES):
             _connect(stack, name)
