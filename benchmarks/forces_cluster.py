@@ -29,6 +29,7 @@ from force_systems import reference, rerun
 from numpy.typing import NDArray
 
 import gromos_dist as gd
+from gromos_dist.distributed import scheduler
 from gromos_dist.force_model import ForceModel
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
@@ -141,12 +142,8 @@ def on_cluster(
 ) -> tuple[NDArray[np.float64], float, float, float, list[list[float]], int]:
     """Return energies, seconds by the clock, of workers and of this process, memory, and tasks."""
     folder = reference()
-    with (
-        distributed.LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with scheduler("processes", n_workers):
+        client = distributed.default_client()
         frames = gd.open_trajectory(path, folder / "systems" / "pla2.top")
         settings = folder / "pla2_rf" / "pla2_rf.imd"
         gd.energies(frames.isel(frame=slice(0, BLOCK * n_workers)), settings=settings).compute()
@@ -201,7 +198,8 @@ def main() -> None:
         f"Phospholipase A2 in water, 21901 atoms, {n_frames} frames in an XTC of "
         f"{path.stat().st_size / 1e9:.1f} GB (page cache),",
         "cutoff 1.4 nm, all terms, three energy groups, molecular virial;",
-        f"{n_workers} workers of one thread, {n_tasks} chunks, as by default.",
+        f"{n_workers} workers of one thread, as `gromos-dist --scheduler processes` starts them;",
+        f"{n_tasks} chunks, as by default.",
         "The plain processes read and compute the same blocks without Dask and xarray; their",
         "energies are the same to the bit. The machine was shared, so that processor time, that of",
         "workers, scheduler and client together, tells more than the clock.",

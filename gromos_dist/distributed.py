@@ -90,8 +90,8 @@ def scheduler(
             )
         elif name == "processes":
             if report is None:
-                # To look a hundred times a second at what every worker does costs several per cent of
-                # its time; the report alone shows it.
+                # To look at every worker a hundred times a second costs several per cent of its
+                # time, and only a report shows what was seen.
                 stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
             _start_cluster(stack, n_workers=workers or CPU_COUNT, threads=1, processes=True)
         elif name.startswith(_CLUSTER_SCHEMES):
