@@ -25,11 +25,16 @@ static int plain_number(const char *field, int width, int power, double *value) 
     return *rest == 0;
 }
 
-static int has_few_digits(const char *field, int width) {
-    int n = 0;
-    for (int i = 0; i < width; i++)
-        n += field[i] >= '0' && field[i] <= '9';
-    return n <= 15;
+/* Whether digits and power of ten are exact doubles: other numbers may be refused. */
+static int is_exact(const char *field, int width, int power) {
+    int n_digits = 0, n_decimals = 0, behind_point = 0;
+    for (int i = 0; i < width; i++) {
+        int is_digit = field[i] >= '0' && field[i] <= '9';
+        n_digits += is_digit;
+        n_decimals += is_digit && behind_point;
+        behind_point |= field[i] == '.';
+    }
+    return n_digits <= 15 && n_decimals + power <= 22;
 }
 
 /* Numbers that were read can be written, and are then what printf writes. */
@@ -105,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_size) {
             const char *field = text + from + (int64_t)i * columns.width;
             double expected, found = f64[k * columns.n + i];
             int is_plain = plain_number(field, columns.width, columns.power, &expected);
-            all_plain &= is_plain && has_few_digits(field, columns.width);
+            all_plain &= is_plain && is_exact(field, columns.width, columns.power);
             if (is_wrong)
                 continue;
             REQUIRE(is_plain && !memcmp(&expected, &found, sizeof found));
