@@ -1,40 +1,49 @@
 /* GROMOS text: the scan, whole and in pieces; vectors, all and some; boxes. */
 #include "fuzz.h"
 
-enum { MOST_FRAMES = 64 };
+/* The shortest of blocks: BOX, a line feed, END. */
+enum { BLOCK_SIZE = 7 };
 
-/* All frames, of pieces that the seed chooses, or (seed 0) of one piece. */
+/* All frames: of one piece and in one call (seed 0), or of pieces and in calls that the seed
+ * chooses. */
 static int scan(const uint8_t *data, int64_t size, uint64_t seed, struct gd_gromos_frame *frames,
-                struct gd_gromos_scan *state) {
+                int64_t capacity, struct gd_gromos_scan *state) {
     struct gd_where where = nowhere;
     memset(state, 0, sizeof *state);
     state->line = 1;
     state->n_atoms = -1;
     int64_t begin = 0, end = 0, n = 0;
-    for (;;) {
-        int64_t more = size - end, found, used;
-        end += seed && more ? 1 + choose(&seed, more) : more;
+    for (int final = 0;;) {
+        int64_t room = seed ? 1 + choose(&seed, 4) : capacity, found, used;
+        REQUIRE(n < capacity);
+        if (room > capacity - n)
+            room = capacity - n;
         char *text = copy_of(data + begin, (size_t)(end - begin));
-        int final = end == size && more == 0;
-        int status = gd_gromos_scan(text, end - begin, final, state, frames + n, MOST_FRAMES - n,
-                                    &found, &used, &where);
+        int status = gd_gromos_scan(text, end - begin, final, state, frames + n, room, &found,
+                                    &used, &where);
         free(text);
         n += found;
         begin += used;
         REQUIRE(begin <= end && state->byte == begin && found >= 0 && n == state->n_frames);
-        if (status != GD_OK || final || n == MOST_FRAMES)
+        if (status != GD_OK || (final && found < room))
             return status;
+        if (found == room)
+            continue;
+        int64_t more = size - end;
+        end += seed && more ? 1 + choose(&seed, more) : more;
+        final = more == 0;
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_size) {
     uint64_t seed = seed_of(data, data_size);
     int64_t size = (int64_t)data_size;
-    struct gd_gromos_frame *frames = buffer_of(MOST_FRAMES, sizeof *frames);
-    struct gd_gromos_frame *others = buffer_of(MOST_FRAMES, sizeof *others);
+    int64_t capacity = size / BLOCK_SIZE + 1;
+    struct gd_gromos_frame *frames = buffer_of(capacity, sizeof *frames);
+    struct gd_gromos_frame *others = buffer_of(capacity, sizeof *others);
     struct gd_gromos_scan state, other;
-    int status = scan(data, size, 0, frames, &state);
-    int again = scan(data, size, seed, others, &other);
+    int status = scan(data, size, 0, frames, capacity, &state);
+    int again = scan(data, size, seed, others, capacity, &other);
     REQUIRE(status == again && state.n_frames == other.n_frames && state.fault == other.fault);
     REQUIRE(!memcmp(frames, others, (size_t)state.n_frames * sizeof *frames));
     free(others);

@@ -46,6 +46,7 @@ def gromos_text() -> dict[str, bytes]:
     seeds["touching"] = touching.encode()
     few = "".join(f"{x:15.9f}" for x in (1.0, -2.5, 30.125))
     seeds["tiny"] = f"POSITIONRED\n{few}\n1 2\t3e0 # free\nEND\nBOX\n3 4 5\nEND\n".encode()
+    seeds["many"] = b"POSITIONRED\n1 2 3\nEND\n" * 65 + b"VELOCITYRED\nNOT_END\n"
     return seeds
 
 
