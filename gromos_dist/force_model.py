@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist import kernels
 from gromos_dist.errors import FrameError, TopologyError
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import octahedron_vectors, without_box
 from gromos_dist.topology import ForceSettings, Topology, bonded_terms, nonbonded_parameters
 from gromos_dist.topology.force_field import ForceField
 
 Floats = NDArray[np.float64]
 Precision = Literal["mixed", "double"]
 
+EPSILON_RF: Final = 61.0
+"""Of the reaction field where nothing else is said: SPC water's, as GROMOS is used."""
 BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "crossdihedral")
 """As an energy trajectory names them; so the other terms."""
 
@@ -275,7 +277,7 @@ class ForceModel:
                 "box; for a vacuum set the boundary to 'vacuum'"
             )
         boxes = np.asarray(box, np.float64).reshape(n_frames, 3, 3)
-        missing = ~np.isfinite(boxes).all(axis=(1, 2)) | ~boxes.any(axis=(1, 2))
+        missing = without_box(boxes)
         if missing.any():
             raise FrameError(
                 f"it has no box, but the settings are those of a periodic system ({boundary})",

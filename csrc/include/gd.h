@@ -666,8 +666,9 @@ int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, 
                        int64_t n_frames, const double *boxes, double *forces, double *energies,
                        double *virial, double *group_forces, double *work, struct gd_where *where);
 
-/* GD_MIXED: pair interactions in float, from exact differences of positions (counted in 2^-32 of
- * the box), sums in double; the same pairs are within the cutoff as in GD_DOUBLE. */
+/* GD_MIXED: pair interactions in float, of positions that are counted in 2^-32 of the box and,
+ * where the box is wide enough, from the middle of a cluster nearby; sums in double. The same pairs
+ * are within the cutoff as in GD_DOUBLE. */
 enum gd_precision { GD_MIXED = 0, GD_DOUBLE = 1 };
 
 /* How many bytes of working space gd_nonbonded_forces needs. */

@@ -416,104 +416,45 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
     }
 }
 
-#if IS_EWALD
-/* Forces, energies and virial together: here they are a small part of the work. */
-#define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)           \
-    static void OF_TYPE(kind)(struct gd_row * row) {                                               \
-        const struct gd_row_settings *settings = row->settings;                                    \
-        const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
-        (void)a;                                                                                   \
-        (void)b;                                                                                   \
-        if (settings->local) {                                                                     \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 1, settings->rectangular);                                         \
-            return;                                                                                \
-        }                                                                                          \
-        if (settings->rectangular)                                                                 \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 1);                                                             \
-        else                                                                                       \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 0);                                                             \
-    }
-#define DEFINE_ANY(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)            \
-    static void OF_TYPE(kind)(struct gd_row * row) {                                               \
-        const struct gd_row_settings *settings = row->settings;                                    \
-        const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
-        (void)a;                                                                                   \
-        (void)b;                                                                                   \
-        if (settings->rectangular)                                                                 \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 1);                                                             \
-        else                                                                                       \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 0);                                                             \
-    }
-#else
 /* One function for each thing that may be wanted: nothing is computed in vain. In local coordinates
- * the virial costs next to nothing. */
-#define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)           \
+ * the virial costs next to nothing; they are not worth their space for any number of sites. Of an
+ * Ewald sum energies and virial are a small part of the work, and always computed. */
+#define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, in_local) \
     static void OF_TYPE(kind)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
         const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
+        const int rectangular = settings->rectangular;                                             \
+        const int wanted = IS_EWALD ? GD_WANT_VIRIAL : settings->wanted;                           \
         (void)a;                                                                                   \
         (void)b;                                                                                   \
-        if (settings->local && settings->wanted == GD_WANT_FORCES)                                 \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             1, 1, settings->rectangular);                                         \
-        else if (settings->local && settings->wanted == GD_WANT_ENERGIES)                          \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             2, 1, settings->rectangular);                                         \
-        else if (settings->local)                                                                  \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 1, settings->rectangular);                                         \
-        else if (!settings->rectangular)                                                           \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 0);                                                             \
-        else if (settings->wanted & GD_WANT_VIRIAL)                                                \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 1);                                                             \
-        else if (settings->wanted == GD_WANT_ENERGIES)                                             \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             2, 0, 1);                                                             \
+        if (in_local && settings->local && wanted == GD_WANT_FORCES)                               \
+            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 1, 1, rectangular); \
+        else if (in_local && settings->local && wanted == GD_WANT_ENERGIES)                        \
+            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 2, 1, rectangular); \
+        else if (in_local && settings->local)                                                      \
+            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 7, 1, rectangular); \
+        else if (!rectangular)                                                                     \
+            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 7, 0, 0);           \
+        else if (wanted & GD_WANT_VIRIAL)                                                          \
+            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 7, 0, 1);           \
+        else if (wanted == GD_WANT_ENERGIES)                                                       \
+            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 2, 0, 1);           \
         else                                                                                       \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             3, 0, 1);                                                             \
+            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 3, 0, 1);           \
     }
+#define RUN(...) OF_TYPE(run_row)(row, __VA_ARGS__)
 
-/* For any number of sites; local coordinates are not worth their space there. */
-#define DEFINE_ANY(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point)            \
-    static void OF_TYPE(kind)(struct gd_row * row) {                                               \
-        const struct gd_row_settings *settings = row->settings;                                    \
-        const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
-        (void)a;                                                                                   \
-        (void)b;                                                                                   \
-        if (!settings->rectangular)                                                                \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 0);                                                             \
-        else if (settings->wanted & GD_WANT_VIRIAL)                                                \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             7, 0, 1);                                                             \
-        else if (settings->wanted == GD_WANT_ENERGIES)                                             \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             2, 0, 1);                                                             \
-        else                                                                                       \
-            OF_TYPE(run_row)(row, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point,   \
-                             3, 0, 1);                                                             \
-    }
-#endif
-
-DEFINE_KIND(water_water, 3, 3, 1, 1, 1, 1)
-DEFINE_KIND(water_water_centers, 3, 3, 1, 1, 1, 0)
-DEFINE_KIND(atom_water, 1, 3, 0, 1, 1, 0)
-DEFINE_KIND(atom_atom, 1, 1, 0, 0, 1, 0)
+DEFINE_KIND(water_water, 3, 3, 1, 1, 1, 1, 1)
+DEFINE_KIND(water_water_centers, 3, 3, 1, 1, 1, 0, 1)
+DEFINE_KIND(atom_water, 1, 3, 0, 1, 1, 0, 1)
+DEFINE_KIND(atom_atom, 1, 1, 0, 0, 1, 0, 1)
 /* Equal atoms, where the cutoff holds between atoms; most of them are hydrogens of water. */
-DEFINE_KIND(single_single, 1, 1, 1, 1, 1, 1)
-DEFINE_KIND(single_single_charges, 1, 1, 1, 1, 0, 1)
+DEFINE_KIND(single_single, 1, 1, 1, 1, 1, 1, 1)
+DEFINE_KIND(single_single_charges, 1, 1, 1, 1, 0, 1, 1)
+DEFINE_KIND(uniform_uniform, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones, 0, 0)
+DEFINE_KIND(atom_uniform, 1, b->n_sites, 0, 1, settings->lennard_jones, 0, 0)
 #undef DEFINE_KIND
-DEFINE_ANY(uniform_uniform, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones, 0)
-DEFINE_ANY(atom_uniform, 1, b->n_sites, 0, 1, settings->lennard_jones, 0)
-#undef DEFINE_ANY
+#undef RUN
 
 void OF_TYPE(public)(struct gd_row *row) {
     const struct gd_row_settings *settings = row->settings;

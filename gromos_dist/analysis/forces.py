@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from gromos_dist.analysis.inputs import derived_history, positions_of
 from gromos_dist.force_model import (
     BONDED_TERMS,
+    EPSILON_RF,
     PRESSURES,
     QUANTITIES,
     ForceModel,
@@ -38,8 +39,6 @@ GroupsLike = Mapping[str, Selection] | Sequence[Selection] | Literal["residue", 
 
 _ENERGIES: Final = ("energy", "energy_bonded", "energy_nonbonded")
 _REST: Final = "rest"
-# Of SPC water, as the GROMOS force fields are used.
-_EPSILON_RF: Final = 61.0
 
 
 def forces(
@@ -126,8 +125,8 @@ def forces(
         Which variables are wanted; None: all of the below that are possible but ``group_forces``.
         No others are computed.
     precision : {"mixed", "double"}
-        Of the pair interactions. "mixed": single precision, from exact differences of positions,
-        sums in double; relative error of forces about 1e-6. All else is double.
+        Of the pair interactions. "mixed": single precision, of positions relative to a point
+        nearby, sums in double; relative error of forces about 1e-6. All else is double.
 
     Returns
     -------
@@ -326,7 +325,7 @@ def _settings_of(ds: xr.Dataset, settings: SettingsLike, given: dict[str, Any]) 
         "boundary": boundary,
         "cutoff_short": given["cutoff"],
         "reaction_field_radius": given["cutoff"],
-        "reaction_field_epsilon": _EPSILON_RF,
+        "reaction_field_epsilon": EPSILON_RF,
         "virial": "none" if boundary == "vacuum" else "molecular",
     }
     return ForceSettings(**(defaults | given))

@@ -18,6 +18,13 @@ def as_boxes(box: ArrayLike | None, n_frames: int) -> Floats | None:
     return boxes
 
 
+def without_box(boxes: Floats) -> NDArray[np.bool_]:
+    """Say of every frame whether it has no box (NaN or zeros)."""
+    elements = boxes.reshape(len(boxes), 9)
+    missing: NDArray[np.bool_] = ~np.isfinite(elements.sum(axis=1)) | ~elements.any(axis=1)
+    return missing
+
+
 def octahedron_vectors(cube: ArrayLike) -> Floats:
     """Return lattice vectors of truncated octahedra that are cut from cubes.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import check, new_where
 from gromos_dist.kernels.arrays import aligned, as_frames, as_weights, pointer, type_of
+from gromos_dist.kernels.boxes import as_boxes
 from gromos_dist.kernels.nonbonded_field import NonbondedField
 
 Floats = NDArray[np.float64]
@@ -59,8 +62,8 @@ def nonbonded(
         What is wanted; energies alone take two thirds of the time of forces and energies. With
         `group_forces` come the forces.
     precision : {"mixed", "double"}
-        ``"mixed"``: pairs in single precision, from exact differences of positions, and sums in
-        double.
+        ``"mixed"``: pairs in single precision, of positions relative to a point nearby, and sums
+        in double.
 
     Returns
     -------
@@ -100,24 +103,7 @@ def nonbonded(
     frames, boxes, out = _prepared(positions, box, field, forces, energies, virial, group_forces)
     code = _PRECISIONS[precision]
     work = aligned(-(-lib.gd_nonbonded_size(field.struct, code) // 8))
-    where = new_where()
-    check(
-        lib.gd_nonbonded_forces(
-            field.struct,
-            code,
-            ffi.from_buffer(frames),
-            type_of(frames),
-            len(frames),
-            pointer(boxes),
-            pointer(out.forces),
-            pointer(out.energies),
-            pointer(out.virial),
-            pointer(out.group_forces),
-            pointer(work),
-            where,
-        ),
-        where,
-    )
+    _fill(partial(lib.gd_nonbonded_forces, field.struct, code), frames, boxes, out, work)
     return out
 
 
@@ -137,23 +123,7 @@ def nonbonded_plain(
     """
     frames, boxes, out = _prepared(positions, box, field, forces, energies, virial, group_forces)
     work = aligned(lib.gd_nonbonded_plain_size(field.struct))
-    where = new_where()
-    check(
-        lib.gd_nonbonded_plain(
-            field.struct,
-            ffi.from_buffer(frames),
-            type_of(frames),
-            len(frames),
-            pointer(boxes),
-            pointer(out.forces),
-            pointer(out.energies),
-            pointer(out.virial),
-            pointer(out.group_forces),
-            pointer(work),
-            where,
-        ),
-        where,
-    )
+    _fill(partial(lib.gd_nonbonded_plain, field.struct), frames, boxes, out, work)
     return out
 
 
@@ -209,7 +179,7 @@ def molecular_virial(
     """
     frames = as_frames(positions)
     n_frames, n_atoms, _ = frames.shape
-    boxes = _as_boxes(box, n_frames)
+    boxes = as_boxes(box, n_frames)
     acting = np.require(forces, dtype=np.float64, requirements=("C", "A"))
     result = np.array(virial, dtype=np.float64, order="C")
     for name, array, shape in (
@@ -263,13 +233,25 @@ def _prepared(
         np.empty((n_frames, 3, 3)) if virial else None,
         np.empty((n_frames, n_groups, n_groups, 3)) if group_forces else None,
     )
-    return frames, _as_boxes(box, n_frames), results
+    return frames, as_boxes(box, n_frames), results
 
 
-def _as_boxes(box: ArrayLike | None, n_frames: int) -> Floats | None:
-    if box is None:
-        return None
-    boxes = np.require(box, dtype=np.float64, requirements=("C", "A"))
-    if boxes.shape != (n_frames, 3, 3):
-        raise ValueError(f"box: expected shape ({n_frames}, 3, 3), got {boxes.shape}")
-    return boxes
+def _fill(
+    compute: Callable[..., int],
+    frames: NDArray[Any],
+    boxes: Floats | None,
+    out: Nonbonded,
+    work: Floats,
+) -> None:
+    where = new_where()
+    results = [pointer(array) for array in out]
+    status = compute(
+        ffi.from_buffer(frames),
+        type_of(frames),
+        len(frames),
+        pointer(boxes),
+        *results,
+        pointer(work),
+        where,
+    )
+    check(status, where)

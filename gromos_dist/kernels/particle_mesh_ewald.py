@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import FrameError, check, new_where
 from gromos_dist.kernels.arrays import aligned, as_frames, pointer, type_of
-from gromos_dist.kernels.boxes import as_boxes
+from gromos_dist.kernels.boxes import as_boxes, without_box
 from gromos_dist.kernels.nonbonded_field import EwaldSplitting
 
 Floats = NDArray[np.float64]
@@ -259,11 +259,7 @@ def ewald_mesh(
     if n_atoms != mesh.n_atoms:
         raise ValueError(f"positions have {n_atoms} atoms a frame, the mesh is for {mesh.n_atoms}")
     boxes = as_boxes(box, n_frames)
-    without = (
-        np.ones(n_frames, dtype=bool)
-        if boxes is None
-        else ~np.isfinite(boxes).all(axis=(1, 2)) | ~boxes.any(axis=(1, 2))
-    )
+    without = np.ones(n_frames, dtype=bool) if boxes is None else without_box(boxes)
     if without.any():
         raise FrameError(
             "there is no box; particle-mesh Ewald is for periodic frames only",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import ForceError, FrameError, TopologyError
-from gromos_dist.force_model import ForceModel, Precision
+from gromos_dist.force_model import EPSILON_RF, ForceModel, Precision
 from gromos_dist.md.state import State
 from gromos_dist.topology import ForceSettings, Topology, load_imd
 
@@ -24,8 +24,6 @@ BondForm = Literal["quartic", "harmonic"]
 AngleForm = Literal["cosine", "harmonic"]
 Virial = Literal["molecular", "atomic", "none"]
 
-# Of SPC water, as the GROMOS force fields are used.
-_EPSILON_RF: Final = 61.0
 _ENERGIES: Final = ("energy", "energy_bonded", "energy_nonbonded")
 
 
@@ -118,7 +116,7 @@ class ForceCalculator:
         cutoff: float,
         use_pme: bool = False,
         *,
-        epsilon_rf: float = _EPSILON_RF,
+        epsilon_rf: float = EPSILON_RF,
         reaction_field_radius: float | None = None,
         kappa: float = 0.0,
         cutoff_kind: CutoffKind | None = None,
