@@ -602,7 +602,8 @@ int gd_gromos_numbers(const char *text, int64_t size, int64_t origin, int64_t n_
  * A pair interacts when the reference points of its charge groups are within the cutoff (distance
  * <= cutoff, nearest image); its own nearest image is taken atom by atom. */
 
-/* Units whose atoms follow each other: whole charge groups of one kind, or single atoms. */
+/* Units whose atoms follow each other: whole charge groups of one kind (also where the cutoff holds
+ * between atoms), or single atoms. */
 struct gd_units {
     int64_t n;
     int64_t n_sites;           /* atoms of a unit, at most GD_MAX_SITES */

@@ -38,11 +38,14 @@ struct gd_cluster_set {
     void *sites;          /* n_sites blocks for each cluster */
     void *charges;        /* n_clusters x 16 float or double; NULL when uniform */
     int32_t *types;       /* n_clusters x 16; NULL when uniform */
-    double *fractions;    /* reference points in double: a block for each cluster */
-    double *forces;       /* n_sites blocks for each cluster */
-    void *center;         /* of bounding boxes: n_clusters x 3, coordinates */
-    void *half;           /* n_clusters x 3 float or double: in fractions, or in 2^-32 of them */
-    double arm[3];        /* the largest distance of a site from its point, in fractions */
+    double *fractions;    /* in double: a block for each cluster of its reference points or, with a
+                             cutoff between sites, n_sites blocks of these */
+    int64_t fraction_stride; /* numbers between two clusters' */
+    double *forces;          /* n_sites blocks for each cluster */
+    void *center;            /* of bounding boxes: n_clusters x 3, coordinates */
+    void *half;              /* n_clusters x 3 float or double: in fractions, or in 2^-32 of them */
+    double arm[3];           /* the largest distance of a site from its point, in fractions */
+    double longest_arm;      /* the same, nm */
     struct gd_boxes levels[GD_TREE_LEVELS];
     int n_levels;
 };

@@ -43,17 +43,24 @@ static int64_t clusters_of(const struct gd_units *units) {
     return (units->n + GD_CLUSTER - 1) / GD_CLUSTER;
 }
 
+/* Whether every atom is a charge group, also those of a unit. */
+static int is_between_sites(const struct gd_nonbonded *field) {
+    return field->n_charge_groups == field->n_atoms;
+}
+
 static void take_set(struct space *space, const struct gd_units *units, int64_t number,
-                     struct gd_cluster_set *set) {
+                     int between_sites, struct gd_cluster_set *set) {
     const int64_t n = clusters_of(units);
     struct gd_cluster_set laid = {.units = units,
                                   .n_clusters = n,
                                   .n_sites = (int32_t)units->n_sites,
-                                  .uniform = units->uniform};
+                                  .uniform = units->uniform,
+                                  .fraction_stride =
+                                      GD_BLOCK * (between_sites ? units->n_sites : 1)};
     laid.order = take(space, n * GD_CLUSTER, 8);
     laid.sites = take(space, n * units->n_sites * GD_BLOCK, number);
     laid.points = take(space, n * GD_BLOCK, number);
-    laid.fractions = take(space, n * GD_BLOCK, 8);
+    laid.fractions = take(space, n * laid.fraction_stride, 8);
     laid.forces = take(space, n * units->n_sites * GD_BLOCK, 8);
     laid.center = take(space, n * 3, number);
     laid.half = take(space, n * 3, number);
@@ -103,7 +110,8 @@ static int64_t take_all(const struct gd_nonbonded *field, int precision, void *b
     own.c12 = take(&space, n_types, own.number);
     own.sets = take(&space, field->n_unit_sets, sizeof *own.sets);
     for (int64_t k = 0; k < field->n_unit_sets; k++)
-        take_set(&space, field->unit_sets + k, own.number, base ? own.sets + k : 0);
+        take_set(&space, field->unit_sets + k, own.number, is_between_sites(field),
+                 base ? own.sets + k : 0);
     if (working)
         *working = own;
     return space.used;
@@ -179,7 +187,7 @@ static void make_boxes(const struct working *working, struct gd_cluster_set *set
     const double room = 2e-7;
     for (int64_t cluster = 0; cluster < set->n_clusters; cluster++)
         for (int c = 0; c < 3; c++) {
-            const double *x = set->fractions + GD_BLOCK * cluster + GD_CLUSTER * c;
+            const double *x = set->fractions + set->fraction_stride * cluster + GD_CLUSTER * c;
             double low = x[0], high = x[0];
             for (int i = 1; i < GD_CLUSTER; i++) {
                 low = x[i] < low ? x[i] : low;
@@ -228,6 +236,7 @@ static void fill_set(struct working *working, struct gd_cluster_set *set,
     gd_sort_spots(spots, units->n);
     for (int c = 0; c < 3; c++)
         set->arm[c] = 0.0;
+    set->longest_arm = 0.0;
 
     for (int64_t place = 0; place < n_places; place++) {
         /* Places behind the last unit repeat it; they never interact. */
@@ -238,21 +247,30 @@ static void fill_set(struct working *working, struct gd_cluster_set *set,
         set->order[place] = place < units->n ? unit : -1;
         to_fractions(lattice, origin, working->points + 3 * working->group_of_atom[atom], point);
         for (int c = 0; c < 3; c++) {
-            const int64_t to = GD_BLOCK * cluster + GD_CLUSTER * c + lane;
-            set->fractions[to] = point[c];
+            const int64_t to = GD_CLUSTER * c + lane;
+            set->fractions[set->fraction_stride * cluster + to] = point[c];
             if (set->points != set->sites)
-                put_coordinate(working, set->points, to, point[c]);
+                put_coordinate(working, set->points, GD_BLOCK * cluster + to, point[c]);
         }
         for (int64_t s = 0; s < units->n_sites; s++) {
             to_fractions(lattice, origin, working->positions + 3 * (atom + s), fractions);
+            double apart[3], arm2 = 0.0;
             for (int c = 0; c < 3; c++) {
-                const double apart = fabs(fractions[c] - point[c]);
-                const double arm = apart < 0.5 ? apart : 1.0 - apart;
-                set->arm[c] = arm > set->arm[c] ? arm : set->arm[c];
-                put_coordinate(working, set->sites,
-                               GD_BLOCK * (units->n_sites * cluster + s) + GD_CLUSTER * c + lane,
+                const int64_t to = GD_BLOCK * s + GD_CLUSTER * c + lane;
+                apart[c] = fractions[c] - point[c];
+                apart[c] -= rint(apart[c]);
+                set->arm[c] = fmax(set->arm[c], fabs(apart[c]));
+                put_coordinate(working, set->sites, GD_BLOCK * units->n_sites * cluster + to,
                                fractions[c]);
+                if (set->fraction_stride > GD_BLOCK)
+                    set->fractions[set->fraction_stride * cluster + to] = fractions[c];
             }
+            for (int c = 0; c < 3; c++) {
+                const double *box = lattice->vectors + c;
+                const double x = apart[0] * box[0] + apart[1] * box[3] + apart[2] * box[6];
+                arm2 += x * x;
+            }
+            set->longest_arm = fmax(set->longest_arm, sqrt(arm2));
         }
         if (!set->uniform) {
             put_number(working, set->charges, place, field->charge[atom]);
@@ -398,7 +416,15 @@ static void set_parameters(struct working *working, const struct gd_cluster_set 
     const int64_t first_a = a->units->first_atom[0], first_b = b->units->first_atom[0];
     const int64_t n = field->n_lj_types;
     settings->lennard_jones = 0;
-    settings->first_is_point = a->points == a->sites && b->points == b->sites;
+    settings->reach = field->cutoff;
+    settings->cutoff_kind =
+        a->points == a->sites && b->points == b->sites ? GD_BETWEEN_FIRST_SITES : GD_BETWEEN_POINTS;
+    if (is_between_sites(field) && (a->n_sites > 1 || b->n_sites > 1)) {
+        settings->cutoff_kind = GD_BETWEEN_SITES;
+        settings->reach += a->longest_arm + b->longest_arm;
+    }
+    /* Room for rounding. */
+    settings->reach *= 1.0 + 2e-6;
     for (int64_t s = 0; s < a->n_sites; s++)
         for (int64_t t = 0; t < b->n_sites; t++) {
             const int64_t pair = b->n_sites * s + t, type_b = field->lj_type[first_b + t];
@@ -421,7 +447,9 @@ static void set_parameters(struct working *working, const struct gd_cluster_set 
 
 /* Whether places of both sets can be counted from the middle of a cluster of a: no site of b that
  * interacts with one of a is beyond half of the box from there, and none near one of a so far away
- * that digits are lost. Rounding is taken into account where units are at the cutoff. */
+ * that digits are lost. With a cutoff between sites, `reach` has their arms already, and a pair
+ * that the wrong image brings within the cutoff there is none. Rounding is taken into account where
+ * units are at the cutoff. */
 static void set_local(const struct working *working, const struct gd_cluster_set *a,
                       const struct gd_cluster_set *b, int64_t cluster, const double *heights,
                       struct gd_row_settings *settings) {
@@ -431,10 +459,13 @@ static void set_local(const struct working *working, const struct gd_cluster_set
     for (int c = 0; c < 3; c++) {
         const double *box = settings->vectors + 3 * c;
         const double length = sqrt(box[0] * box[0] + box[1] * box[1] + box[2] * box[2]);
-        const double of_a = (double)a->levels[0].half[a->n_clusters * c + cluster] + a->arm[c];
-        const double reach = settings->reach / heights[c] + of_a + a->arm[c] + b->arm[c];
-        settings->local &= reach < 0.5 && of_a * length < most;
-        farthest += reach * length;
+        const double half = (double)a->levels[0].half[a->n_clusters * c + cluster];
+        const double of_a = half + a->arm[c];
+        double reach = settings->reach / heights[c] + half;
+        if (settings->cutoff_kind != GD_BETWEEN_SITES)
+            reach += 2.0 * a->arm[c] + b->arm[c];
+        settings->local &= fmax(reach, of_a) < 0.5 && of_a * length < most;
+        farthest += fmax(reach, of_a) * length;
         longest = fmax(longest, length);
     }
     if (working->precision == GD_MIXED)
@@ -502,16 +533,22 @@ static void enclose(const struct working *working, struct gd_lattice *lattice, d
     gd_lattice_open(box, lattice);
 }
 
-/* The longest distance of an atom from the reference point of its charge group. */
+/* The longest distance of an atom from the point that its unit is found by. */
 static double longest_arm(const struct working *working, const struct gd_lattice *lattice) {
     double longest = 0.0;
-    for (int64_t i = 0; i < working->field->n_atoms; i++) {
-        const double *point = working->points + 3 * (int64_t)working->group_of_atom[i];
-        double d[3];
-        for (int c = 0; c < 3; c++)
-            d[c] = working->positions[3 * i + c] - point[c];
-        gd_nearest_image(lattice, d);
-        longest = fmax(longest, d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
+    for (int64_t k = 0; k < working->field->n_unit_sets; k++) {
+        const struct gd_units *units = working->field->unit_sets + k;
+        for (int64_t u = 0; u < units->n; u++) {
+            const int64_t first = units->first_atom[u];
+            const double *point = working->points + 3 * (int64_t)working->group_of_atom[first];
+            for (int64_t i = first; i < first + units->n_sites; i++) {
+                double d[3];
+                for (int c = 0; c < 3; c++)
+                    d[c] = working->positions[3 * i + c] - point[c];
+                gd_nearest_image(lattice, d);
+                longest = fmax(longest, d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
+            }
+        }
     }
     return sqrt(longest);
 }
@@ -540,7 +577,6 @@ static void all_sets(struct working *working, const struct gd_lattice *lattice,
         settings.matrix[i] = lattice->vectors[i] * unit;
     for (int c = 0; c < 3; c++)
         settings.heights[c] = lattice->heights[c] * unit;
-    settings.reach = field->cutoff * (1.0 + 2e-6);
 
     for (int64_t k = 0; k < field->n_unit_sets; k++)
         fill_set(working, working->sets + k, lattice, origin);

@@ -11,6 +11,13 @@ enum { GD_WANT_FORCES = 1, GD_WANT_ENERGIES = 2, GD_WANT_VIRIAL = 4 };
 
 enum gd_precision_place { GD_MIXED_PLACE = 0, GD_DOUBLE_PLACE = 1 };
 
+/* What is compared with the cutoff. */
+enum gd_row_cutoff {
+    GD_BETWEEN_POINTS,      /* reference points of units */
+    GD_BETWEEN_FIRST_SITES, /* the same, which are the first sites in both sets */
+    GD_BETWEEN_SITES        /* each site with each; the first ones are how units are found */
+};
+
 /* What holds for all rows of two sets; real is float or double by precision. */
 struct gd_row_settings {
     int wanted;
@@ -22,7 +29,8 @@ struct gd_row_settings {
     double heights[3];  /* distances of the box' faces, by the same */
     double cutoff2;     /* nm^2 */
     double near_cutoff; /* relative width of what mixed precision cannot decide */
-    double reach;       /* the cutoff with room for rounding, nm */
+    enum gd_row_cutoff cutoff_kind;
+    double reach; /* points farther apart have no sites within the cutoff, nm */
     double force_term, energy_term;
     double ewald;          /* 0: reaction field */
     const double *vectors; /* the box vectors, for fractions in double */
@@ -37,7 +45,6 @@ struct gd_row_settings {
     double pair_c12[GD_MAX_SITES * GD_MAX_SITES];
     int32_t types_b[GD_MAX_SITES]; /* of the sites of b, when uniform */
     uint64_t lennard_jones;        /* bit 8 a + b: sites a and b have it */
-    int first_is_point;            /* in both sets the first site is the reference point */
 };
 
 struct gd_row {

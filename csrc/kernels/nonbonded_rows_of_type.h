@@ -11,6 +11,7 @@
 struct OF_TYPE(parameters) {
     REAL charges;
     REAL field; /* charges times the reaction field's force term, or Ewald's 2 alpha / sqrt(pi) */
+    REAL constant; /* charges times the reaction field's energy term, twice */
     REAL c6;
     REAL c12;
 };
@@ -95,13 +96,15 @@ static inline uint32_t OF_TYPE(candidates)(const struct gd_row *row, const COORD
 }
 
 #if IS_MIXED
-/* Decide in double, where single precision cannot tell, which units are within the cutoff. */
+/* Decide in double, where single precision cannot tell, which units are within the cutoff: their
+ * reference points, or with a cutoff between sites their sites s and t. */
 static __attribute__((noinline)) uint32_t OF_TYPE(look_again)(const struct gd_row *row, int i,
-                                                              int64_t cluster, int first,
-                                                              uint32_t sure, uint32_t doubtful) {
+                                                              int s, int64_t cluster, int first,
+                                                              int t, uint32_t sure,
+                                                              uint32_t doubtful) {
     const struct gd_row_settings *settings = row->settings;
-    const double *a = row->a->fractions + GD_BLOCK * row->cluster + i;
-    const double *b = row->b->fractions + GD_BLOCK * cluster + first;
+    const double *a = row->a->fractions + row->a->fraction_stride * row->cluster + GD_BLOCK * s + i;
+    const double *b = row->b->fractions + row->b->fraction_stride * cluster + GD_BLOCK * t + first;
     for (int lane = 0; lane < LANES; lane++) {
         if (!(doubtful >> lane & 1))
             continue;
@@ -123,19 +126,22 @@ static __attribute__((noinline)) uint32_t OF_TYPE(look_again)(const struct gd_ro
 #endif
 
 static inline __attribute__((always_inline)) void
-OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uniform_a,
-                 const int uniform_b, const uint64_t lennard_jones, const int first_is_point,
-                 const int wanted, const int local, const int rectangular) {
+OF_TYPE(run_row)(struct gd_row *row, const int wanted, const int local, const int rectangular,
+                 const int n_a, const int n_b, const int uniform_a, const int uniform_b,
+                 const uint64_t lennard_jones, const enum gd_row_cutoff cutoff_kind) {
     const struct gd_row_settings *settings = row->settings;
     const struct gd_cluster_set *a = row->a, *b = row->b;
     const COORD *points_a = (const COORD *)a->points + a->point_stride * row->cluster;
     const COORD *sites_a = (const COORD *)a->sites + (int64_t)GD_BLOCK * n_a * row->cluster;
     const int want_forces = wanted & GD_WANT_FORCES, want_energies = wanted & GD_WANT_ENERGIES,
               want_virial = wanted & GD_WANT_VIRIAL;
+    const int between_sites = cutoff_kind == GD_BETWEEN_SITES,
+              first_is_point = cutoff_kind != GD_BETWEEN_POINTS;
 
     REAL matrix[9];
     for (int i = 0; i < 9; i++)
         matrix[i] = (REAL)settings->matrix[i];
+    const OF_TYPE(v) reach2 = V(set1)((REAL)(settings->reach * settings->reach));
     const OF_TYPE(v) widest = V(set1)((REAL)(settings->cutoff2 * (1.0 + settings->near_cutoff)));
 #if IS_MIXED
     const OF_TYPE(v) narrowest = V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
@@ -167,6 +173,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
             }
 #if !IS_EWALD
             constant += charges * settings->energy_term;
+            parameters[i][k].constant = (REAL)(2.0 * charges * settings->energy_term);
 #endif
             parameters[i][k].charges = (REAL)(charges / (scale2 * scale));
 #if IS_EWALD
@@ -232,8 +239,8 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                 if (!first_is_point)
                     OF_TYPE(from_middle)(matrix, rectangular, middle, points_b, local_point_b);
             }
-            uint32_t seen = 0;
-
+            int n_near = 0, near[GD_CLUSTER + 1];
+            uint32_t near_bits[GD_CLUSTER + 1];
             for (uint32_t left = candidates; left; left &= left - 1) {
                 const int i = __builtin_ctz(left);
                 OF_TYPE(v) d[3], point[3];
@@ -248,19 +255,25 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                 }
                 const OF_TYPE(v) between = V(fma)(
                     point[2], point[2], V(fma)(point[1], point[1], V(mul)(point[0], point[0])));
-                uint32_t bits = V(bits)(V(at_most)(between, widest));
+                uint32_t bits = V(bits)(V(at_most)(between, between_sites ? reach2 : widest));
 #if IS_MIXED
-                const uint32_t sure = V(bits)(V(at_most)(between, narrowest));
+                const uint32_t sure =
+                    between_sites ? bits : V(bits)(V(at_most)(between, narrowest));
                 if (__builtin_expect(bits != sure, 0))
-                    bits = OF_TYPE(look_again)(row, i, cluster, first, sure, bits ^ sure);
+                    bits = OF_TYPE(look_again)(row, i, 0, cluster, first, 0, sure, bits ^ sure);
 #endif
                 if (allowed)
                     bits &= (uint32_t)allowed[i] >> first;
-                if (!bits)
-                    continue;
-                seen |= bits;
-                const OF_TYPE(m) mask = V(mask)(bits);
+                near[n_near] = i;
+                near_bits[n_near] = bits;
+                n_near += bits != 0;
+            }
+            if (!n_near)
+                continue;
 
+            for (int k = 0; k < n_near; k++) {
+                const int i = near[k];
+                const OF_TYPE(m) unit_mask = V(mask)(near_bits[k]);
                 OF_TYPE(v) lj_here = V(zero)(), coulomb_here = V(zero)();
 #if !IS_EWALD
                 OF_TYPE(v) field_here = V(zero)();
@@ -276,19 +289,31 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                         force_a[c] = V(zero)();
                     }
                     UNROLL for (int t = 0; t < n_b; t++) {
-                        OF_TYPE(v) r[3], square = between;
-                        if (first_is_point && s == 0 && t == 0) {
-                            UNROLL for (int c = 0; c < 3; c++) r[c] = point[c];
+                        OF_TYPE(v) r[3];
+                        if (local) {
+                            UNROLL for (int c = 0; c < 3; c++) r[c] =
+                                V(sub)(local_x[c], local_b[3 * t + c]);
                         } else {
-                            if (local) {
-                                UNROLL for (int c = 0; c < 3; c++) r[c] =
-                                    V(sub)(local_x[c], local_b[3 * t + c]);
-                            } else {
-                                UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
-                                    x[c], VC_LOAD(sites_b + GD_BLOCK * t + GD_CLUSTER * c));
-                                OF_TYPE(to_nm)(matrix, rectangular, d, r);
-                            }
-                            square = V(fma)(r[2], r[2], V(fma)(r[1], r[1], V(mul)(r[0], r[0])));
+                            OF_TYPE(v) d[3];
+                            UNROLL for (int c = 0; c < 3; c++) d[c] =
+                                DIFFERENCE(x[c], VC_LOAD(sites_b + GD_BLOCK * t + GD_CLUSTER * c));
+                            OF_TYPE(to_nm)(matrix, rectangular, d, r);
+                        }
+                        const OF_TYPE(v) square =
+                            V(fma)(r[2], r[2], V(fma)(r[1], r[1], V(mul)(r[0], r[0])));
+                        OF_TYPE(m) mask = unit_mask;
+                        if (between_sites) {
+                            uint32_t bits = V(bits)(V(at_most)(square, widest)) & near_bits[k];
+#if IS_MIXED
+                            const uint32_t sure =
+                                V(bits)(V(at_most)(square, narrowest)) & near_bits[k];
+                            if (__builtin_expect(bits != sure, 0))
+                                bits = OF_TYPE(look_again)(row, i, s, cluster, first, t, sure,
+                                                           bits ^ sure);
+#endif
+                            if (!bits)
+                                continue;
+                            mask = V(mask)(bits);
                         }
                         const OF_TYPE(v) inverse = V(inverse_sqrt)(square);
                         const OF_TYPE(v) inverse2 = V(mul)(inverse, inverse);
@@ -310,13 +335,24 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                         if (want_forces)
                             force = V(mul)(V(fma)(field, gaussian, coulomb), inverse2);
                         if (want_energies)
-                            coulomb_here = V(add)(coulomb_here, coulomb);
+                            coulomb_here = V(add)(
+                                coulomb_here, between_sites ? V(where)(mask, coulomb) : coulomb);
 #else
                         if (want_forces)
                             force = V(fma)(coulomb, inverse2, field);
                         if (want_energies) {
-                            coulomb_here = V(add)(coulomb_here, coulomb);
-                            field_here = V(fma)(field, square, field_here);
+                            if (between_sites) {
+                                OF_TYPE(v) constant = V(set1)(own->constant);
+                                if (!uniform_b)
+                                    constant = V(mul)(constant,
+                                                      V(load)((const REAL *)b->charges + place_b));
+                                coulomb_here = V(add)(coulomb_here, V(where)(mask, coulomb));
+                                field_here = V(add)(
+                                    field_here, V(where)(mask, V(fma)(field, square, constant)));
+                            } else {
+                                coulomb_here = V(add)(coulomb_here, coulomb);
+                                field_here = V(fma)(field, square, field_here);
+                            }
                         }
 #endif
                         if (lennard_jones >> (GD_MAX_SITES * s + t) & 1) {
@@ -338,8 +374,10 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                             if (want_forces)
                                 force = V(fma)(V(fma)(twelve, repulsion, V(mul)(six, attraction)),
                                                inverse2, force);
-                            if (want_energies)
-                                lj_here = V(add)(lj_here, V(sub)(repulsion, attraction));
+                            if (want_energies) {
+                                const OF_TYPE(v) lj = V(sub)(repulsion, attraction);
+                                lj_here = V(add)(lj_here, between_sites ? V(where)(mask, lj) : lj);
+                            }
                         }
                         if (want_forces) {
                             force = V(where)(mask, force);
@@ -362,19 +400,19 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
                 if (want_energies) {
                     coulomb_here = V(mul)(charge_scale2, coulomb_here);
 #if !IS_EWALD
-                    OF_TYPE(v) constant = V(set1)(constants[uniform_a ? 0 : i]);
-                    if (!uniform_b)
+                    OF_TYPE(v) constant = V(zero)();
+                    if (!between_sites)
+                        constant = V(set1)(constants[uniform_a ? 0 : i]);
+                    if (!between_sites && !uniform_b)
                         constant = V(mul)(constant, V(load)((const REAL *)b->charges + place_b));
                     field_here = V(fma)(V(set1)((REAL)0.5), field_here, constant);
                     coulomb_here = V(sub)(coulomb_here, field_here);
 #endif
-                    lj_energy = V(add)(lj_energy, V(where)(mask, lj_here));
-                    electric_energy = V(add)(electric_energy, V(where)(mask, coulomb_here));
+                    lj_energy = V(add)(lj_energy, V(where)(unit_mask, lj_here));
+                    electric_energy = V(add)(electric_energy, V(where)(unit_mask, coulomb_here));
                 }
             }
 
-            if (!seen)
-                continue;
             if (want_forces)
                 UNROLL for (int k = 0; k < 3 * n_b; k++) V(add_to)(
                     b->forces + GD_BLOCK * n_b * cluster + GD_CLUSTER * k + first, forces_b[k]);
@@ -419,7 +457,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
 /* One function for each thing that may be wanted: nothing is computed in vain. In local coordinates
  * the virial costs next to nothing; they are not worth their space for any number of sites. Of an
  * Ewald sum energies and virial are a small part of the work, and always computed. */
-#define DEFINE_KIND(kind, n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, in_local) \
+#define DEFINE_KIND(kind, in_local, ...)                                                           \
     static void OF_TYPE(kind)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
         const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
@@ -428,50 +466,49 @@ OF_TYPE(run_row)(struct gd_row *row, const int n_a, const int n_b, const int uni
         (void)a;                                                                                   \
         (void)b;                                                                                   \
         if (in_local && settings->local && wanted == GD_WANT_FORCES)                               \
-            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 1, 1, rectangular); \
+            OF_TYPE(run_row)(row, 1, 1, rectangular, __VA_ARGS__);                                 \
         else if (in_local && settings->local && wanted == GD_WANT_ENERGIES)                        \
-            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 2, 1, rectangular); \
+            OF_TYPE(run_row)(row, 2, 1, rectangular, __VA_ARGS__);                                 \
         else if (in_local && settings->local)                                                      \
-            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 7, 1, rectangular); \
+            OF_TYPE(run_row)(row, 7, 1, rectangular, __VA_ARGS__);                                 \
         else if (!rectangular)                                                                     \
-            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 7, 0, 0);           \
+            OF_TYPE(run_row)(row, 7, 0, 0, __VA_ARGS__);                                           \
         else if (wanted & GD_WANT_VIRIAL)                                                          \
-            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 7, 0, 1);           \
+            OF_TYPE(run_row)(row, 7, 0, 1, __VA_ARGS__);                                           \
         else if (wanted == GD_WANT_ENERGIES)                                                       \
-            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 2, 0, 1);           \
+            OF_TYPE(run_row)(row, 2, 0, 1, __VA_ARGS__);                                           \
         else                                                                                       \
-            RUN(n_a, n_b, uniform_a, uniform_b, lennard_jones, first_is_point, 3, 0, 1);           \
+            OF_TYPE(run_row)(row, 3, 0, 1, __VA_ARGS__);                                           \
     }
-#define RUN(...) OF_TYPE(run_row)(row, __VA_ARGS__)
-
-DEFINE_KIND(water_water, 3, 3, 1, 1, 1, 1, 1)
-DEFINE_KIND(water_water_centers, 3, 3, 1, 1, 1, 0, 1)
-DEFINE_KIND(atom_water, 1, 3, 0, 1, 1, 0, 1)
-DEFINE_KIND(atom_atom, 1, 1, 0, 0, 1, 0, 1)
-/* Equal atoms, where the cutoff holds between atoms; most of them are hydrogens of water. */
-DEFINE_KIND(single_single, 1, 1, 1, 1, 1, 1, 1)
-DEFINE_KIND(single_single_charges, 1, 1, 1, 1, 0, 1, 1)
-DEFINE_KIND(uniform_uniform, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones, 0, 0)
-DEFINE_KIND(atom_uniform, 1, b->n_sites, 0, 1, settings->lennard_jones, 0, 0)
+DEFINE_KIND(water_water, 1, 3, 3, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
+DEFINE_KIND(water_water_centers, 1, 3, 3, 1, 1, 1, GD_BETWEEN_POINTS)
+DEFINE_KIND(water_water_sites, 1, 3, 3, 1, 1, 1, GD_BETWEEN_SITES)
+DEFINE_KIND(atom_water, 1, 1, 3, 0, 1, 1, GD_BETWEEN_POINTS)
+DEFINE_KIND(atom_water_sites, 1, 1, 3, 0, 1, 1, GD_BETWEEN_SITES)
+DEFINE_KIND(atom_atom, 1, 1, 1, 0, 0, 1, GD_BETWEEN_POINTS)
+DEFINE_KIND(single_single, 1, 1, 1, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
+DEFINE_KIND(uniform_uniform, 0, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones,
+            settings->cutoff_kind)
+DEFINE_KIND(atom_uniform, 0, 1, b->n_sites, 0, 1, settings->lennard_jones, settings->cutoff_kind)
 #undef DEFINE_KIND
-#undef RUN
 
 void OF_TYPE(public)(struct gd_row *row) {
     const struct gd_row_settings *settings = row->settings;
     const struct gd_cluster_set *a = row->a, *b = row->b;
+    const int between_sites = settings->cutoff_kind == GD_BETWEEN_SITES,
+              first_is_point = settings->cutoff_kind == GD_BETWEEN_FIRST_SITES;
     if (!b->uniform)
         OF_TYPE(atom_atom)(row);
     else if (!a->uniform && b->n_sites == 3 && settings->lennard_jones == 1)
-        OF_TYPE(atom_water)(row);
+        (between_sites ? OF_TYPE(atom_water_sites) : OF_TYPE(atom_water))(row);
     else if (!a->uniform)
         OF_TYPE(atom_uniform)(row);
-    else if (a->n_sites == 3 && b->n_sites == 3 && settings->lennard_jones == 1 &&
-             settings->first_is_point)
-        OF_TYPE(water_water)(row);
     else if (a->n_sites == 3 && b->n_sites == 3 && settings->lennard_jones == 1)
-        OF_TYPE(water_water_centers)(row);
-    else if (a->n_sites == 1 && b->n_sites == 1 && settings->first_is_point)
-        (settings->lennard_jones ? OF_TYPE(single_single) : OF_TYPE(single_single_charges))(row);
+        (between_sites    ? OF_TYPE(water_water_sites)
+         : first_is_point ? OF_TYPE(water_water)
+                          : OF_TYPE(water_water_centers))(row);
+    else if (a->n_sites == 1 && b->n_sites == 1 && first_is_point)
+        OF_TYPE(single_single)(row);
     else
         OF_TYPE(uniform_uniform)(row);
 }

@@ -42,10 +42,19 @@ static inline vd vd_inverse_sqrt(vd a) {
     p = vd_fma(e, p, vd_set1(0.5));
     return vd_fma(vd_mul(y, e), p, y);
 }
-static inline vd vd_divide(vd a, vd b) { return _mm512_div_pd(a, b); }
+static inline vd vd_divide(vd a, vd b) {
+    const vd y = _mm512_rcp14_pd(b);
+    const vd e = vd_fnma(b, y, vd_set1(1.0));
+    const vd p = vd_fma(e, vd_fma(e, e, e), e);
+    return vd_mul(a, vd_fma(y, p, y));
+}
 static inline vd vd_times_power(vd a, vd n) { return _mm512_scalef_pd(a, n); }
 static inline vdm vd_at_most(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
 static inline vd vd_where(vdm m, vd a) { return _mm512_maskz_mov_pd(m, a); }
+static inline vd vd_compress(vdm m, vd a) { return _mm512_maskz_compress_pd(m, a); }
+static inline vd vd_expand(vdm m, vd a) { return _mm512_maskz_expand_pd(m, a); }
+static inline vf vf_compress(__mmask16 m, vf a) { return _mm512_maskz_compress_ps(m, a); }
+static inline vf vf_expand(__mmask16 m, vf a) { return _mm512_maskz_expand_ps(m, a); }
 static inline uint32_t vd_bits(vdm m) { return m; }
 static inline vdm vd_mask(uint32_t bits) { return (vdm)bits; }
 static inline vd vd_lookup(const double *table, const int32_t *index) {

@@ -341,6 +341,8 @@ class _Layout:
         self._set_unlisted(listed_apart)
         self.unit_sets, alone = self._units()
         # Whole molecules never meet their own atoms.
+        if atomic_cutoff:
+            alone[:] = True
         self._set_unlisted([*listed_apart, inside[alone[inside[:, 0]]]])
         if not excluded_reaction_field:
             excluded, inside = excluded[:0], inside[:0]
@@ -418,13 +420,12 @@ class _Layout:
                 f"charge_group_first: expected to rise from 0 to the number of solute atoms, "
                 f"{self.n_solute}"
             )
+        molecules = self.n_solute + self.n_sites * np.arange(1, self.n_molecules + 1)
+        self.group_first = np.concatenate([first, molecules]).astype(np.int64)
+        self.n_solute_groups = len(first) - 1
+        self.charge_group, self.n_centered = self.group_first, self.n_solute_groups
         if atomic_cutoff:
-            self.charge_group = np.arange(self.n_atoms + 1)
-            self.n_centered = self.n_atoms
-        else:
-            molecules = self.n_solute + self.n_sites * np.arange(1, self.n_molecules + 1)
-            self.charge_group = np.concatenate([first, molecules]).astype(np.int64)
-            self.n_centered = len(first) - 1
+            self.charge_group, self.n_centered = np.arange(self.n_atoms + 1), self.n_atoms
 
     def _pairs_within_solvent(self) -> Int64s:
         within = np.stack(np.triu_indices(self.n_sites, 1), axis=1)
@@ -441,7 +442,7 @@ class _Layout:
 
     def _units(self) -> tuple[list[_Units], NDArray[np.bool_]]:
         """Group charge groups that are equal; also return which atoms are units of their own."""
-        first, size = self.charge_group[:-1], np.diff(self.charge_group)
+        first, size = self.group_first[:-1], np.diff(self.group_first)
         own_only = self._interacts_as_a_whole(first, size)
         sets: list[_Units] = []
         left = np.ones(self.n_atoms, dtype=bool)
@@ -474,7 +475,7 @@ class _Layout:
         """Charge groups whose unlisted pairs are exactly all their own."""
         begin = self.unlisted_begin
         group = np.repeat(np.arange(len(first)), size)
-        solvent = np.arange(len(first)) >= self.n_centered
+        solvent = np.arange(len(first)) >= self.n_solute_groups
         owner = np.repeat(np.arange(self.n_atoms), np.diff(begin))
         outside = np.bincount(
             group[owner], weights=group[self.unlisted] != group[owner], minlength=len(first)

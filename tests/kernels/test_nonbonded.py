@@ -127,10 +127,13 @@ WIDE = {
 @pytest.mark.parametrize("isa", instruction_set.available())
 @pytest.mark.parametrize("box_name", WIDE)
 @pytest.mark.parametrize("name", ["ch4_999spc", "w1000"])
-def test_wide_boxes_of_every_shape(reference: Path, name: str, box_name: str, isa: str) -> None:
+@pytest.mark.parametrize("atomic_cutoff", [False, True])
+def test_wide_boxes_of_every_shape(
+    reference: Path, atomic_cutoff: bool, name: str, box_name: str, isa: str
+) -> None:
     """Where coordinates are taken from the middle of a cluster: the cutoff is short."""
     system, _, positions, _ = case(reference, name)
-    field = system.field(cutoff=0.5, field=reaction_field(0.5, 61.0))
+    field = system.field(cutoff=0.5, field=reaction_field(0.5, 61.0), atomic_cutoff=atomic_cutoff)
     boxes = WIDE[box_name][None]
     expected = nonbonded_plain(positions[:1], boxes, field, virial=True)
     for precision, close in (("double", 1e-12), ("mixed", 2e-6)):
@@ -451,7 +454,11 @@ def test_mixed_precision_takes_the_same_pairs_as_double(isa: str) -> None:
     assert [bool(np.any(frame)) for frame in double] == [True, False] * 4
 
 
-def test_pairs_at_the_cutoff_in_clusters_of_neighbours(isa: str) -> None:
+@pytest.mark.parametrize("atomic_cutoff", [False, True])
+@pytest.mark.parametrize("sites_with_lennard_jones", [0, 1])
+def test_pairs_at_the_cutoff_in_clusters_of_neighbours(
+    sites_with_lennard_jones: int, atomic_cutoff: bool, isa: str
+) -> None:
     """As above, where places are counted from the middle of a cluster."""
     rng = np.random.default_rng(1)
     near = rng.uniform(0.0, 0.8, (16, 1, 3)) + rng.uniform(0.0, 0.1, (16, 3, 3))
@@ -463,12 +470,13 @@ def test_pairs_at_the_cutoff_in_clusters_of_neighbours(isa: str) -> None:
     field = prepare_nonbonded(
         charge=[],
         lj_type=[],
-        c6=[[0.0]],
-        c12=[[0.0]],
+        c6=np.zeros((2, 2)),
+        c12=np.diag([0.0, 1e-30]),
         solvent_charge=[1.0, 1.0, 1.0],
-        solvent_lj_type=[0, 0, 0],
+        solvent_lj_type=[sites_with_lennard_jones, 0, 0],
         n_solvent_molecules=32,
         cutoff=1.2,
+        atomic_cutoff=atomic_cutoff,
         coulomb=1e-6,
         field=ReactionField(0.0, -1e6),
         excluded_reaction_field=False,

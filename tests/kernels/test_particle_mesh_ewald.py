@@ -215,11 +215,12 @@ def test_excluded_pairs_lose_what_the_lattice_has_of_them(alpha: float) -> None:
 
 @pytest.mark.parametrize(("isa", "precision"), LEVELS)
 @pytest.mark.parametrize("name", ["ch4_999spc", "w1000", "pla2_rf"])
+@pytest.mark.parametrize("atomic_cutoff", [False, True])
 def test_every_level_equals_the_plain_kernel(
-    reference: Path, name: str, isa: str, precision: str
+    reference: Path, atomic_cutoff: bool, name: str, isa: str, precision: str
 ) -> None:
     system, _, positions, boxes = rerun.open_case(reference, name)
-    field = system.field(cutoff=0.9, field=ewald_splitting(0.9))
+    field = system.field(cutoff=0.9, field=ewald_splitting(0.9), atomic_cutoff=atomic_cutoff)
     expected = nonbonded_plain(positions[:1], boxes[:1], field, virial=True)
     with level(isa):
         found = nonbonded(positions[:1], boxes[:1], field, virial=True, precision=precision)
