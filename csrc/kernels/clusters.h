@@ -45,7 +45,7 @@ struct gd_cluster_set {
     void *center;            /* of bounding boxes: n_clusters x 3, coordinates */
     void *half;              /* n_clusters x 3 float or double: in fractions, or in 2^-32 of them */
     double arm[3];           /* the largest distance of a site from its point, in fractions */
-    double longest_arm;      /* the same, nm */
+    double longest_arm;      /* the same in nm; only with a cutoff between sites */
     struct gd_boxes levels[GD_TREE_LEVELS];
     int n_levels;
 };

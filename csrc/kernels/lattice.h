@@ -26,8 +26,10 @@ static inline void gd_nearest_image(const struct gd_lattice *lattice, double *d)
         return;
     const double *box = lattice->vectors, *inverse = lattice->inverse;
     if (lattice->rectangular) {
+        /* Most are the nearest image already; rint is a call without SSE4. */
         for (int c = 0; c < 3; c++)
-            d[c] -= box[4 * c] * rint(d[c] / box[4 * c]);
+            if (fabs(d[c]) > 0.5 * box[4 * c])
+                d[c] -= box[4 * c] * rint(d[c] / box[4 * c]);
         return;
     }
     double in_cell[3];

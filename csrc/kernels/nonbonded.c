@@ -236,7 +236,8 @@ static void fill_set(struct working *working, struct gd_cluster_set *set,
     gd_sort_spots(spots, units->n);
     for (int c = 0; c < 3; c++)
         set->arm[c] = 0.0;
-    set->longest_arm = 0.0;
+    const int several = set->fraction_stride > GD_BLOCK;
+    double longest2 = 0.0;
 
     for (int64_t place = 0; place < n_places; place++) {
         /* Places behind the last unit repeat it; they never interact. */
@@ -257,20 +258,21 @@ static void fill_set(struct working *working, struct gd_cluster_set *set,
             double apart[3], arm2 = 0.0;
             for (int c = 0; c < 3; c++) {
                 const int64_t to = GD_BLOCK * s + GD_CLUSTER * c + lane;
-                apart[c] = fractions[c] - point[c];
-                apart[c] -= rint(apart[c]);
-                set->arm[c] = fmax(set->arm[c], fabs(apart[c]));
+                const double d = fractions[c] - point[c];
+                apart[c] = d > 0.5 ? d - 1.0 : d < -0.5 ? d + 1.0 : d;
+                const double arm = fabs(apart[c]);
+                set->arm[c] = arm > set->arm[c] ? arm : set->arm[c];
                 put_coordinate(working, set->sites, GD_BLOCK * units->n_sites * cluster + to,
                                fractions[c]);
-                if (set->fraction_stride > GD_BLOCK)
+                if (several)
                     set->fractions[set->fraction_stride * cluster + to] = fractions[c];
             }
-            for (int c = 0; c < 3; c++) {
+            for (int c = 0; several && c < 3; c++) {
                 const double *box = lattice->vectors + c;
                 const double x = apart[0] * box[0] + apart[1] * box[3] + apart[2] * box[6];
                 arm2 += x * x;
             }
-            set->longest_arm = fmax(set->longest_arm, sqrt(arm2));
+            longest2 = arm2 > longest2 ? arm2 : longest2;
         }
         if (!set->uniform) {
             put_number(working, set->charges, place, field->charge[atom]);
@@ -279,6 +281,7 @@ static void fill_set(struct working *working, struct gd_cluster_set *set,
         if (working->place_of_atom && place < units->n && units->n_sites == 1)
             working->place_of_atom[atom] = (int32_t)place;
     }
+    set->longest_arm = sqrt(longest2);
     memset(set->forces, 0, sizeof(double) * (size_t)(n_places * 3 * units->n_sites));
     make_boxes(working, set);
 }
@@ -416,15 +419,6 @@ static void set_parameters(struct working *working, const struct gd_cluster_set 
     const int64_t first_a = a->units->first_atom[0], first_b = b->units->first_atom[0];
     const int64_t n = field->n_lj_types;
     settings->lennard_jones = 0;
-    settings->reach = field->cutoff;
-    settings->cutoff_kind =
-        a->points == a->sites && b->points == b->sites ? GD_BETWEEN_FIRST_SITES : GD_BETWEEN_POINTS;
-    if (is_between_sites(field) && (a->n_sites > 1 || b->n_sites > 1)) {
-        settings->cutoff_kind = GD_BETWEEN_SITES;
-        settings->reach += a->longest_arm + b->longest_arm;
-    }
-    /* Room for rounding. */
-    settings->reach *= 1.0 + 2e-6;
     for (int64_t s = 0; s < a->n_sites; s++)
         for (int64_t t = 0; t < b->n_sites; t++) {
             const int64_t pair = b->n_sites * s + t, type_b = field->lj_type[first_b + t];
@@ -443,6 +437,26 @@ static void set_parameters(struct working *working, const struct gd_cluster_set 
             if (acts)
                 settings->lennard_jones |= 1ull << (GD_MAX_SITES * s + t);
         }
+}
+
+/* What is compared with the cutoff, and how far apart points of units may be. */
+static void set_reach(const struct gd_nonbonded *field, const struct gd_cluster_set *a,
+                      const struct gd_cluster_set *b, const double *heights,
+                      struct gd_row_settings *settings) {
+    const double least = fmin(fmin(heights[0], heights[1]), heights[2]);
+    settings->reach = field->cutoff;
+    settings->cutoff_kind =
+        a->points == a->sites && b->points == b->sites ? GD_BETWEEN_FIRST_SITES : GD_BETWEEN_POINTS;
+    if (is_between_sites(field) && (a->n_sites > 1 || b->n_sites > 1)) {
+        settings->cutoff_kind = GD_BETWEEN_SITES;
+        settings->reach += a->longest_arm + b->longest_arm;
+    }
+    /* Room for rounding. */
+    settings->reach *= 1.0 + 2e-6;
+    /* Beyond half of a skewed box, the image in the cell need not be the nearest one. */
+    settings->reach2 = settings->rectangular || settings->reach < 0.5 * least
+                           ? settings->reach * settings->reach
+                           : INFINITY;
 }
 
 /* Whether places of both sets can be counted from the middle of a cluster of a: no site of b that
@@ -492,6 +506,7 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
                          .allowed = working->row_allowed,
                          .bits = working->bits};
     set_parameters(working, a, b, settings);
+    set_reach(field, a, b, heights, settings);
     for (int64_t cluster = 0; cluster < b->n_clusters; cluster++)
         working->row_of_bits[cluster] = -1;
     for (int64_t cluster = 0; cluster < a->n_clusters; cluster++) {
@@ -533,22 +548,16 @@ static void enclose(const struct working *working, struct gd_lattice *lattice, d
     gd_lattice_open(box, lattice);
 }
 
-/* The longest distance of an atom from the point that its unit is found by. */
+/* The longest distance of an atom from the reference point of its charge group. */
 static double longest_arm(const struct working *working, const struct gd_lattice *lattice) {
     double longest = 0.0;
-    for (int64_t k = 0; k < working->field->n_unit_sets; k++) {
-        const struct gd_units *units = working->field->unit_sets + k;
-        for (int64_t u = 0; u < units->n; u++) {
-            const int64_t first = units->first_atom[u];
-            const double *point = working->points + 3 * (int64_t)working->group_of_atom[first];
-            for (int64_t i = first; i < first + units->n_sites; i++) {
-                double d[3];
-                for (int c = 0; c < 3; c++)
-                    d[c] = working->positions[3 * i + c] - point[c];
-                gd_nearest_image(lattice, d);
-                longest = fmax(longest, d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
-            }
-        }
+    for (int64_t i = 0; i < working->field->n_atoms; i++) {
+        const double *point = working->points + 3 * (int64_t)working->group_of_atom[i];
+        double d[3];
+        for (int c = 0; c < 3; c++)
+            d[c] = working->positions[3 * i + c] - point[c];
+        gd_nearest_image(lattice, d);
+        longest = fmax(longest, d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
     }
     return sqrt(longest);
 }

@@ -30,7 +30,8 @@ struct gd_row_settings {
     double cutoff2;     /* nm^2 */
     double near_cutoff; /* relative width of what mixed precision cannot decide */
     enum gd_row_cutoff cutoff_kind;
-    double reach; /* points farther apart have no sites within the cutoff, nm */
+    double reach;  /* points farther apart have no sites within the cutoff, nm */
+    double reach2; /* its square, or infinite where the image of a point may be a farther one */
     double force_term, energy_term;
     double ewald;          /* 0: reaction field */
     const double *vectors; /* the box vectors, for fractions in double */

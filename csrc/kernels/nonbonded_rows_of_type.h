@@ -141,7 +141,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int wanted, const int local, const in
     REAL matrix[9];
     for (int i = 0; i < 9; i++)
         matrix[i] = (REAL)settings->matrix[i];
-    const OF_TYPE(v) reach2 = V(set1)((REAL)(settings->reach * settings->reach));
+    const OF_TYPE(v) reach2 = V(set1)((REAL)settings->reach2);
     const OF_TYPE(v) widest = V(set1)((REAL)(settings->cutoff2 * (1.0 + settings->near_cutoff)));
 #if IS_MIXED
     const OF_TYPE(v) narrowest = V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
@@ -239,6 +239,7 @@ OF_TYPE(run_row)(struct gd_row *row, const int wanted, const int local, const in
                 if (!first_is_point)
                     OF_TYPE(from_middle)(matrix, rectangular, middle, points_b, local_point_b);
             }
+            /* Which of them are near is found first, for then no branch decides what to compute. */
             int n_near = 0, near[GD_CLUSTER + 1];
             uint32_t near_bits[GD_CLUSTER + 1];
             for (uint32_t left = candidates; left; left &= left - 1) {

@@ -51,10 +51,6 @@ static inline vd vd_divide(vd a, vd b) {
 static inline vd vd_times_power(vd a, vd n) { return _mm512_scalef_pd(a, n); }
 static inline vdm vd_at_most(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
 static inline vd vd_where(vdm m, vd a) { return _mm512_maskz_mov_pd(m, a); }
-static inline vd vd_compress(vdm m, vd a) { return _mm512_maskz_compress_pd(m, a); }
-static inline vd vd_expand(vdm m, vd a) { return _mm512_maskz_expand_pd(m, a); }
-static inline vf vf_compress(__mmask16 m, vf a) { return _mm512_maskz_compress_ps(m, a); }
-static inline vf vf_expand(__mmask16 m, vf a) { return _mm512_maskz_expand_ps(m, a); }
 static inline uint32_t vd_bits(vdm m) { return m; }
 static inline vdm vd_mask(uint32_t bits) { return (vdm)bits; }
 static inline vd vd_lookup(const double *table, const int32_t *index) {

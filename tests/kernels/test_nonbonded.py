@@ -151,6 +151,26 @@ def test_wide_boxes_of_every_shape(
                     assert difference < close * np.sqrt((theirs**2).mean())
 
 
+@pytest.mark.parametrize(("isa", "precision"), LEVELS)
+@pytest.mark.parametrize("box_name", ["rectangular", "triclinic", "octahedron"])
+def test_cutoffs_of_nearly_half_a_box(box_name: str, isa: str, precision: str) -> None:
+    """Points of molecules are then farther apart than that while their atoms are not."""
+    half = {"rectangular": 1.0, "triclinic": 1.045, "octahedron": 0.989}[box_name]
+    for seed in range(5):
+        x, box, arguments = small_system(
+            seed, 3, 40, "spc", box_name, cutoff=half, atomic_cutoff=True
+        )
+        assert box is not None
+        field = prepare_nonbonded(**arguments)
+        expected = nonbonded_plain(x[None], box[None], field, virial=True)
+        with level(isa):
+            found = nonbonded(x[None], box[None], field, virial=True, precision=precision)
+        for mine, theirs in zip(found, expected, strict=True):
+            if mine is not None and theirs is not None:
+                room = 1e-12 if precision == "double" else 2e-5
+                assert np.abs(mine - theirs).max() < room * max(1.0, np.abs(theirs).max())
+
+
 # ---- against plain NumPy ----
 
 SOLVENTS: dict[str, tuple[list[float], list[int], Floats]] = {
