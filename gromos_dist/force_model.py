@@ -208,16 +208,19 @@ class ForceModel:
         with_virial = bool(asked & {"virial", *PRESSURES})
         molecular = with_virial and self.settings.virial == "molecular"
         with_forces = molecular or bool(asked & {"forces", "group_forces"})
-        pairs = kernels.nonbonded(
-            positions,
-            boxes,
-            self._field,
-            forces=with_forces,
-            energies=bool(asked & {"energy", "energy_nonbonded"}),
-            virial=with_virial,
-            group_forces="group_forces" in asked,
-            precision=self.precision,
-        )
+        if asked <= {"energy_bonded"}:
+            pairs = kernels.Nonbonded(None, None, None, None)
+        else:
+            pairs = kernels.nonbonded(
+                positions,
+                boxes,
+                self._field,
+                forces=with_forces,
+                energies=bool(asked & {"energy", "energy_nonbonded"}),
+                virial=with_virial,
+                group_forces="group_forces" in asked,
+                precision=self.precision,
+            )
         covalent = kernels.bonded(
             positions,
             boxes,

@@ -338,6 +338,13 @@ def test_nothing_is_computed_that_was_not_asked_for(butane: xr.Dataset) -> None:
     assert "virial" not in gd.forces(butane, cutoff=CUTOFF, boundary="vacuum")
 
 
+def test_bonded_energies_alone_need_no_pairs(butane: xr.Dataset) -> None:
+    expected = gd.energies(butane, cutoff=CUTOFF).energy_bonded
+    # Such a cutoff would be an error of the pairs.
+    alone = gd.forces(butane, cutoff=50.0, variables=["energy_bonded"]).energy_bonded
+    np.testing.assert_array_equal(alone, expected)
+
+
 def test_results_are_labelled(butane: xr.Dataset) -> None:
     result = gd.forces(butane, cutoff=CUTOFF)
     assert result.forces.dtype == np.float32
