@@ -30,6 +30,14 @@ from gromos_dist.progress import progress_bar
 _CLUSTER_SCHEMES = ("tcp://", "tls://")
 _SYNCHRONOUS = ("sync", "synchronous", "single-threaded", dask.local.get_sync)
 _FREE_LOOPBACK_PORT = "127.0.0.1:0"
+# Dask's defaults, 10 to 500 ms, cost client, scheduler and two workers a tenth of a core together;
+# what they see is for a report. Memory is what a worker's limits need.
+_SELDOM_WATCHED = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "500ms",
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "2s",
+}
 _PATIENCE = 10.0
 """Seconds that a busy scheduler is given to say what became of cancelled work."""
 
@@ -90,9 +98,7 @@ def scheduler(
             )
         elif name == "processes":
             if report is None:
-                # To look at every worker a hundred times a second costs several per cent of its
-                # time, and only a report shows what was seen.
-                stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
+                stack.enter_context(dask.config.set(_SELDOM_WATCHED))
             _start_cluster(stack, n_workers=workers or CPU_COUNT, threads=1, processes=True)
         elif name.startswith(_CLUSTER_SCHEMES):
             _connect(stack, name)
