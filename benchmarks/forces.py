@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 import gromos_dist as gd
 from gromos_dist import instruction_set
 from gromos_dist._core import lib
-from gromos_dist.force_model import ForceModel
+from gromos_dist.force_model import ForceModel, Precision
 from gromos_dist.kernels import ReactionField, nonbonded, nonbonded_plain, prepare_nonbonded
 from gromos_dist.topology import nonbonded_parameters
 
@@ -80,12 +80,19 @@ def our_runs(water: System) -> Runs:
 
 def our_ewald_runs(water: System) -> Runs:
     """Our particle-mesh Ewald: pairs and mesh, as `gromos_dist.forces` puts them together."""
-    ewald = water.replace(particle_mesh_ewald=True)
-    atoms = ewald.replace(cutoff_kind="atom")
+    atoms = water.replace(particle_mesh_ewald=True, cutoff_kind="atom")
+    groups = atoms.replace(cutoff_kind="charge group")
+    as_mixed = atoms.replace(mesh_spacing=0.12, mesh_order=4)
+    kinds: dict[str, tuple[System, Precision]] = {
+        "gromos_dist, mixed": (atoms, "mixed"),
+        "gromos_dist, double": (atoms, "double"),
+        "gromos_dist, double, the mesh of mixed": (as_mixed, "double"),
+        "gromos_dist, mixed, cutoff between charge groups": (groups, "mixed"),
+        "gromos_dist, double, cutoff between charge groups": (groups, "double"),
+    }
     models = {
-        "gromos_dist, mixed": ForceModel(ewald.topology, ewald.settings),
-        "gromos_dist, double": ForceModel(ewald.topology, ewald.settings, precision="double"),
-        "gromos_dist, mixed, cutoff between atoms": ForceModel(atoms.topology, atoms.settings),
+        name: ForceModel(system.topology, system.settings, precision=precision)
+        for name, (system, precision) in kinds.items()
     }
     return {
         name: lambda model=model: model(water.positions, water.box, wanted=("forces", "energy"))
@@ -421,8 +428,9 @@ def main() -> None:
         f"{rounds} rounds in turns.",
         "The machine was shared: compare within a table only. Ours are kernels with positions in",
         "memory; they search for pairs in every frame, as gmx does. gmx reads a TRR and computes",
-        "the virial, too; its start-up is taken off. The others cut off between atoms, we, as",
-        "GROMOS does, between charge groups unless a row says otherwise.",
+        "the virial, too; its start-up is taken off. The others cut off between atoms; we do with",
+        "PME, and with a reaction field, as GROMOS does, between charge groups, unless a row says",
+        "otherwise.",
         "" if peers.has_gmx() else "\ngmx was not found and is left out.\n",
         "## Water, 3000 atoms in a box of 3.1 nm",
         "",
