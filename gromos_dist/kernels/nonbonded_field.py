@@ -340,10 +340,9 @@ class _Layout:
         listed_apart = [excluded, third, own]
         self._set_unlisted(listed_apart)
         self.unit_sets, alone = self._units()
-        # Whole molecules never meet their own atoms.
-        if atomic_cutoff:
-            alone[:] = True
-        self._set_unlisted([*listed_apart, inside[alone[inside[:, 0]]]])
+        # Whole molecules never meet their own atoms, unless each of these is a charge group.
+        meeting = inside if atomic_cutoff else inside[alone[inside[:, 0]]]
+        self._set_unlisted([*listed_apart, meeting])
         if not excluded_reaction_field:
             excluded, inside = excluded[:0], inside[:0]
         self.excluded_reaction_field = excluded_reaction_field
