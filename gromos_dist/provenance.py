@@ -17,6 +17,9 @@ import numpy as np
 
 from gromos_dist._version import __version__
 
+IN_MEMORY = "in memory"
+"""Stands in a history for an array whose values nothing else tells."""
+
 _END_BYTES = 64 * 1024
 _SAMPLES = 16
 _SAMPLE_BYTES = 4 * 1024

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+ROUNDED_TO = "rounded_to"
+"""Attribute of arrays whose numbers have more digits in the files than here: of which dtype."""
+
 
 @dataclass(frozen=True)
 class Variable:

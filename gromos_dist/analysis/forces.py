@@ -22,7 +22,7 @@ from gromos_dist.force_model import (
     Groups,
     Precision,
 )
-from gromos_dist.io.lazy import TrajectoryArray, with_dtype
+from gromos_dist.io.graphs import atoms_of, with_all_digits
 from gromos_dist.mapping import FrameFields, map_fields
 from gromos_dist.topology import (
     ForceSettings,
@@ -221,7 +221,7 @@ def forces(
     return map_fields(
         FrameFields(_compute, dtypes),
         # Text and XTC hold digits that float32 does not, and bonds are stiff enough to tell.
-        *(with_dtype(ds[name], np.float64) for name in fields),
+        *(with_all_digits(ds[name], "gd.forces") for name in fields),
         coords={
             "term": model.terms,
             "bonded_term": BONDED_TERMS,
@@ -296,10 +296,10 @@ def _topology_of(ds: xr.Dataset, topology: TopologyLike) -> Topology:
 
 
 def _number_of_atoms(positions: xr.DataArray) -> int:
-    data = positions.data
-    if isinstance(data, TrajectoryArray) and data.source.atoms is not None:
+    n_atoms, chosen = atoms_of(positions.data) or (positions.sizes["atom"], None)
+    if chosen is not None:
         raise ValueError(
-            f"forces need all {data.source.readers[0].n_atoms} atoms, but only "
+            f"forces need all {n_atoms} atoms, but only "
             f"{positions.sizes['atom']} of them are read: open the trajectory without 'atoms', and "
             "select from the forces"
         )

@@ -60,13 +60,16 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
     dict
         Lengths in nm, times in ps, masses in u, sizes in bytes; None for what is not known.
     """
+    from gromos_dist.io.graphs import source_of
     from gromos_dist.io.trajectory import open_trajectory
     from gromos_dist.topology import load_topology
 
     trajectory = open_trajectory(files, topology, on_truncated="drop", overlap="keep")
     # A .trv has velocities only, a .trf forces.
     vectors = next(array for array in trajectory.values() if array.dims[1:2] == ("atom",))
-    readers = vectors.data.source.readers
+    origin = source_of(vectors.data)
+    assert origin is not None
+    readers = origin.source.readers
     n_atoms = trajectory.sizes["atom"]
     sizes = [Path(reader.path).stat().st_size for reader in readers]
     atoms = None if topology is None else load_topology(topology).with_n_atoms(n_atoms)

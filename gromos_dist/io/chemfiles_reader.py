@@ -47,6 +47,11 @@ class ChemfilesReader:
         return ""
 
     @property
+    def single_precision(self) -> tuple[str, ...]:
+        """None: chemfiles does not tell."""
+        return ()
+
+    @property
     def preferred_step(self) -> int:
         """1: chunks may begin anywhere."""
         return 1

@@ -141,6 +141,11 @@ class DCDReader:
         return ("positions", *box, "time", "step")
 
     @property
+    def single_precision(self) -> tuple[str, ...]:
+        """Positions, float32 numbers of Å; of a unit cell it has doubles."""
+        return ("positions",)
+
+    @property
     def preferred_step(self) -> int:
         """1: chunks may begin anywhere."""
         return 1

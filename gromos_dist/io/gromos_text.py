@@ -110,6 +110,11 @@ class GromosTextReader:
     key: FileKey
 
     @property
+    def single_precision(self) -> tuple[str, ...]:
+        """None: text has nine decimals."""
+        return ()
+
+    @property
     def preferred_step(self) -> int:
         """Chunks may begin anywhere."""
         return 1

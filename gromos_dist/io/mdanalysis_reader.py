@@ -18,6 +18,7 @@ from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import OPENERS, Atoms, Reader, open_reader
 from gromos_dist.io.source import Source
+from gromos_dist.io.trajectory import attributes_in
 from gromos_dist.provenance import describe_file, history
 from gromos_dist.variables import VARIABLES
 
@@ -101,7 +102,7 @@ def from_mdanalysis(
         name: (
             VARIABLES[name].dims,
             trajectory_array(source, name, sizes),
-            dict(VARIABLES[name].attrs),
+            attributes_in(source, name),
         )
         for name in source.fields
         if name not in timeline
@@ -134,7 +135,7 @@ def _readers(trajectory: Any) -> Iterator[Reader]:
                 "the Universe's trajectory is in memory: make a Dataset of its array, or write it "
                 "to a file"
             )
-        path = str(part.filename)
+        path = str(Path(part.filename).absolute())
         if Path(path.lower().removesuffix(".gz")).suffix in OPENERS:
             yield open_reader(path)
         else:
@@ -172,6 +173,11 @@ class MDAnalysisReader:
     def damage(self) -> str:
         """Nothing that MDAnalysis would tell."""
         return ""
+
+    @property
+    def single_precision(self) -> tuple[str, ...]:
+        """All: MDAnalysis has float32 numbers."""
+        return self.fields
 
     @property
     def preferred_step(self) -> int:

@@ -52,6 +52,10 @@ class Reader(Protocol):
         """Which of `FRAME_FIELDS` the file has; ``time`` and ``step`` always."""
 
     @property
+    def single_precision(self) -> tuple[str, ...]:
+        """Those of the fields whose numbers have no more digits than float32 holds."""
+
+    @property
     def preferred_step(self) -> int:
         """Chunks that begin at multiples of this many frames are read best (1: anywhere)."""
 

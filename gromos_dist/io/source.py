@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from gromos_dist.io.reader import FRAME_FIELDS, Reader
 
-_DTYPES = {"time": np.dtype(np.float64), "step": np.dtype(np.int64)}
+# The others are large, and read in the dtype that was asked for.
+_DTYPES = {
+    "box": np.dtype(np.float64),
+    "lambda": np.dtype(np.float64),
+    "time": np.dtype(np.float64),
+    "step": np.dtype(np.int64),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +42,7 @@ class Source:
     atoms : (n,) int64 array, optional
         Atoms, in the order wanted; all when None.
     dtype : dtype
-        float32 or float64, for all fields but time and step.
+        float32 or float64, of positions, velocities and forces.
     """
 
     readers: tuple[Reader, ...]
@@ -84,6 +90,16 @@ class Source:
     def field_dtype(self, name: str) -> np.dtype[Any]:
         """Return the dtype in which a field is read."""
         return _DTYPES.get(name, self.dtype)
+
+    def has_own_dtype(self, name: str) -> bool:
+        """Say whether a field is read in the same dtype always."""
+        return name in _DTYPES
+
+    def rounds(self, name: str) -> bool:
+        """Say whether the files hold more digits of a field than it is read with."""
+        return self.field_dtype(name) == np.float32 and any(
+            name not in reader.single_precision for reader in self.readers
+        )
 
     def frame_bytes(self, name: str) -> int:
         """Return the size of a field of one frame in memory."""

@@ -54,6 +54,11 @@ class StructureReader:
     key: FileKey
 
     @property
+    def single_precision(self) -> tuple[str, ...]:
+        """None: decimal numbers are rounded in binary."""
+        return ()
+
+    @property
     def preferred_step(self) -> int:
         """1: chunks may begin anywhere."""
         return 1

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike
-from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
-from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
     OnOverlap,
@@ -25,12 +25,12 @@ from gromos_dist.io.overlap import (
     find_overlaps,
     handle_overlaps,
 )
-from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, Reader, open_reader
+from gromos_dist.io.reader import OPENERS, Reader, open_reader
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
 from gromos_dist.topology import Selection, Topology, load_topology, resolve
-from gromos_dist.variables import VARIABLES
+from gromos_dist.variables import ROUNDED_TO, VARIABLES
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 TopologyLike = Topology | str | os.PathLike[str] | None
@@ -119,7 +119,7 @@ def open_trajectory(
         name: (
             VARIABLES[name].dims,
             trajectory_array(source, name, frame_chunks),
-            _attributes_in(source, name),
+            attributes_in(source, name),
         )
         for name in source.fields
         if name not in coords
@@ -159,8 +159,8 @@ class GromosBackend(BackendEntrypoint):
         variables = {
             name: xr.Variable(
                 VARIABLES[name].dims,
-                indexing.LazilyIndexedArray(_FieldOfSource(source, name)),
-                _attributes_in(source, name),
+                indexing.LazilyIndexedArray(FieldOfSource(source, name)),
+                attributes_in(source, name),
                 {"preferred_chunks": {"frame": chunks}},
             )
             for name in source.fields
@@ -177,54 +177,21 @@ class GromosBackend(BackendEntrypoint):
         return any(suffix in OPENERS for suffix in Path(filename_or_obj).suffixes)
 
 
-class _FieldOfSource(BackendArray):
-    """What xarray indexes lazily: slices of frames and any choice of atoms reach the files."""
-
-    def __init__(self, source: Source, field: str) -> None:
-        self.source = source
-        self.field = field
-        self.shape = source.shape(field)
-        self.dtype = source.field_dtype(field)
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> Any:
-        indices = list(key)
-        source = self.source
-        if isinstance(key[0], slice) and (key[0].step or 1) > 0:
-            source = source.select_frames(range(*key[0].indices(self.shape[0])))
-            indices[0] = slice(None)
-        else:
-            # The span that holds all of them is read, and then the choice made.
-            wanted = np.arange(self.shape[0])[key[0]]
-            low, high = np.min(wanted, initial=self.shape[0]), np.max(wanted, initial=-1)
-            source = source.select_frames(range(int(low), int(high) + 1))
-            indices[0] = wanted - low
-        if FRAME_FIELDS[self.field][:1] == (None,):
-            atoms = np.arange(self.shape[1])[key[1]]
-            source = source.select_atoms(np.atleast_1d(atoms))
-            indices[1] = slice(None) if atoms.ndim else 0
-        values = source.read([self.field])[self.field]
-        for axis in reversed(range(values.ndim)):
-            values = values[(slice(None),) * axis + (indices[axis],)]
-        return values
-
-
 def attributes(name: str) -> dict[str, str]:
     """Return a fresh copy of a variable's attributes."""
     return dict(VARIABLES[name].attrs)
 
 
-def _attributes_in(source: Source, name: str) -> dict[str, str]:
+def attributes_in(source: Source, name: str) -> dict[str, str]:
     """Return a variable's attributes, with what these files say beyond its numbers."""
+    attrs = attributes(name)
     shape = getattr(source.readers[0], "box_shape", "")
     if name == "box" and shape == "truncated octahedron":
         # The numbers are the edges of the cube that it is cut from.
-        return {**attributes(name), "shape": shape}
-    return attributes(name)
+        attrs["shape"] = shape
+    if source.rounds(name):
+        attrs[ROUNDED_TO] = source.dtype.name
+    return attrs
 
 
 def _open(
@@ -278,7 +245,7 @@ def _open(
     if topology is not None:
         if not isinstance(topology, Topology):
             inputs.append(describe_file(topology))
-            attrs["topology"] = os.fspath(topology)
+            attrs["topology"] = str(Path(topology).absolute())
             topology = load_topology(Path(topology))
         coords |= _coordinates(topology, source)
     if atoms is not None:
@@ -329,7 +296,9 @@ def _open_files(files: list[str], on_truncated: OnTruncated, engine: str | None)
     def open_file(path: str) -> _Opened:
         # Warnings are given by the thread that was called, in the order of the files.
         reader = open_reader(
-            path, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
+            Path(path).absolute(),
+            on_truncated="raise" if on_truncated == "raise" else "drop",
+            engine=engine,
         )
         time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
         reader.read(range(reader.n_frames), {"time": time, "step": step})

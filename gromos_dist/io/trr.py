@@ -21,6 +21,7 @@ from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahe
 
 _VECTORS = ("positions", "velocities", "forces")
 _SCRATCH_BYTES = 1 << 18
+_HEADER_BYTES = 17 * 4
 
 
 def open_trr(
@@ -76,10 +77,22 @@ def open_trr(
         n_frames=len(index["step"]),
         n_atoms=index["n_atoms"].item(),
         fields=(*vectors, "box", *coupling, "time", "step"),
+        is_double=_is_double(path),
         damage=damage,
         index_path=place,
         key=key,
     )
+
+
+def _is_double(path: str) -> bool:
+    """Say whether the first frame has numbers of 8 bytes."""
+    with Path(path).open("rb") as file:
+        header = np.frombuffer(file.read(_HEADER_BYTES), ">i4")
+    if len(header) < _HEADER_BYTES // 4:
+        return False
+    # Sizes of the box, of positions, velocities and forces; the number of atoms.
+    box, *vectors, n_atoms = header[[8, 13, 14, 15, 16]].tolist()
+    return bool(box == 9 * 8 or any(size == n_atoms * 3 * 8 for size in vectors if size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +111,17 @@ class TRRReader:
     fields: tuple[str, ...]
     """Those of positions, velocities and forces that any frame has; box, time and step; lambda,
     the coupling parameter of a free-energy simulation, unless it is 0 in all frames."""
+    is_double: bool
+    """Whether the first frame is in double precision."""
     damage: str
     """What was left out of a truncated file; empty when nothing was."""
     index_path: str
     key: FileKey
+
+    @property
+    def single_precision(self) -> tuple[str, ...]:
+        """All of a file whose first frame is in single precision."""
+        return () if self.is_double else self.fields
 
     @property
     def preferred_step(self) -> int:

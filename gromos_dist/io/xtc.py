@@ -111,6 +111,11 @@ class XTCReader:
         return ("positions", "box", "time", "step")
 
     @property
+    def single_precision(self) -> tuple[str, ...]:
+        """The box; positions are decimal numbers where they are compressed."""
+        return ("box",) if self.precision else ("positions", "box")
+
+    @property
     def preferred_step(self) -> int:
         """1: chunks may begin anywhere."""
         return 1

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from gromos_dist.io.graphs import with_all_digits
 from gromos_dist.kernels.arrays import zeros_in_c
 from gromos_dist.variables import VARIABLES
 
@@ -105,7 +106,11 @@ class State:
             raise ValueError(f"expected positions, found {', '.join(map(str, frame)) or 'nothing'}")
         if "frame" in frame["positions"].dims:
             raise ValueError("expected one frame; select it, for example with ds.isel(frame=0)")
-        loaded = frame[[name for name in (*_VECTORS, "box") if name in frame]].compute()
+        given = {name: frame[name] for name in (*_VECTORS, "box") if name in frame}
+        precise = {
+            name: with_all_digits(array, "State.from_frame") for name, array in given.items()
+        }
+        loaded = xr.Dataset(precise).compute()
         positions = loaded["positions"].transpose("atom", "xyz").values
         state = State(len(positions), num_temp_groups, num_energy_groups, dtype=positions.dtype)
         for name in _VECTORS:

@@ -22,6 +22,7 @@ from gromos_dist.io import open_trajectory
 from gromos_dist.io.beside import refuse_existing
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision
+from gromos_dist.io.graphs import one_source
 from gromos_dist.io.source import Source
 from gromos_dist.io.trajectory import Paths, TopologyLike
 from gromos_dist.io.writer import Contents, EncodedFile, check_writable, make_encoder, open_encoded
@@ -90,7 +91,9 @@ class Trajectory(Sequence[Frame]):
 
     def __init__(self, dataset: xr.Dataset) -> None:
         fields = [name for name in _ARRAYS if name in dataset.data_vars]
-        self._source: Source = dataset[fields[0]].data.source
+        origin = one_source([dataset[name].data for name in fields])
+        assert origin is not None
+        self._source: Source = origin[0]
         self._fields = fields
         self._time = dataset["time"].values
         self._step = dataset["step"].values

@@ -42,7 +42,11 @@ def _variable(variable: xr.Variable, block: tuple[int, ...] | None) -> dict[str,
         "attrs": _attrs(variable.attrs),
     }
     if block is not None:
-        return {**described, "block": list(block)}
+        described["block"] = list(block)
+        if provenance.IN_MEMORY in str(variable.attrs.get("history", "")):
+            # Dask names arrays after their content, from the values in memory on.
+            described["array"] = variable.data.name
+        return described
     values = variable.values
     if values.dtype.kind in "OT":
         values = values.astype(str)
