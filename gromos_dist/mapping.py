@@ -620,9 +620,10 @@ def _over_blocks(
     """
     work = _Work(job, constants, block_bounds(datas[0].chunks[0]), chunks)
     shared = constant(work)
-    name = f"{name}-{tokenize(shared.key, [data.name for data in datas])}"
-    meta = np.empty((0,) * len(chunks), dtype)
     origin = one_source(datas)
+    # What is persisted keeps its name: of one name, the blocks have one rank.
+    name = f"{name}-{tokenize(shared.key, [data.name for data in datas], origin is None)}"
+    meta = np.empty((0,) * len(chunks), dtype)
     if origin is not None:
         # One task reads and computes, piece by piece: no chunk of coordinates is ever whole.
         return da.map_blocks(

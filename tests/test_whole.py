@@ -115,8 +115,11 @@ def test_what_it_needs(files: tuple[Path, Path]) -> None:
     ds = gd.open_trajectory(*files)
     with pytest.raises(ValueError, match="has none"):
         gd.make_whole(ds.drop_vars("box"), files[1])
+    twice = xr.concat([ds, ds], "atom", data_vars="all")
+    with pytest.raises(ValueError, match="not connected by bonds"):
+        gd.make_whole(twice, files[1])
     with pytest.raises(gd.TopologyError, match="atoms"):
-        gd.make_whole(xr.concat([ds, ds], "atom", data_vars="all"), files[1])
+        gd.make_whole(twice.load(), files[1])
 
 
 def into_octahedron(xyz: np.ndarray, length: float) -> np.ndarray:

@@ -17,7 +17,7 @@ import xarray as xr
 from dask._task_spec import convert_legacy_graph
 from dask.array.dispatch import concatenate_lookup, take_lookup
 from dask.base import clone_key
-from dask.core import flatten, get
+from dask.core import flatten
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from numpy.typing import NDArray
 from xarray.core import indexing
@@ -289,10 +289,28 @@ def _traced(data: da.Array) -> tuple[FieldOfSource, _Block] | None:
         graph.update(layer)
     graph[root] = _Block([range(size) for size in whole.shape], whole.dtype)
     try:
-        block = _joined(get(graph, list(flatten(data.__dask_keys__()))))
+        block = _joined(_run(graph, list(flatten(data.__dask_keys__()))))
     except _NotUnderstoodError:
         return None
     return (whole, block) if block.shape == data.shape else None
+
+
+def _run(graph: Mapping[Any, Any], keys: Sequence[Any]) -> list[Any]:
+    """Return what the tasks of some keys give.
+
+    Dask's own scheduler hands every task all results so far to look through, which is quadratic.
+    """
+    tasks = convert_legacy_graph(graph)
+    results: dict[Any, Any] = {}
+    pending = list(keys)
+    while pending:
+        task = tasks[pending[-1]]
+        needed = [key for key in task.dependencies if key not in results]
+        if needed:
+            pending += needed
+        else:
+            results[pending.pop()] = task({key: results[key] for key in task.dependencies})
+    return [results[key] for key in keys]
 
 
 # ---- all digits ----

@@ -93,14 +93,16 @@ class State:
         ----------
         frame : xarray.Dataset
             One frame, for example ``ds.isel(frame=0)``, with ``positions`` and, where it has them,
-            ``velocities``, ``forces``, ``box``, ``time`` and ``step``.
+            ``velocities``, ``forces``, ``box``, ``time`` and ``step``. Where its files have more
+            digits than float32 they are read, and the state is in float64.
         num_temp_groups, num_energy_groups : int
             As for `State`.
 
         Raises
         ------
         ValueError
-            There are no positions, or more than one frame.
+            There are no positions, or more than one frame; or the frame was rounded to float32
+            and its files cannot be read again, as it is in memory.
         """
         if "positions" not in frame:
             raise ValueError(f"expected positions, found {', '.join(map(str, frame)) or 'nothing'}")
@@ -112,7 +114,8 @@ class State:
         }
         loaded = xr.Dataset(precise).compute()
         positions = loaded["positions"].transpose("atom", "xyz").values
-        state = State(len(positions), num_temp_groups, num_energy_groups, dtype=positions.dtype)
+        dtype = np.result_type(*(loaded[name].dtype for name in _VECTORS if name in loaded))
+        state = State(len(positions), num_temp_groups, num_energy_groups, dtype=dtype)
         for name in _VECTORS:
             if name in loaded:
                 state._set(name, loaded[name].transpose("atom", "xyz").values)

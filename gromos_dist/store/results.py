@@ -141,8 +141,10 @@ def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Datase
     FileNotFoundError
         There is nothing at `path`.
     """
-    folder: xr.Dataset = import_module(_FORMATS[".zarr"]).open_folder(Path(path), allow_unfinished)
-    return folder
+    zarr_folder = import_module(_FORMATS[".zarr"])
+    # Blocks are read later, and by workers that were started elsewhere.
+    opened: xr.Dataset = zarr_folder.open_folder(Path(path).absolute(), allow_unfinished)
+    return opened
 
 
 def _target(path: str | Path) -> Path:

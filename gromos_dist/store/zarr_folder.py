@@ -406,4 +406,7 @@ def open_folder(path: Path, allow_unfinished: bool) -> xr.Dataset:
         del dataset.attrs[ours]
     for variable in dataset.variables.values():
         variable.attrs.pop(_IDENTITY_HASH, None)
+        # Chunks of another store are none of the next one's: several tasks would write one shard.
+        for layout in ("chunks", "shards", "preferred_chunks"):
+            variable.encoding.pop(layout, None)
     return dataset
