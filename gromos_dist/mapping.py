@@ -354,14 +354,12 @@ def reduce_frames(
     block = reduction_block(datas)
     job = _ReductionJob(record, block)
     if _in_memory(datas):
-        values = _finish(record, [job(constants, iter([_Piece(0, datas)]), ())])
+        values = _finish(record, [job(constants, iter([_Piece(0, datas)]))])
     else:
         datas = _common_chunks(datas, multiple_of=block)
         chunks = ((1,) * len(datas[0].chunks[0]),)
         of_object = np.dtype(object)
-        leaves = _over_blocks(
-            record.variable, job, datas, constants, chunks, of_object, block
-        )
+        leaves = _over_blocks(record.variable, job, datas, constants, chunks, of_object, block)
         trees = list(leaves.to_delayed())
         merge = dask.delayed(_merge)
         while len(trees) > _FAN_IN:
@@ -382,7 +380,10 @@ class _ReductionJob:
     n_frames: int
 
     def __call__(
-        self, constants: dict[str, Any], pieces: Iterator[_Piece], _: tuple[int, ...]
+        self,
+        constants: dict[str, Any],
+        pieces: Iterator[_Piece],
+        shape: tuple[int, ...] = (),  # noqa: ARG002
     ) -> Array:
         tree: _Tree = {}
         for piece in pieces:
@@ -656,9 +657,7 @@ def _source_block(*, stream: _Stream, block_id: tuple[int, ...]) -> Array:
     return stream.run(block_id)
 
 
-def _array_block(
-    *blocks: Array, work: _Work, ranks: list[int], block_id: tuple[int, ...]
-) -> Array:
+def _array_block(*blocks: Array, work: _Work, ranks: list[int], block_id: tuple[int, ...]) -> Array:
     arrays = [block.reshape(block.shape[:rank]) for block, rank in zip(blocks, ranks, strict=True)]
     piece = _Piece(work.bounds[block_id[0]][0], arrays)
     values = work.run(iter([piece]), block_id)

@@ -183,10 +183,23 @@ def validate(array: xr.DataArray, name: str) -> None:
     if array.dims != variable.dims:
         raise ValueError(
             f"{name}: expected dims {variable.dims}, got {array.dims}; "
-            f"rename or transpose the array, for example with .transpose{variable.dims}"
+            f"{_way_to(variable.dims, tuple(map(str, array.dims)))}"
         )
     if np.dtype(array.dtype).kind not in variable.kind:
         raise ValueError(f"{name}: expected a dtype of kind {variable.kind!r}, got {array.dtype}")
+
+
+def _way_to(expected: tuple[str, ...], found: tuple[str, ...]) -> str:
+    """Say what turns the dims `found` into those expected."""
+    missing = [dim for dim in expected if dim not in found]
+    others = [dim for dim in found if dim not in expected]
+    if not missing and not others:
+        return f"transpose it with .transpose{expected}"
+    if len(missing) == len(others) == 1:
+        return f"swap them back with .swap_dims({others[0]}='{missing[0]}')"
+    if not others:
+        return f"keep {' and '.join(missing)}, for example with .isel({missing[0]}=[0])"
+    return "rename the dims, for example with .rename"
 
 
 def label(array: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:

@@ -304,7 +304,7 @@ def test_the_octahedron_is_its_lattice(frame: tuple[Topology, NDArray[Any], NDAr
 
 
 def test_the_same_bits_however_it_is_cut(butane: xr.Dataset, client: Client) -> None:
-    moving = butane.assign(velocities=butane.positions * 0.1)
+    moving = butane.assign(velocities=butane.positions.astype(float) * 0.1)
     options: dict[str, Any] = {"cutoff": CUTOFF, "groups": "residue", "virial": "molecular"}
     now = gd.forces(in_memory(butane).assign(velocities=moving.velocities.compute()), **options)
     assert isinstance(now.forces.data, np.ndarray)

@@ -29,17 +29,15 @@ from gromos_dist.variables import ROUNDED_TO
 # What Dask calls the layers of operations that move numbers and do not change them, up to the
 # token.
 _MOVES = frozenset(
-    ("astype", "blocks", "broadcast_to", "concatenate", "getitem", "rechunk-merge")
-    + ("rechunk-p2p", "rechunk-split", "reshape", "shuffle", "squeeze", "stack", "transpose")
-    + ("vindex-merge", "vindex-slice", "where")
+    "astype blocks broadcast_to concatenate getitem rechunk-merge rechunk-split reshape shuffle "  # noqa: SIM905
+    "squeeze stack transpose vindex-merge vindex-slice where".split()
 )
-# The layers that are followed to tell which frames and atoms an array has.
-_INDEXES = frozenset(("blocks", "concatenate", "getitem", "rechunk-merge", "rechunk-split"))
+# Those of them that are followed to tell which frames and atoms an array has.
+_INDEXES = frozenset("blocks concatenate getitem rechunk-merge rechunk-split".split())  # noqa: SIM905
 # Of operations whose results are True or False: which digits they saw does not matter.
 _DECIDES = frozenset(
-    ("all", "and_", "any", "eq", "equal", "ge", "greater", "greater_equal", "gt", "inv", "invert")
-    + ("isfinite", "isin", "isnan", "isnull", "le", "less", "less_equal", "logical_and")
-    + ("logical_not", "logical_or", "lt", "ne", "not_equal", "notnull", "or_", "xor")
+    "all and_ any eq equal ge greater greater_equal gt inv invert isfinite isin isnan isnull le "  # noqa: SIM905
+    "less less_equal logical_and logical_not logical_or lt ne not_equal notnull or_ xor".split()
 )
 
 _Indices = range | NDArray[np.int64]
@@ -145,10 +143,10 @@ def with_all_digits(array: xr.DataArray, what: str) -> xr.DataArray:
     if array.dtype == np.float32 and ROUNDED_TO in array.attrs:
         name = array.name or "the array"
         raise ValueError(
-            f"{name}: {what} needs all digits that the files have, but {name} was rounded to "
-            "float32 when it was read, and then loaded into memory or computed with: a stiff bond "
-            "is off by 0.3 kJ mol-1 nm-1. Open the trajectory with dtype='float64', or, to accept "
-            "what was lost, give ds.astype('float64')"
+            f"{name}: {what} needs all digits that the files have, but these were rounded to "
+            "float32 when they were read, and then loaded into memory or computed with: a stiff "
+            "bond's force would be off by 0.3 kJ mol-1 nm-1. Open the trajectory with "
+            "dtype='float64', or accept what was lost: ds.astype('float64')"
         )
     return array
 
@@ -193,7 +191,8 @@ def _chosen(axis: _Indices, item: Any) -> _Indices:
     index = np.asarray(item)
     if index.ndim != 1 or index.dtype.kind not in "iub":
         raise _NotUnderstoodError
-    return _array(axis)[index]
+    chosen: NDArray[np.int64] = _array(axis)[index]
+    return chosen
 
 
 def _array(indices: _Indices) -> NDArray[np.int64]:
@@ -282,7 +281,7 @@ def _traced(data: da.Array) -> tuple[FieldOfSource, _Block] | None:
     if any(name not in known and _kind(name) not in _INDEXES for name in layers):
         return None
     if any(count > 1 for count in data.numblocks[1:]):
-        data = data.rechunk(dict.fromkeys(range(1, data.ndim), -1))
+        data = data.rechunk(dict.fromkeys(range(1, data.ndim), -1), method="tasks")
         layers = _ancestors(data)
     graph: dict[Any, Any] = {}
     for layer in layers.values():
@@ -341,7 +340,7 @@ def _restored(data: da.Array) -> da.Array | None:
                 changed[name] = precise
             elif hasattr(value, "following"):
                 following[name] = value.following(np.float64)
-            elif _holds_float32(layers[name]):
+            elif _unwrapped(value) is None and not _holds_other_than_float32(layers[name]):
                 lost.add(name)
         elif _kind(name) in _DECIDES or not above & (changed.keys() | lost):
             continue
@@ -419,9 +418,10 @@ def _precise(value: Any) -> Any:
     return None if with_dtype is None else with_dtype(np.float64)
 
 
-def _holds_float32(layer: Mapping[Any, Any]) -> bool:
-    values = (getattr(task, "value", task) for task in layer.values())
-    return any(np.asarray(value).dtype == np.float32 for value in values if hasattr(value, "dtype"))
+def _holds_other_than_float32(layer: Mapping[Any, Any]) -> bool:
+    """Say whether a layer is of arrays in memory that no digits can be missing of."""
+    dtypes = [getattr(getattr(task, "value", task), "dtype", None) for task in layer.values()]
+    return all(dtype is not None and dtype != np.float32 for dtype in dtypes)
 
 
 # ---- graphs ----

@@ -20,9 +20,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from gromos_dist.io import open_trajectory
 from gromos_dist.io.beside import refuse_existing
+from gromos_dist.io.graphs import one_source
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision
-from gromos_dist.io.graphs import one_source
 from gromos_dist.io.source import Source
 from gromos_dist.io.trajectory import Paths, TopologyLike
 from gromos_dist.io.writer import Contents, EncodedFile, check_writable, make_encoder, open_encoded
