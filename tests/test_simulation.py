@@ -131,9 +131,10 @@ def topology() -> gd.Topology:
 
 
 def in_water(dtype: Any = np.float64) -> gd.State:
-    frames = gd.open_trajectory(DATA / "butane.trc", dtype=dtype)
-    moving = gd.open_trajectory(DATA / "butane.trv", dtype=dtype)
-    return gd.State.from_frame(frames.assign(velocities=moving.velocities).isel(frame=0))
+    frames = gd.open_trajectory(DATA / "butane.trc")
+    moving = gd.open_trajectory(DATA / "butane.trv")
+    frame = frames.assign(velocities=moving.velocities).isel(frame=0)
+    return gd.State.from_frame(frame, dtype=dtype)
 
 
 def alone(topology: gd.Topology, timestep: float) -> gd.Simulation:

@@ -159,5 +159,8 @@ def test_a_frame_of_text_keeps_its_digits() -> None:
         gd.State.from_frame(ds.load().isel(frame=1))
     accepted = gd.State.from_frame(ds.astype(np.float64).isel(frame=1))
     np.testing.assert_array_equal(accepted.positions(), ds.positions[1])
+    rounded = gd.State.from_frame(ds.isel(frame=1), dtype=np.float32)
+    assert rounded.positions().dtype == np.float32
+    np.testing.assert_array_equal(rounded.positions(), ds.positions[1])
     mixed = ds.assign(positions=ds.positions.drop_attrs()).isel(frame=1)
     assert gd.State.from_frame(mixed[["positions"]]).dtype == np.float32

@@ -85,7 +85,11 @@ class State:
 
     @staticmethod
     def from_frame(
-        frame: xr.Dataset, num_temp_groups: int = 1, num_energy_groups: int = 1
+        frame: xr.Dataset,
+        num_temp_groups: int = 1,
+        num_energy_groups: int = 1,
+        *,
+        dtype: DTypeLike | None = None,
     ) -> State:
         """Return a state with what one frame of a trajectory has.
 
@@ -93,10 +97,12 @@ class State:
         ----------
         frame : xarray.Dataset
             One frame, for example ``ds.isel(frame=0)``, with ``positions`` and, where it has them,
-            ``velocities``, ``forces``, ``box``, ``time`` and ``step``. Where its files have more
-            digits than float32 they are read, and the state is in float64.
+            ``velocities``, ``forces``, ``box``, ``time`` and ``step``.
         num_temp_groups, num_energy_groups : int
             As for `State`.
+        dtype : dtype, optional
+            float32, to which all is rounded, or float64. None: that of the frame, but float64
+            where its files have more digits than float32, which are read again.
 
         Raises
         ------
@@ -109,16 +115,18 @@ class State:
         if "frame" in frame["positions"].dims:
             raise ValueError("expected one frame; select it, for example with ds.isel(frame=0)")
         given = {name: frame[name] for name in (*_VECTORS, "box") if name in frame}
-        precise = {
-            name: with_all_digits(array, "State.from_frame") for name, array in given.items()
-        }
-        loaded = xr.Dataset(precise).compute()
+        if dtype is None or np.dtype(dtype) != np.float32:
+            given = {
+                name: with_all_digits(array, "State.from_frame") for name, array in given.items()
+            }
+        loaded = xr.Dataset(given).compute()
         positions = loaded["positions"].transpose("atom", "xyz").values
-        dtype = np.result_type(*(loaded[name].dtype for name in _VECTORS if name in loaded))
+        if dtype is None:
+            dtype = np.result_type(*(loaded[name].dtype for name in _VECTORS if name in loaded))
         state = State(len(positions), num_temp_groups, num_energy_groups, dtype=dtype)
         for name in _VECTORS:
             if name in loaded:
-                state._set(name, loaded[name].transpose("atom", "xyz").values)
+                state._set(name, loaded[name].transpose("atom", "xyz").values.astype(dtype))
         if "box" in loaded and not np.isnan(loaded["box"].values).any():
             state.box = loaded["box"].values
             state.box_shape = loaded["box"].attrs.get("shape", "triclinic")
