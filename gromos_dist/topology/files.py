@@ -73,13 +73,18 @@ class TextColumns:
 
     def text(self, rows: NDArray[np.int64] | slice, start: int, stop: int) -> NDArray[np.str_]:
         """Return columns `start` to `stop` (from 0) of lines, stripped, shape (lines,)."""
+        return np.asarray(np.char.strip(self.padded_text(rows, start, stop)))
+
+    def padded_text(
+        self, rows: NDArray[np.int64] | slice, start: int, stop: int
+    ) -> NDArray[np.str_]:
+        """Return columns `start` to `stop` (from 0) of lines as they are, shape (lines,)."""
         places = self._starts[rows][:, None] + np.arange(start, stop)
         beyond = places >= self._ends[rows][:, None]
         np.minimum(places, len(self._bytes) - 1, out=places)
         characters = self._bytes[places].astype(np.uint32)
         characters[beyond] = _SPACE
-        text = characters.view(f"<U{stop - start}")[:, 0]
-        return np.asarray(np.char.strip(text))
+        return np.asarray(characters.view(f"<U{stop - start}")[:, 0])
 
 
 def integers(text: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
