@@ -86,7 +86,7 @@ def conect_bonds(
             shown = ", ".join(map(repr, list(unsafe)[:_SHOWN]))
             more = f" and {len(unsafe) - _SHOWN} more" if len(unsafe) > _SHOWN else ""
             warnings.warn(
-                f"{path}, line {min(unsafe.values()) + 1}: bonds of CONECT records were left out, "
+                f"{path}, line {columns.number(min(unsafe.values()))}: bonds of CONECT records were left out, "
                 f"since {why} {shown}{more}",
                 stacklevel=5,
             )

@@ -9,7 +9,7 @@ import numpy as np
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
 from gromos_dist.topology.elements import elements_of_names, masses_of_names
-from gromos_dist.topology.files import TextColumns, read_bytes
+from gromos_dist.topology.files import read_first_lines
 from gromos_dist.topology.numbering import read_numbers
 from gromos_dist.topology.residue_kinds import is_polymer
 from gromos_dist.topology.topology import Topology
@@ -40,12 +40,13 @@ def load_gro(path: str | Path) -> Topology:
     TopologyError
         The file is damaged: file, line, what was expected, what came.
     """
-    columns = TextColumns(read_bytes(path))
+    columns = read_first_lines(path, 2)
     second = columns.line(1).split() if len(columns) > 1 else []
     if not second or not second[0].isdecimal() or len(second[0]) > _MOST_DIGITS:
         found = columns.line(1)[:60] if len(columns) > 1 else "the end of the file"
         raise TopologyError(f"{path}, line 2: expected the number of atoms, found {found!r}")
     n_atoms = int(second[0])
+    columns = read_first_lines(path, 2 + n_atoms)
     if n_atoms > len(columns) - 2:
         raise TopologyError(
             f"{path}, line {len(columns)}: expected {n_atoms} atoms (line 2), but the file ends "

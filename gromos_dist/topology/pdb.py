@@ -12,7 +12,7 @@ from gromos_dist.errors import TopologyError
 from gromos_dist.topology.conect import conect_bonds
 from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
 from gromos_dist.topology.elements import element_symbol, elements_of_columns, masses_of_names
-from gromos_dist.topology.files import TextColumns, read_bytes
+from gromos_dist.topology.files import TextColumns, read_ends
 from gromos_dist.topology.numbering import read_numbers
 from gromos_dist.topology.residue_kinds import is_polymer
 from gromos_dist.topology.topology import Topology
@@ -51,7 +51,7 @@ def load_pdb(path: str | Path) -> Topology:
     UserWarning
         Residue numbers can be read in two ways; CONECT records name no atom, or several.
     """
-    columns = TextColumns(read_bytes(path))
+    columns = read_ends(path, b"ENDMDL")
     records = columns.text(slice(None), 0, 6)
     rows = _rows_of_first_model(records)
     if not len(rows):

@@ -70,7 +70,7 @@ def is_water(starts: Mask, residue_name: Strings, element: Strings | None) -> Ma
         Names and elements; without elements, names alone decide.
     """
     water = among(residue_name, WATER)
-    if element is None:
+    if element is None or water.all():
         return water
     first = np.flatnonzero(starts)
     size = np.diff(np.append(first, len(starts)))
