@@ -18,6 +18,7 @@ from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
 from gromos_dist.io.overlap import (
     Clock,
     OnOverlap,
@@ -60,7 +61,8 @@ def open_trajectory(
         Files of the same atoms; they follow each other in time in the order given, the files of
         a pattern in the order of their names, numbers counted as numbers.
     topology : Topology or path, optional
-        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF).
+        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF). When None,
+        a first file that is PDB or GRO tells them itself.
     atoms : str or sequence of int, optional
         Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
     start, stop, stride : int, optional
@@ -92,7 +94,7 @@ def open_trajectory(
     TrajectoryError, TopologyError
         A file is damaged, or topology and trajectory have different numbers of atoms.
     ValueError
-        No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
+        No reader is known for a file, files name the same atoms in another order, files overlap and ``overlap="raise"``, or `chunks`, `stride`
         or `dtype` make no sense.
     SelectionError
         `atoms` cannot be read, or selects nothing.
@@ -281,6 +283,10 @@ def _open(
             attrs["topology"] = os.fspath(topology)
             topology = load_topology(Path(topology))
         coords |= _coordinates(topology, source)
+    elif (own := own_topology(readers[0])) is not None:
+        attrs["topology"] = readers[0].path
+        coords |= own.coordinates()
+    check_labels(readers, labels_of(coords), attrs.get("topology", "the topology"))
     if atoms is not None:
         described = xr.Dataset(coords=coords)
         indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
