@@ -162,7 +162,7 @@ def test_the_old_order_works_and_warns() -> None:
         chosen = select("name CA", DIGLYCINE)
     assert chosen.tolist() == select(DIGLYCINE, "name CA").tolist() == [2, 7]
     dataset = DIGLYCINE.to_dataset()
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="the old order"):
         assert gd.select("name CA", dataset).tolist() == [2, 7]
     assert dataset.gromos.select("name CA").tolist() == [2, 7]
     assert "select" in dir(dataset.gromos)

@@ -46,7 +46,9 @@ def places_of_atoms(
         The other has the same atoms in another order, in which they are taken; or other names.
     """
     here = _labels(positions)
-    there = {name: values if among is None else values[among] for name, values in _labels(other).items()}
+    there = {
+        name: values if among is None else values[among] for name, values in _labels(other).items()
+    }
     if not here or len(next(iter(there.values()), ())) != positions.sizes["atom"]:
         return None
     found = difference(here, there, atoms)

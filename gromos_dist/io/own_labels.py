@@ -85,6 +85,4 @@ def check_labels(readers: Sequence[Reader], labels: Mapping[str, Any], whose: st
 
 def labels_of(coordinates: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Return what names atoms of the coordinates of a Topology, or of a Dataset to be."""
-    return {
-        name: np.asarray(coordinates[name][1]) for name in LABELS if name in coordinates
-    }
+    return {name: np.asarray(coordinates[name][1]) for name in LABELS if name in coordinates}

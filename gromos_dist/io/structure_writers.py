@@ -129,7 +129,9 @@ class PDBEncoder:
         """Return the text of a block of frames: see `gromos_dist.io.writer.Encoder.encode`."""
         lines = [before + b" " * 24 + after for before, after in self.labels]
         bounds = sorted({0, *(atom + 1 for atom in self.chain_ends), self.n_atoms})
-        parts = [b"".join(lines[i:j]) + (j - 1 in self.chain_ends) * _TER for i, j in pairwise(bounds)]
+        parts = [
+            b"".join(lines[i:j]) + (j - 1 in self.chain_ends) * _TER for i, j in pairwise(bounds)
+        ]
         body = b"".join(parts)
         columns = Columns(30, len(lines[0]), 8, 3, power=4)
         heads = []
@@ -175,15 +177,15 @@ def _fill(
     starts: NDArray[np.int64],
     text: NDArray[np.uint8],
     first_frame: int,
-    atoms: slice = slice(0, None),  # noqa: B008
+    atoms: slice = slice(0, None),
 ) -> None:
     values: NDArray[Any] = frames[name][:, atoms]
     try:
         format_columns(values, columns, starts, text)
     except ColumnsError as error:
         raise ValueError(
-            f"{encoder.path}: frame {first_frame + error.frame}, atom {atoms.start + error.row}: {name} "
-            f"{error.problem}"
+            f"{encoder.path}: frame {first_frame + error.frame}, atom {atoms.start + error.row}: "
+            f"{name} {error.problem}"
         ) from None
 
 
@@ -231,16 +233,14 @@ def _gro_labels(contents: Contents) -> tuple[bytes, ...]:
     )
 
 
-def _pdb_labels(
-    contents: Contents, chain_ends: tuple[int, ...]
-) -> tuple[tuple[bytes, bytes], ...]:
+def _pdb_labels(contents: Contents, chain_ends: tuple[int, ...]) -> tuple[tuple[bytes, bytes], ...]:
     residue, name, element, chain, segment, code = _labels(
         contents, "residue_name", "atom_name", "element", "chain", "segment", "insertion_code"
     )
     if "segment" not in contents.atoms and np.char.str_len(chain).max() > 1:
         warnings.warn(
-            f"{contents.path}: PDB has one column for a chain: {str(max(chain, key=len))!r} and all "
-            "others are written as segments",
+            f"{contents.path}: PDB has one column for a chain: {str(max(chain, key=len))!r} and "
+            "all others are written as segments",
             stacklevel=4,
         )
         segment, chain = chain, np.full(len(chain), "")
@@ -252,7 +252,11 @@ def _pdb_labels(
     breaks[np.array([atom + 1 for atom in chain_ends if atom + 1 < len(breaks)], np.int64)] = True
     numbers = _pdb_residue_numbers(contents, breaks)
     labels = []
-    atoms = zip(numbers, *map(np.ndarray.tolist, (residue, name, element, chain, segment, code)), strict=True)
+    atoms = zip(
+        numbers,
+        *map(np.ndarray.tolist, (residue, name, element, chain, segment, code)),
+        strict=True,
+    )
     for i, (number, residue_, name_, element_, chain_, segment_, code_) in enumerate(atoms):
         # Names begin in the column of their element's last letter.
         placed = name_[:4] if len(name_) >= 4 or len(element_) == 2 else f" {name_}"
@@ -271,20 +275,23 @@ def _pdb_residue_numbers(contents: Contents, breaks: NDArray[np.bool_]) -> list[
     # Most programs read wrapped numbers, few hybrid-36.
     wrapped = np.where(number >= 0, number % 10**4, number).astype(np.str_)
     if number.min() > -(10**3) and np.array_equal(read_numbers(wrapped, 4, breaks).values, number):
-        return wrapped.tolist()
+        return [str(word) for word in wrapped.tolist()]
     words = [hybrid_36(value, 4) for value in number.tolist()]
     for atom, word in enumerate(words):
         if word is None:
             raise ValueError(
-                f"{contents.path}: atom {atom}: PDB has four columns for residue numbers, into which "
-                f"{number[atom]} does not fit; number the residues anew, or write another format"
+                f"{contents.path}: atom {atom}: PDB has four columns for residue numbers, into "
+                f"which {number[atom]} does not fit; number the residues anew, or write another "
+                "format"
             )
     return [word or "" for word in words]
 
 
 def _chain_ends(contents: Contents) -> tuple[int, ...]:
     """Return the last atoms of chains of protein and nucleic acid, which a TER follows."""
-    labels = {name: np.asarray(contents.atoms[name]) for name in RESIDUE_LABELS if name in contents.atoms}
+    labels = {
+        name: np.asarray(contents.atoms[name]) for name in RESIDUE_LABELS if name in contents.atoms
+    }
     if "residue_name" not in labels or not contents.n_atoms:
         return ()
     names = contents.atoms.get("atom_name")

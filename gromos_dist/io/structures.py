@@ -38,7 +38,16 @@ _PDB = Columns(30, 0, 8, 3, power=4)
 _LEAVE = frozenset({gzip_access.WINDOWS})
 _PDB_COORDINATES = 54
 _PDB_NAMES, _GRO_NAMES = (12, 27), (0, 15)
-_RECORDS_OF_FRAMES = (b"ATOM  ", b"HETATM", b"MODEL ", b"ENDMDL", b"TITLE ", b"CRYST1", b"REMARK", b"TER")
+_RECORDS_OF_FRAMES = (
+    b"ATOM  ",
+    b"HETATM",
+    b"MODEL ",
+    b"ENDMDL",
+    b"TITLE ",
+    b"CRYST1",
+    b"REMARK",
+    b"TER",
+)
 _WHOLE_WHEN_SHORT = (b"END", b"ENDMDL", b"TER")
 _NO_END, _ANNOUNCED = -1, -2  # what tells that a file is cut behind a whole frame
 _PIECE = 1 << 22

@@ -18,7 +18,6 @@ from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
-from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
 from gromos_dist.io.overlap import (
     Clock,
     OnOverlap,
@@ -26,6 +25,7 @@ from gromos_dist.io.overlap import (
     find_overlaps,
     handle_overlaps,
 )
+from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
 from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, Reader, open_reader
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
@@ -94,8 +94,9 @@ def open_trajectory(
     TrajectoryError, TopologyError
         A file is damaged, or topology and trajectory have different numbers of atoms.
     ValueError
-        No reader is known for a file, files name the same atoms in another order, files overlap and ``overlap="raise"``, or `chunks`, `stride`
-        or `dtype` make no sense.
+        No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
+        or `dtype` make no sense; or a file has the atoms of the topology, or of the first file, in
+        another order.
     SelectionError
         `atoms` cannot be read, or selects nothing.
 

@@ -93,9 +93,7 @@ def difference(
 
 def _named(labels: Labels, atom: int) -> str:
     name = repr(str(labels["atom_name"][atom]))
-    residue = [
-        str(labels[label][atom]) for label in ("residue_name", "residue") if label in labels
-    ]
+    residue = [str(labels[label][atom]) for label in ("residue_name", "residue") if label in labels]
     chain = str(labels["chain"][atom]) if "chain" in labels else ""
     of = " ".join([*residue, *([f"in chain {chain}"] if chain else [])])
     return f"{name} of {of}" if of else name

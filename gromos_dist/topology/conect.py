@@ -85,9 +85,10 @@ def conect_bonds(
         if unsafe:
             shown = ", ".join(map(repr, list(unsafe)[:_SHOWN]))
             more = f" and {len(unsafe) - _SHOWN} more" if len(unsafe) > _SHOWN else ""
+            line = columns.number(min(unsafe.values()))
             warnings.warn(
-                f"{path}, line {columns.number(min(unsafe.values()))}: bonds of CONECT records were left out, "
-                f"since {why} {shown}{more}",
+                f"{path}, line {line}: bonds of CONECT records were left out, since {why} "
+                f"{shown}{more}",
                 stacklevel=5,
             )
     return np.array(sorted(bonds), dtype=np.int64).reshape(-1, 2)

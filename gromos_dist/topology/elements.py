@@ -34,8 +34,8 @@ MASSES: Final[dict[str, float]] = {
     "Mt": 278.0, "Ds": 281.0, "Rg": 282.0, "Cn": 285.0, "Nh": 286.0, "Fl": 289.0, "Mc": 290.0,
     "Lv": 293.0, "Ts": 294.0, "Og": 294.0,
 }  # fmt: skip
-"""Atomic weights (u): IUPAC's conventional values, the mass number of the isotope that lives longest
-where there is none; D is deuterium."""
+"""Atomic weights (u): IUPAC's conventional values, or the mass number of the isotope that lives
+longest; D is deuterium."""
 
 # An aliphatic carbon and its hydrogens as one atom: CH1, CH2, CH3, CH4.
 _UNITED_ATOM_MASSES = (13.019, 14.027, 15.035, 16.043)
@@ -48,21 +48,25 @@ _MOST_MASS_GIVEN = {"C": 12.2, "N": 12.2, "O": 9.2, "S": 6.2, "P": 3.1, "B": 9.2
 
 _SYMBOLS: Final = {symbol.upper(): symbol for symbol in MASSES}
 # What lives for hours at most, or is named like an atom of something else, is not guessed.
-_NEVER_GUESSED = frozenset("PO AT AC PA".split())
+_NEVER_GUESSED = frozenset({"PO", "AT", "AC", "PA", "NP"})
 _GUESSED: Final = {
     letters: symbol
     for letters, symbol in _SYMBOLS.items()
-    if MASSES[symbol] <= MASSES["U"] and letters not in _NEVER_GUESSED | {"NP"}
+    if MASSES[symbol] <= MASSES["U"] and letters not in _NEVER_GUESSED
 }
 _ONE_LETTER = frozenset("HCNOSPFIBK")
 # Two letters that begin no usual name of an atom whose element has one letter.
-_TWO_LETTERS = tuple(
-    letters
-    for letters in _GUESSED
-    if len(letters) == 2
-    and letters[0] not in "HDCNO"
-    and letters not in ("BA", "BE", "FR", "IN", "KR", "PB", "SB", "SC", "SM", "SR")
-) + ("CL", "CU")
+_TWO_LETTERS = (
+    "CL",
+    "CU",
+    *(
+        letters
+        for letters in _GUESSED
+        if len(letters) == 2
+        and letters[0] not in "HDCNO"
+        and letters not in ("BA", "BE", "FR", "IN", "KR", "PB", "SB", "SC", "SM", "SR")
+    ),
+)
 # Those that programs write one column too far to the right.
 _KNOWN_ANYWHERE = ("CL", "BR", "FE", "ZN", "MG", "MN", "CU", "SE", "SI", "LI", "AL")
 # Charges without mass of water with four or five sites, in GROMACS, CHARMM and AMBER.
@@ -138,10 +142,10 @@ def element_of_columns(columns: str, residue_name: str) -> str:
     # An ion that stands one column too far to the right is known by its charge.
     if _CHARGE.fullmatch(name):
         return by_name
-    if columns[:1] == " " and not letters.startswith(_KNOWN_ANYWHERE):
-        if letters in ("U", "V", "W", "Y") or (len(by_name) == 2 and letters[0] in _ONE_LETTER):
-            return letters[0]
-    return by_name
+    is_one_letter = columns[:1] == " " and not letters.startswith(_KNOWN_ANYWHERE)
+    if is_one_letter and letters in ("U", "V", "W", "Y"):
+        return letters
+    return letters[0] if is_one_letter and letters[:1] in _ONE_LETTER else by_name
 
 
 @cache

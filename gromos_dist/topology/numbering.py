@@ -140,9 +140,7 @@ def _unwrapped(values: Integers, width: int, begins: Flags) -> Integers:
 _Step = Callable[[str, _State | None], _State | None]
 
 
-def _decoded(
-    words: list[str], fresh: list[bool], step: _Step
-) -> tuple[list[int], list[bool], int]:
+def _decoded(words: list[str], fresh: list[bool], step: _Step) -> tuple[list[int], list[bool], int]:
     """Return the values of fields, which have none, and how often they jump within a chain."""
     values, unreadable = [], []
     jumps = 0
@@ -169,7 +167,7 @@ def _ways(width: int) -> dict[str, _Step]:
         if not _DECIMAL.fullmatch(word):
             return None
         value = int(word)
-        if before is None or not 0 <= value:
+        if before is None or not value >= 0:
             return _State(value, False)
         wraps = before.value // (last + 1)
         if before.value % (last + 1) == last and value <= 1:
@@ -205,4 +203,3 @@ def _ways(width: int) -> dict[str, _Step]:
         return decimal(word, None if before is None or before.is_hexadecimal else before)
 
     return {HYBRID_36: hybrid, HEXADECIMAL_OF_OPENMM: openmm, HEXADECIMAL_OF_VMD: vmd}
-

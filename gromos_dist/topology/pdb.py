@@ -113,9 +113,8 @@ def _rows_of_first_model(records: NDArray[np.str_]) -> Integers:
 
 def _is_atom(records: NDArray[np.str_]) -> NDArray[np.bool_]:
     # Serial numbers of six digits begin in the blank behind ATOM.
-    return (
-        (records == "ATOM") | (records == "HETATM") | np.char.startswith(records, "ATOM ")
-    )
+    is_wide = np.char.startswith(records, "ATOM ")
+    return np.asarray((records == "ATOM") | (records == "HETATM") | is_wide)
 
 
 def _serials(columns: TextColumns, rows: Integers) -> NDArray[np.str_]:

@@ -81,7 +81,7 @@ def is_water(starts: Mask, residue_name: Strings, element: Strings | None) -> Ma
     is_like_water = (
         (counts[0] == 1) & (counts[1] == 2) & (counts[2] == size) & (size <= _MOST_SITES)
     )
-    return water | np.repeat(is_like_water, size)
+    return np.asarray(water | np.repeat(is_like_water, size), bool)
 
 
 def is_polymer(starts: Mask, residue_name: Strings, atom_name: Strings | None) -> Mask:

@@ -140,8 +140,8 @@ def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
             DeprecationWarning,
             stacklevel=2,
         )
-        atoms, expression = expression, atoms  # type: ignore[assignment]
-    if not isinstance(expression, str):
+        atoms, expression = expression, atoms
+    if not isinstance(expression, str) or isinstance(atoms, str):
         raise TypeError(f"expression: expected text, got {type(expression).__name__}")
     parser = _Parser(expression, atoms)
     chosen = np.flatnonzero(parser.parse()).astype(np.int64)
