@@ -12,7 +12,13 @@ import pytest
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology import Topology, load_topology
-from gromos_dist.topology.elements import MASSES, element_of_mass, element_of_name
+from gromos_dist.topology.elements import (
+    MASSES,
+    element_of_columns,
+    element_of_mass,
+    element_of_name,
+    elements_of_columns,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -20,6 +26,7 @@ with warnings.catch_warnings():
     import MDAnalysisTests
     from MDAnalysis.guesser import tables
 
+CASES = Path(__file__).parent / "data" / "cases"
 DATA = Path(MDAnalysisTests.__file__).parent / "data"
 
 PSF = (
@@ -205,6 +212,18 @@ def test_atomic_weights_equal_a_second_table() -> None:
         (14.0067, "AN9", "ATP", "N"),
         (0.0, "OM", "TIP4", ""),
         (72.0, "GL1", "DPPC", ""),
+        *[(mass, "HB1", "ALA", "H") for mass in (1.008, 1.5, 2.014, 3.0, 3.024, 4.0, 4.0026, 4.05)],
+        (4.002602, "HE1", "HIS", "H"),
+        (4.002602, "HE", "HE", "He"),
+        (2.014, "D1", "DOD", "D"),
+        (22.98977, "SOD", "ION", "Na"),
+        (22.98977, "NA", "ION", "Na"),
+        (195.084, "PT1", "CPT", "Pt"),
+        (106.42, "PD", "LIG", "Pd"),
+        (118.71, "SN1", "LIG", "Sn"),
+        (101.07, "RU", "LIG", "Ru"),
+        (12.983, "OG", "SER", "O"),
+        (5.963, "CB", "LEU", "C"),
     ],
 )
 def test_elements_from_masses(mass: float, name: str, residue_name: str, element: str) -> None:
@@ -230,10 +249,88 @@ def test_elements_from_masses(mass: float, name: str, residue_name: str, element
         ("OM", "TIP4", ""),
         ("OM", "GLU", "O"),
         ("DUM", "DUM", ""),
+        ("NA+", "ION", "Na"),
+        ("NA", "ION", "Na"),
+        ("CL-", "LIG", "Cl"),
+        ("CA2+", "XYZ", "Ca"),
+        ("SOD", "ION", "Na"),
+        ("PT1", "CPT", "Pt"),
+        ("PD", "LIG", "Pd"),
+        ("SN1", "LIG", "Sn"),
+        ("RU", "LIG", "Ru"),
+        ("AU", "LIG", "Au"),
+        ("PA", "ATP", "P"),
+        ("PB", "ATP", "P"),
+        ("SG", "CYS", "S"),
+        ("SD", "MET", "S"),
+        ("SE", "MSE", "Se"),
+        ("CD", "ARG", "C"),
+        ("NE", "ARG", "N"),
+        ("HO3'", "ADE", "H"),
+        ("D", "ALA", "D"),
+        ("D2", "DOD", "D"),
     ],
 )
 def test_elements_from_names(name: str, residue_name: str, element: str) -> None:
     assert element_of_name(name, residue_name) == element
+
+
+@pytest.mark.parametrize(
+    ("columns", "residue_name", "element"),
+    [
+        (" CA ", "ALA", "C"),
+        ("CA  ", "CA", "Ca"),
+        ("CA  ", "LIG", "Ca"),
+        (" CA ", "LIG", "C"),
+        ("CD  ", "LIG", "Cd"),
+        (" CD ", "GLU", "C"),
+        (" CD1", "ILE", "C"),
+        ("HG21", "VAL", "H"),
+        ("HG21", "LIG", "H"),
+        ("HG  ", "HG", "Hg"),
+        (" HG ", "SER", "H"),
+        ("1HB ", "ALA", "H"),
+        ("PT1 ", "CPT", "Pt"),
+        ("PD  ", "LIG", "Pd"),
+        (" PD ", "LIG", "P"),
+        (" PB ", "ATP", "P"),
+        ("SN1 ", "LIG", "Sn"),
+        (" SN1", "LIG", "S"),
+        ("RU  ", "LIG", "Ru"),
+        ("RU12", "LIG", "Ru"),
+        (" U  ", "LIG", "U"),
+        (" V1 ", "VO4", "V"),
+        ("IR  ", "LIG", "Ir"),
+        (" D1 ", "DOD", "D"),
+        ("NA+ ", "ION", "Na"),
+        (" NA+", "ION", "Na"),
+        # Programs that begin every short name in the second column do so with metals, too.
+        (" FE ", "HEM", "Fe"),
+        (" ZN ", "ZN", "Zn"),
+        (" CL ", "CL", "Cl"),
+    ],
+)
+def test_elements_from_the_columns_of_names(columns: str, residue_name: str, element: str) -> None:
+    assert element_of_columns(columns, residue_name) == element
+
+
+def test_names_that_all_begin_in_the_first_column_are_not_in_columns() -> None:
+    names = np.array(["CA  ", "CD  ", "N   ", "HG  "])
+    residues = np.array(["LIG"] * 4)
+    assert elements_of_columns(names, residues).tolist() == ["C", "C", "N", "H"]
+    aligned = np.array(["CA  ", "CD  ", " N  ", "HG  "])
+    assert elements_of_columns(aligned, residues).tolist() == ["Ca", "Cd", "N", "Hg"]
+
+
+def test_metals() -> None:
+    topology = load_topology(CASES / "metals.pdb")
+    assert topology.element.tolist() == ["Pt", "Pd", "Sn", "Ru", "D", "Na", "Ca", "C", "Cl"]
+    assert topology.mass.tolist() == [MASSES[symbol] for symbol in topology.element.tolist()]
+
+
+@pytest.mark.parametrize("name", ["hydrogen_1.008.psf", "hydrogen_4.0.psf"])
+def test_repartitioned_hydrogen(name: str) -> None:
+    assert load_topology(CASES / name).element.tolist() == ["C", "H", "H"]
 
 
 def test_massless_sites_of_water_weigh_nothing_and_unknown_atoms_are_nan() -> None:

@@ -38,16 +38,7 @@ _PDB = Columns(30, 0, 8, 3, power=4)
 _LEAVE = frozenset({gzip_access.WINDOWS})
 _PDB_COORDINATES = 54
 _PDB_NAMES, _GRO_NAMES = (12, 27), (0, 15)
-_RECORDS_OF_FRAMES = (
-    b"ATOM  ",
-    b"HETATM",
-    b"MODEL ",
-    b"ENDMDL",
-    b"TITLE ",
-    b"CRYST1",
-    b"REMARK",
-    b"TER",
-)
+_RECORDS_OF_FRAMES = (b"ATOM", b"HETATM", b"MODEL", b"ENDMDL", b"TITLE", b"CRYST1")
 _WHOLE_WHEN_SHORT = (b"END", b"ENDMDL", b"TER")
 _NO_END, _ANNOUNCED = -1, -2  # what tells that a file is cut behind a whole frame
 _PIECE = 1 << 22
@@ -327,10 +318,12 @@ def _line(text: Bytes, starts: Integers, row: int) -> bytes:
 
 def _records(text: Bytes, starts: Integers) -> NDArray[np.bytes_]:
     """Return the first six characters of each line, without blanks behind them."""
-    places = np.minimum(starts[:, None] + np.arange(6), max(len(text) - 1, 0))
-    characters = text[places]
+    places = starts[:, None] + np.arange(6)
+    is_behind = places >= len(text)
+    characters = text[np.minimum(places, max(len(text) - 1, 0))]
     # What lies behind the end of a short line belongs to none.
-    ended = np.logical_or.accumulate((characters == _NEWLINE) | (characters == 13), axis=1)
+    is_end = is_behind | (characters == _NEWLINE) | (characters == 13)
+    ended = np.logical_or.accumulate(is_end, axis=1)
     characters = np.where(ended, 32, characters).astype(np.uint8)
     records: NDArray[np.bytes_] = np.char.rstrip(characters.view("S6")[:, 0])
     return records
@@ -352,7 +345,9 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     begun = b""
     if last < len(starts) and ends[last] - starts[last] < _PDB_COORDINATES:
         begun = _line(text, starts, last)
-        if begun.rstrip() not in _WHOLE_WHEN_SHORT:
+        marks = records[:last][np.isin(records[:last], [b"MODEL", b"ENDMDL", b"END"])]
+        is_half_endmdl = begun == b"END" and marks[-1:] == b"MODEL" and b"END" not in marks
+        if begun.rstrip() not in _WHOLE_WHEN_SHORT or is_half_endmdl:
             records = records[:last]
     atoms = np.flatnonzero(_is_atom(records))
     if not len(atoms):
@@ -413,8 +408,8 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
 def _is_beginning(line: bytes) -> bool:
     """Tell whether a line is the beginning of a record, or of its name, that frames consist of."""
     name = line[:6].rstrip()
-    return any(
-        name == record or (name and record.startswith(line)) for record in _RECORDS_OF_FRAMES
+    return bool(name) and any(
+        name == record or record.startswith(line) for record in _RECORDS_OF_FRAMES
     )
 
 

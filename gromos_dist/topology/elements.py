@@ -167,7 +167,7 @@ def element_of_mass(mass: float, name: str, residue_name: str) -> str:
     if not mass > 0:
         return ""
     by_name = element_of_name(name, residue_name)
-    if by_name == "H" and mass < _HEAVIEST_HYDROGEN:
+    if by_name == "H" and mass <= _HEAVIEST_HYDROGEN:
         return by_name
     by_mass = ""
     if any(abs(mass - united) < _UNITED_ATOM_TOLERANCE for united in _UNITED_ATOM_MASSES):
