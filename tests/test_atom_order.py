@@ -78,9 +78,7 @@ def test_a_part_of_the_atoms_against_a_file_of_all() -> None:
     ds = gd.open_trajectory(A, atoms="name C* O1")
     assert float(gd.rmsd(ds, reference=A)[0]) < 1e-7
     # Atoms are chosen from the file as from the trajectory; then they are others.
-    with pytest.warns(
-        UserWarning, match="otherwise than the trajectory: atom 0 is 'C1'"
-    ):
+    with pytest.warns(UserWarning, match="otherwise than the trajectory: atom 0 is 'C1'"):
         gd.rmsd(ds, reference=B)
     with pytest.warns(UserWarning, match="matched by their names: atom 0 is 'C1'"):
         assert float(gd.rmsd(ds, reference=ds.isel(atom=[3, 0, 1, 2]))[0]) < 1e-7

@@ -211,6 +211,7 @@ def test_pdb_cut_behind_a_whole_frame(
         (_ATOM, 1),
         (_ATOM.rstrip("\n"), 1),
         (_ATOM + "TER", 1),
+        (_ATOM + "END", 1),
         (_ATOM + "END\n" + _ATOM, 2),
     ],
 )

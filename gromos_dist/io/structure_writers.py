@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -217,8 +217,9 @@ def _labels(contents: Contents, *names: str) -> list[NDArray[Any]]:
 
 def _gro_labels(contents: Contents) -> tuple[bytes, ...]:
     number, residue, name = _labels(contents, "residue", "residue_name", "atom_name")
-    _warn_of_cut(contents, {"residue_name": 5, "atom_name": 5})
-    wrapped = number % 10**5
+    residue = _cut(contents, "residue_name", residue, 5)
+    name = _cut(contents, "atom_name", name, 5)
+    wrapped = np.where(number >= 0, number % 10**5, np.maximum(number, 1 - 10**4))
     no_breaks = np.zeros(len(number), bool)
     if not np.array_equal(read_numbers(wrapped.astype(np.str_), 5, no_breaks).values, number):
         warnings.warn(
@@ -228,7 +229,7 @@ def _gro_labels(contents: Contents) -> tuple[bytes, ...]:
         )
     atoms = zip(wrapped.tolist(), residue.tolist(), name.tolist(), strict=True)
     return tuple(
-        f"{number:5d}{residue[:5]:<5}{name[:5]:>5}{(i + 1) % 10**5:5d}".encode("ascii", "replace")
+        f"{number:5d}{residue:<5}{name:>5}{(i + 1) % 10**5:5d}".encode("ascii", "replace")
         for i, (number, residue, name) in enumerate(atoms)
     )
 
@@ -244,27 +245,22 @@ def _pdb_labels(contents: Contents, chain_ends: tuple[int, ...]) -> tuple[tuple[
             stacklevel=4,
         )
         segment, chain = chain, np.full(len(chain), "")
-    _warn_of_cut(
-        contents,
-        {"residue_name": 4, "atom_name": 4, "chain": 1, "segment": 4, "insertion_code": 1},
-    )
+    residue = _cut(contents, "residue_name", residue, 4)
+    name = _cut(contents, "atom_name", name, 4)
+    segment = _cut(contents, "segment", segment, 4)
+    chain = _cut(contents, "chain", chain, 1)
+    code = _cut(contents, "insertion_code", code, 1)
     breaks = starts_of_runs(chain, segment)
     breaks[np.array([atom + 1 for atom in chain_ends if atom + 1 < len(breaks)], np.int64)] = True
     numbers = _pdb_residue_numbers(contents, breaks)
     labels = []
-    atoms = zip(
-        numbers,
-        *map(np.ndarray.tolist, (residue, name, element, chain, segment, code)),
-        strict=True,
-    )
-    for i, (number, residue_, name_, element_, chain_, segment_, code_) in enumerate(atoms):
+    columns = (residue, name, element, chain, segment, code)
+    atoms = zip(numbers, *(column.tolist() for column in columns), strict=True)
+    for i, (number, of, atom, symbol, where, group, letter) in enumerate(atoms):
         # Names begin in the column of their element's last letter.
-        placed = name_[:4] if len(name_) >= 4 or len(element_) == 2 else f" {name_}"
-        before = (
-            f"ATOM  {(i + 1) % 10**5:5d} {placed:<4} {residue_[:4]:<4}{chain_[:1]:1}{number:>4}"
-            f"{code_[:1]:1}   "
-        )
-        after = f"  1.00  0.00      {segment_[:4]:<4}{element_.upper()[:2]:>2}\n"
+        placed = atom if len(atom) >= 4 or len(symbol) == 2 else f" {atom}"
+        before = f"ATOM  {(i + 1) % 10**5:5d} {placed:<4} {of:<4}{where:1}{number:>4}{letter:1}   "
+        after = f"  1.00  0.00      {group:<4}{symbol.upper()[:2]:>2}\n"
         labels.append((before.encode("ascii", "replace"), after.encode("ascii", "replace")))
     return tuple(labels)
 
@@ -302,20 +298,17 @@ def _chain_ends(contents: Contents) -> tuple[int, ...]:
     return tuple(np.flatnonzero(ends).tolist())
 
 
-def _warn_of_cut(contents: Contents, widths: Mapping[str, int]) -> None:
-    """Say which names are too long for their columns."""
-    for name, width in widths.items():
-        if name not in contents.atoms:
-            continue
-        values = np.asarray(contents.atoms[name])
-        long = np.flatnonzero(np.char.str_len(values) > width)
-        if len(long):
-            what = VARIABLES[name].long_name
-            warnings.warn(
-                f"{contents.path}: the {what} {str(values[long[0]])!r} of atom {long[0]} is cut to "
-                f"{width} characters, as is that of {len(long) - 1} others",
-                stacklevel=5,
-            )
+def _cut(contents: Contents, name: str, values: NDArray[np.str_], width: int) -> NDArray[np.str_]:
+    """Return names that fit into their columns, and say which are too long."""
+    long = np.flatnonzero(np.char.str_len(values) > width)
+    if len(long):
+        others = f", as is that of {len(long) - 1} others" if len(long) > 1 else ""
+        warnings.warn(
+            f"{contents.path}: the {VARIABLES[name].long_name} {str(values[long[0]])!r} of atom "
+            f"{long[0]} is cut to {width} characters{others}",
+            stacklevel=5,
+        )
+    return values.astype(f"<U{width}")
 
 
 def _gro_box(box: NDArray[Any] | None, decimals: int) -> bytes:

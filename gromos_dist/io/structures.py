@@ -346,7 +346,8 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     if last < len(starts) and ends[last] - starts[last] < _PDB_COORDINATES:
         begun = _line(text, starts, last)
         marks = records[:last][np.isin(records[:last], [b"MODEL", b"ENDMDL", b"END"])]
-        is_half_endmdl = begun == b"END" and marks[-1:] == b"MODEL" and b"END" not in marks
+        is_in_model = len(marks) > 0 and marks[-1] == b"MODEL" and b"END" not in marks
+        is_half_endmdl = begun == b"END" and is_in_model
         if begun.rstrip() not in _WHOLE_WHEN_SHORT or is_half_endmdl:
             records = records[:last]
     atoms = np.flatnonzero(_is_atom(records))
