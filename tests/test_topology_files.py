@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gromos_dist as gd
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.elements import (
@@ -480,3 +481,37 @@ def test_random_damage_never_gives_another_exception(tmp_path: Path, name: str) 
         except TopologyError:
             damaged += 1
     assert damaged > 0
+
+
+GROMOS = Path(__file__).parent / "data" / "gromos"
+
+
+@pytest.mark.parametrize("name", ["small.cnf", "small.cnf.gz"])
+def test_gromos_configurations_name_their_atoms(name: str) -> None:
+    topology = load_topology(GROMOS / name)
+    words = [
+        line.split()[:3]
+        for line in (GROMOS / "small.cnf").read_text().split("POSITION\n")[1].split("END")[0]
+        .splitlines()
+        if line[:1] != "#"
+    ]  # fmt: skip
+    assert topology.n_atoms == len(words) > 3
+    assert topology.residue.tolist() == [int(number) for number, _, _ in words]
+    assert topology.residue_name.tolist() == [residue for _, residue, _ in words]
+    assert topology.atom_name.tolist() == [atom for _, _, atom in words]
+    ds = gd.open_trajectory(GROMOS / name)
+    assert ds.atom_name.values.tolist() == topology.atom_name.tolist()
+
+
+def test_positions_without_names_name_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.g96"
+    path.write_bytes((GROMOS / "triclinic.trc").read_bytes())
+    assert "atom_name" not in gd.open_trajectory(path).coords
+    with pytest.raises(TopologyError, match="no block POSITION with atoms before POSITIONRED"):
+        load_topology(path)
+    path.write_text("TITLE\nx\nEND\nPOSITION\n    1 SOLV  OW\nEND\n")
+    with pytest.raises(TopologyError, match=r"a\.g96, line 5: expected an atom"):
+        load_topology(path)
+    path.write_text("TITLE\nx\nEND\nPOSITION\n    1 SOLV  OW         1    1.0    2.0    3.0\n")
+    with pytest.raises(TopologyError, match="POSITION has no END; the file is cut off"):
+        load_topology(path)

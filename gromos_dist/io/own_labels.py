@@ -11,21 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.io.gromos_text import GromosTextReader
 from gromos_dist.io.reader import Reader
 from gromos_dist.io.structures import StructureReader
 from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.atom_order import LABELS, difference
+from gromos_dist.topology.cnf import names_atoms
+
+_CONFIGURATIONS = ([".cnf"], [".g96"])
 
 
 def own_topology(reader: Reader) -> Topology | None:
-    """Return the topology that a PDB or GRO file is; None for other files.
+    """Return the topology that a PDB, GRO or GROMOS configuration is; None for other files.
 
     Warns
     -----
     UserWarning
         Positions can be read, but names cannot.
     """
-    if not isinstance(reader, StructureReader):
+    if not _names_atoms(reader):
         return None
     try:
         topology = load_topology(Path(reader.path))
@@ -59,12 +63,13 @@ def check_labels(readers: Sequence[Reader], labels: Mapping[str, Any], whose: st
     """
     seen: set[bytes] = set()
     for reader in readers:
-        if not isinstance(reader, StructureReader) or reader.path == whose:
+        if not _names_atoms(reader) or reader.path == whose:
             continue
-        digest = reader.label_digest()
-        if digest in seen:
-            continue
-        seen.add(digest)
+        if isinstance(reader, StructureReader):
+            digest = reader.label_digest()
+            if digest in seen:
+                continue
+            seen.add(digest)
         own = own_topology(reader)
         if own is None:
             continue
@@ -81,6 +86,18 @@ def check_labels(readers: Sequence[Reader], labels: Mapping[str, Any], whose: st
             "give the topology of this file",
             stacklevel=4,
         )
+
+
+def _names_atoms(reader: Reader) -> bool:
+    if isinstance(reader, StructureReader):
+        return True
+    suffixes = [suffix for suffix in Path(reader.path.lower()).suffixes if suffix != ".gz"]
+    return (
+        isinstance(reader, GromosTextReader)
+        and suffixes[-1:] in _CONFIGURATIONS
+        and "positions" in reader.fields
+        and names_atoms(reader.path)
+    )
 
 
 def labels_of(coordinates: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

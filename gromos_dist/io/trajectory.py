@@ -62,7 +62,7 @@ def open_trajectory(
         a pattern in the order of their names, numbers counted as numbers.
     topology : Topology or path, optional
         Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF). When None,
-        a first file that is PDB or GRO tells them itself.
+        a first file that is PDB, GRO or a GROMOS configuration tells them itself.
     atoms : str or sequence of int, optional
         Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
     start, stop, stride : int, optional

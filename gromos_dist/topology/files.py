@@ -34,13 +34,22 @@ def read_bytes(path: str | Path, error_type: type[OSError] = TopologyError) -> b
         try:
             data = gzip.decompress(data)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise _damaged(path, error, error_type) from error
+            raise damaged_gzip(path, error, error_type) from error
     if not data.strip():
         raise error_type(f"{path}: the file is empty")
     return data
 
 
-def _damaged(path: str | Path, error: Exception, error_type: type[OSError]) -> OSError:
+def is_gzip(path: str | Path) -> bool:
+    """Tell whether a file is gzip, by its first bytes."""
+    with Path(path).open("rb") as file:
+        return file.read(2) == _GZIP
+
+
+def damaged_gzip(
+    path: str | Path, error: Exception, error_type: type[OSError] = TopologyError
+) -> OSError:
+    """Return the error for a gzip stream that cannot be unpacked."""
     return error_type(f"{path}: the gzip stream is damaged ({error}); fetch the file again")
 
 
@@ -68,13 +77,11 @@ def read_ends(path: str | Path, mark: bytes) -> TextColumns:
 
 def read_first_lines(path: str | Path, n_lines: int) -> TextColumns:
     """Return the first lines of a file, fewer if it has no more; errors as `read_bytes`."""
-    with Path(path).open("rb") as file:
-        is_packed = file.read(2) == _GZIP
     try:
-        with gzip.open(path) if is_packed else Path(path).open("rb") as text:
+        with gzip.open(path) if is_gzip(path) else Path(path).open("rb") as text:
             data = b"".join(islice(text, n_lines))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise _damaged(path, error, TopologyError) from error
+        raise damaged_gzip(path, error) from error
     if not data.strip():
         raise TopologyError(f"{path}: the file is empty")
     return TextColumns(data)
