@@ -76,7 +76,7 @@ def read_numbers(text: Strings, width: int, begins: Flags) -> Numbers:
     decimal, bad = integers(text)
     behind_last = (text[1:] == f"{10**width:x}") & (text[:-1] == str(10**width - 1))
     goes_on_in_hexadecimal = bool((behind_last & ~begins[1:]).any())
-    if not goes_on_in_hexadecimal and not any(map(_has_letters, set(text[bad].tolist()))):
+    if not goes_on_in_hexadecimal and not any(map(_may_be_number, set(text[bad].tolist()))):
         return Numbers(_unwrapped(decimal, width, begins), bad, DECIMAL, None)
     # Atoms of one residue say nothing new.
     news = np.flatnonzero(np.concatenate([[True], (text[1:] != text[:-1]) | begins[1:]]))
@@ -124,7 +124,7 @@ def hybrid_36(number: int, width: int) -> str | None:
     return digits if rest < capitals else digits.lower()
 
 
-def _has_letters(word: str) -> bool:
+def _may_be_number(word: str) -> bool:
     return word.isascii() and word.isalnum()
 
 
