@@ -14,6 +14,7 @@ import xarray as xr
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
 from gromos_dist.io.writer import WRITERS
 from gromos_dist.store import trajectory_file
+from gromos_dist.store.sources import refuse_own_source
 
 # The modules of the formats, imported when one is written: their libraries take long to import.
 _FORMATS = {
@@ -96,6 +97,7 @@ def store(
     target = _target(path)
     check_precision(precision)
     dataset = _dataset(result)
+    refuse_own_source(dataset, target)
     if target.suffix not in _FORMATS:
         trajectory_file.write(dataset, target, overwrite, progress, precision)
         return Path(path)
@@ -141,7 +143,8 @@ def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Datase
     FileNotFoundError
         There is nothing at `path`.
     """
-    folder: xr.Dataset = import_module(_FORMATS[".zarr"]).open_folder(Path(path), allow_unfinished)
+    reading = import_module("gromos_dist.store.zarr_reading")
+    folder: xr.Dataset = reading.open_folder(Path(path), allow_unfinished)
     return folder
 
 
