@@ -20,7 +20,7 @@ from dask.delayed import delayed
 from distributed import Client, LocalCluster
 from numpy.typing import NDArray
 
-from gromos_dist.distributed import block_frames, compute, run_blocks, scheduler, take_blocks
+from gromos_dist.distributed import block_frames, compute, scheduler, take_blocks
 from gromos_dist.progress import progress_bar
 
 LOOPBACK = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
@@ -57,6 +57,10 @@ def square(number: int) -> int:
 
 def fail(number: int) -> int:
     raise OSError(f"md.trc: frame {number} is damaged")
+
+
+def forget(_index: int, _value: object) -> None:
+    pass
 
 
 def fail_or_touch(number: int, folder: str) -> None:
@@ -185,7 +189,7 @@ def test_each_block_is_reported_once(everywhere: str) -> None:
         threads.add(threading.current_thread())
         reported.append(frames)
 
-    run_blocks(blocks, [float(i) for i in range(20)], on_done)
+    take_blocks(blocks, [float(i) for i in range(20)], forget, on_done)
     assert sorted(reported) == list(range(20))
     assert threads == {threading.current_thread()}
 
@@ -200,7 +204,6 @@ def test_results_are_handed_over(everywhere: str) -> None:
 
 
 def test_no_blocks_are_no_problem(everywhere: str) -> None:
-    run_blocks([], [], lambda _frames: None)
     take_blocks([], [], lambda _index, _value: None, lambda _frames: None)
 
 
@@ -229,7 +232,7 @@ def test_workers_forget_results(cluster: LocalCluster) -> None:
             held.append(len(client.futures))
             time.sleep(0.01)
 
-        run_blocks([delayed(square)(i) for i in range(50)], [1.0] * 50, on_done)
+        take_blocks([delayed(square)(i) for i in range(50)], [1.0] * 50, forget, on_done)
         assert held[-1] < 10
         deadline = time.monotonic() + 10
         while client.futures and time.monotonic() < deadline:
@@ -240,7 +243,7 @@ def test_workers_forget_results(cluster: LocalCluster) -> None:
 def test_the_first_error_is_raised_and_the_rest_cancelled(everywhere: str, tmp_path: Path) -> None:
     blocks = [delayed(fail_or_touch)(i, str(tmp_path)) for i in range(300)]
     with pytest.raises(OSError, match=r"md\.trc: frame 3 is damaged"):
-        run_blocks(blocks, [1.0] * 300, lambda _frames: None)
+        take_blocks(blocks, [1.0] * 300, forget, lambda _frames: None)
     if everywhere == "client":
         time.sleep(0.2)
     done = len(list(tmp_path.iterdir()))
@@ -262,7 +265,7 @@ def test_an_interrupt_ends_the_run(everywhere: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_blocks([delayed(square)(i) for i in range(10)], [1.0] * 10, interrupted)
+        take_blocks([delayed(square)(i) for i in range(10)], [1.0] * 10, forget, interrupted)
 
 
 # compute

@@ -15,7 +15,7 @@ from gromos_dist.provenance import canonical_json
 
 NAME = "contents.json"
 
-WAY_OUT = "copy it again, or make the call again that wrote it: what is missing or damaged is computed anew"
+WAY_OUT = "copy it again, or repeat the call that wrote it: it computes what is not whole"
 
 _SHOWN = 5
 
