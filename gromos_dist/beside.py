@@ -24,6 +24,7 @@ A_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 _MARK = ".gromos_dist"
 _LONGEST_NAME = 200
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -213,10 +214,30 @@ def refuse_existing(target: Path, overwrite: bool) -> None:
 
 
 @contextmanager
+def full_disk_named(target: Path) -> Iterator[None]:
+    """Let an error about a full disk name `target`, whichever library has met it.
+
+    Raises
+    ------
+    OSError
+        With the code of the system, and `target` as its file.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        # HDF5 tells the code in its text, in errors of several kinds.
+        told = re.search(r"errno = (\d+)", str(error))
+        code = int(told[1]) if told else getattr(error, "errno", None)
+        if code not in _FULL:
+            raise
+        raise OSError(code, os.strerror(code), str(target)) from error
+
+
+@contextmanager
 def file_beside(target: Path, overwrite: bool) -> Iterator[Path]:
     """Give a path to write a file to; it is renamed to `target` when the block ends well."""
     refuse_existing(target, overwrite)
-    with folder_beside(target) as folder:
+    with full_disk_named(target), folder_beside(target) as folder:
         yield folder / target.name
         refuse_existing(target, overwrite)
         (folder / target.name).replace(target)

@@ -53,7 +53,10 @@ _NAMED = 5
 """So many workers are named in a message."""
 
 # What is served beside the work: not even empty pages.
-_NO_WEB_PAGES = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_NO_WEB_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 
 # Stands for the values of a DataArray among its coordinates.
 _RESULT = object()
@@ -380,7 +383,7 @@ def _what_is_waited_for(client: Any) -> str:
     ]
     if silent:
         names = ", ".join(sorted(silent)[:_NAMED])
-        return f"waiting for {len(silent)} of {len(workers)} workers of which nothing is heard: {names}"
+        return f"waiting for {len(silent)} of {len(workers)} workers, which are silent: {names}"
     return ""
 
 

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gromos_dist import provenance
-from gromos_dist.distributed import scheduler
 from gromos_dist.beside import locked
+from gromos_dist.distributed import scheduler
 from gromos_dist.store import check_storable, open_store, store
 
 HERE = Path(__file__).parent

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
-
-from google_crc32c import value as crc32c
 
 from gromos_dist.errors import StoreError
 from gromos_dist.provenance import canonical_json
@@ -24,7 +23,7 @@ class Written(NamedTuple):
     """What a file was when it was written."""
 
     size: int
-    crc32c: int
+    crc32: int
 
 
 Files = Mapping[str, Written]
@@ -34,18 +33,21 @@ class Contents(NamedTuple):
     """The list of a store, and the checksum of the list."""
 
     files: Files
-    crc32c: int
+    crc32: int
 
 
 def describe(data: bytes) -> Written:
-    """Return size and checksum of a file's bytes."""
-    return Written(len(data), crc32c(data))
+    """Return size and checksum of a file's bytes.
+
+    Not the CRC-32C that Zarr puts behind its chunks: that of a file that ends so is always the same.
+    """
+    return Written(len(data), zlib.crc32(data))
 
 
 def to_bytes(files: Files) -> bytes:
     """Return the list as it is written: JSON with a checksum of its own."""
     listed = canonical_json({name: list(written) for name, written in files.items()})
-    return f'{{"crc32c":{crc32c(listed.encode())},"files":{listed}}}\n'.encode()
+    return f'{{"crc32":{zlib.crc32(listed.encode())},"files":{listed}}}\n'.encode()
 
 
 def read(folder: Path) -> Contents | None:
@@ -74,7 +76,7 @@ def _read(folder: Path, *_state: int) -> Contents:
         raise StoreError(
             f"{folder / NAME}, the list of the store's files, is not what was written; {WAY_OUT}"
         )
-    return Contents(files, crc32c(data))
+    return Contents(files, zlib.crc32(data))
 
 
 def require(folder: Path, files: Files, blocks: Collection[str]) -> None:

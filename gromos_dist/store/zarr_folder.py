@@ -24,7 +24,7 @@ from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
-from gromos_dist.beside import folder_beside, locked
+from gromos_dist.beside import folder_beside, full_disk_named, locked
 from gromos_dist.distributed import block_frames, take_blocks, to_blocks
 from gromos_dist.errors import StoreError
 from gromos_dist.progress import note, progress_bar
@@ -43,7 +43,7 @@ from gromos_dist.store.zarr_blocks import (
     staging,
     write_block,
 )
-from gromos_dist.store.zarr_root import OURS, ROOT, Attrs, arrays, read_attrs, run_of
+from gromos_dist.store.zarr_root import OURS, ROOT, Attrs, arrays, block_files, read_attrs, run_of
 
 Found = dict[str, dict[Place, contents.Written | None]]
 """By variable and place: what a block is that is there, None for one that is to be computed."""
@@ -81,13 +81,14 @@ def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | N
         if attrs["complete"] and _is_whole(plan, attrs, target, progress):
             note(f"{target} is complete already: nothing to compute", progress)
             return
-    with folder_beside(target) as folder:
-        _prepare(plan, folder / "new")
-        metadata = _files_of(folder / "new")
-        if not goes_on:
-            _put_in_place(folder, target)
-    with locked(target, target) as store:
-        _finish(plan, store, target, metadata, progress)
+    with full_disk_named(target):
+        with folder_beside(target) as folder:
+            _prepare(plan, folder / "new")
+            metadata = _files_of(folder / "new")
+            if not goes_on:
+                _put_in_place(folder, target)
+        with locked(target, target) as store:
+            _finish(plan, store, target, metadata, progress)
 
 
 def _attrs_to_go_on(target: Path) -> Attrs:
@@ -241,12 +242,7 @@ def _is_whole(plan: _Plan, attrs: Attrs, target: Path, progress: bool | None) ->
         listed = contents.read(target)
         if listed is None or is_staged(target, run_of(attrs)):
             return False
-        blocks = {
-            file_name(array, place)
-            for array in arrays(target, plan.grid)
-            for place in places(array)
-        }
-        contents.require(target, listed.files, blocks)
+        contents.require(target, listed.files, block_files(listed.files, plan.grid))
     except StoreError:
         return False
     found = _examine(plan, target, listed.files, progress)

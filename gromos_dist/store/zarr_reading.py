@@ -44,7 +44,7 @@ def open_folder(path: Path, allow_unfinished: bool) -> xr.Dataset:
         raise ValueError(f"{path} is not a store of gromos_dist; open it with xarray.open_zarr")
     if not allow_unfinished:
         _require_complete(path, attrs, listed)
-    checked = None if allow_unfinished or listed is None else listed.crc32c
+    checked = None if allow_unfinished or listed is None else listed.crc32
     dataset: xr.Dataset = xr.open_zarr(path, zarr_format=3, chunks=None)
     for name in {*dataset.data_vars, *attrs["graph"]}:
         array = _lazy_array(path, str(name), checked)
@@ -64,7 +64,7 @@ def open_folder(path: Path, allow_unfinished: bool) -> xr.Dataset:
 def _require_complete(path: Path, attrs: Attrs, listed: contents.Contents | None) -> None:
     """Raise an error if something is missing."""
     if listed is not None and attrs["complete"]:
-        contents.require(path, listed.files, block_files(path, attrs["graph"]))
+        contents.require(path, listed.files, block_files(listed.files, attrs["graph"]))
         return
     counts = [count_there(path, name, run_of(attrs)) for name in attrs["graph"]]
     there, total = (sum(of_array) for of_array in zip((0, 0), *counts, strict=True))
@@ -139,7 +139,7 @@ class StoredBlocks:
 
     def _check(self, array: zarr.Array[Any], index: tuple[Any, ...]) -> None:
         listed = contents.read(Path(self.folder))
-        if listed is None or listed.crc32c != self.contents:
+        if listed is None or listed.crc32 != self.contents:
             raise StoreError(f"{self.folder} was written anew since it was opened: open it again")
         for place in self._touched(index):
             name = file_name(array, place)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import zarr
 
 from gromos_dist.provenance import canonical_json
-from gromos_dist.store.zarr_blocks import file_name, open_array, places
+from gromos_dist.store.zarr_blocks import open_array
 
 ROOT = "zarr.json"
 OURS = ("complete", "identity", "graph")
@@ -42,6 +42,8 @@ def arrays(folder: Path, names: Iterable[str]) -> list[zarr.Array[Any]]:
     return [open_array(folder, name) for name in names]
 
 
-def block_files(folder: Path, names: Iterable[str]) -> set[str]:
-    """Return the names of the files of all blocks of some arrays."""
-    return {file_name(array, place) for array in arrays(folder, names) for place in places(array)}
+def block_files(files: Iterable[str], names: Collection[str]) -> set[str]:
+    """Return which files of a store are blocks of some arrays; nothing is opened."""
+    return {
+        file for file in files if file.partition("/")[0] in names and not file.endswith(f"/{ROOT}")
+    }
