@@ -78,17 +78,19 @@ def scheduler(
     name : str
         ``"threads"``: threads of this process; nothing is started. When a `distributed.Client` is
         active, it is used as it is. ``"processes"``: a cluster of processes on this machine, closed
-        at the end (a script needs ``if __name__ == "__main__":`` around the call).
+        at the end (a script needs ``if __name__ == "__main__":`` around the call). Nobody else can
+        connect to it: it has certificates that are made for it and kept in memory.
         ``"tcp://host:8786"`` or ``"tls://..."``: a Dask scheduler that is running.
     workers : int, optional
         How many threads or processes; all cores when None.
     report : path, optional
-        Write Dask's performance report to this ``.html`` file.
+        Write Dask's performance report to this ``.html`` file, if the work ends well.
 
     Raises
     ------
     ValueError
-        Unknown `name`, `workers` that cannot be had, a `report` that is not ``.html``.
+        Unknown `name`, `workers` that cannot be had, a `report` that is not ``.html``, no
+        certificates for ``tls://``.
     FileNotFoundError
         The folder of `report` does not exist.
     ConnectionError

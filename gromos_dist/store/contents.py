@@ -39,7 +39,7 @@ class Contents(NamedTuple):
 def describe(data: bytes) -> Written:
     """Return size and checksum of a file's bytes.
 
-    Not the CRC-32C that Zarr puts behind its chunks: that of a file that ends so is always the same.
+    Not the CRC-32C with which Zarr ends a chunk: of all files that end so it is the same.
     """
     return Written(len(data), zlib.crc32(data))
 

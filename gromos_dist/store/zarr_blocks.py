@@ -99,7 +99,7 @@ def write_block(block: NDArray[Any], folder: str, name: str, place: Place, run: 
 def _encoded(array: zarr.Array[Any], place: Place, block: NDArray[Any]) -> bytes:
     """Return the bytes of the file that Zarr makes of a block."""
     files: dict[str, Any] = {}
-    memory: Any = zarr.AsyncArray(array.metadata, StorePath(MemoryStore(files)))  # type: ignore[type-var]
+    memory: Any = zarr.AsyncArray(array.metadata, StorePath(MemoryStore(files)))
     alone = zarr.Array(memory)
     # A block of zeros or NaN is written too: its file says that it is done.
     alone.with_config({"write_empty_chunks": True})[region(array, place)] = block
