@@ -12,6 +12,10 @@ class TrajectoryError(OSError):
     """A trajectory file is damaged or is not what it says it is."""
 
 
+class StoreError(OSError):
+    """A stored result lacks a part, or has one that is not what was written."""
+
+
 class TopologyError(OSError):
     """A topology file is damaged or contradicts itself."""
 

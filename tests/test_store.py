@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -22,8 +23,8 @@ from numpy.typing import NDArray
 
 import gromos_dist as gd
 from gromos_dist import provenance
+from gromos_dist.beside import locked
 from gromos_dist.distributed import scheduler
-from gromos_dist.io.beside import locked
 from gromos_dist.store import check_storable, open_store, store
 
 HERE = Path(__file__).parent
@@ -59,8 +60,7 @@ def computed(log: Path) -> list[int]:
 
 def done(path: Path) -> set[int]:
     """Return which blocks of an unfinished store are there."""
-    blocks = (path / "center_of_mass" / "c").glob("*/0")
-    return {int(block.parent.name) for block in blocks}
+    return blocks_of(path, "center_of_mass")
 
 
 def run(path: Path, name: str = "threads", workers: int = 2, **environment: str) -> int:
@@ -220,9 +220,12 @@ FIELDS = ("forces", "energy", "virial")
 
 
 def blocks_of(path: Path, name: str) -> set[int]:
-    """Return which blocks of frames of a variable are there."""
+    """Return which blocks of frames of a variable are there, in place or about to be."""
     files = (found for found in (path / name / "c").rglob("*") if found.is_file())
-    return {int(found.relative_to(path / name / "c").parts[0]) for found in files}
+    in_place = {int(found.relative_to(path / name / "c").parts[0]) for found in files}
+    names = (found.name for found in path.glob(f".blocks-*/{name}-*"))
+    whole = (match for staged in names if (match := re.fullmatch(rf"{name}-(\d+)[.\d]*", staged)))
+    return in_place | {int(match[1]) for match in whole}
 
 
 def unfinished(path: Path) -> None:
@@ -397,7 +400,7 @@ def test_killed_at_a_random_moment_and_run_again(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while not any(tmp_path.glob(".result.zarr.partial")) and process.poll() is None:
+    while not any(tmp_path.glob(".result.zarr.*.partial")) and process.poll() is None:
         time.sleep(0.001)
     time.sleep(random.Random(seed).uniform(0, 0.35))
     process.kill()

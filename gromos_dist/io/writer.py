@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gromos_dist.io.beside import file_beside
+from gromos_dist.beside import file_beside
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision, rounded
 

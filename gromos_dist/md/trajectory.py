@@ -18,8 +18,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from gromos_dist.beside import refuse_existing
 from gromos_dist.io import open_trajectory
-from gromos_dist.io.beside import refuse_existing
 from gromos_dist.io.graphs import one_source
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision

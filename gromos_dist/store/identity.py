@@ -11,7 +11,7 @@ import xarray as xr
 
 from gromos_dist import provenance
 
-_FORMAT = 1
+FORMAT = 2
 
 
 def describe(dataset: xr.Dataset, grid: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def describe(dataset: xr.Dataset, grid: Mapping[str, tuple[int, ...]]) -> dict[s
         The shape of the blocks of each lazy variable; the others are hashed.
     """
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "attrs": _attrs(dataset.attrs),
         "variables": {
             str(name): _variable(variable, grid.get(str(name)))

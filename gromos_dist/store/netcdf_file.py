@@ -11,8 +11,8 @@ import h5netcdf
 import numpy as np
 import xarray as xr
 
+from gromos_dist.beside import file_beside
 from gromos_dist.distributed import block_frames, block_slices, take_blocks, to_blocks
-from gromos_dist.io.beside import file_beside
 from gromos_dist.progress import progress_bar
 from gromos_dist.store.layout import frames_of_a_chunk
 
