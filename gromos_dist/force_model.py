@@ -40,6 +40,15 @@ class Groups(NamedTuple):
     """Which groups interact with which, symmetric; None: all with all, bonded terms included."""
 
 
+class ListedPairs(NamedTuple):
+    """The pairs of one configuration, for the steps of a simulation that follow."""
+
+    positions: Floats
+    """Where the atoms were, shape (1, atoms, 3): those within the shorter cutoff are on the list."""
+    beyond: kernels.Nonbonded
+    """Of the pairs between the two cutoffs; it stays as it is."""
+
+
 class ForceModel:
     """What computes forces, energies and virials of the frames of one system.
 
@@ -120,7 +129,8 @@ class ForceModel:
                 settings.reaction_field_epsilon,
                 kappa=settings.reaction_field_kappa,
             )
-        self._field = kernels.prepare_nonbonded(**parameters, field=field)
+        self._pair_parameters = parameters | {"field": field}
+        self._field = kernels.prepare_nonbonded(**self._pair_parameters)
         self._bonded = [] if self._only_some_interact else bonded_terms(self._parameters, settings)
 
     def __reduce__(self) -> tuple[Callable[..., ForceModel], tuple[Any, ...]]:
@@ -175,6 +185,7 @@ class ForceModel:
         box: ArrayLike | None = None,
         velocities: ArrayLike | None = None,
         *,
+        listed: ListedPairs | None = None,
         wanted: Collection[str],
     ) -> dict[str, Floats]:
         """Compute some quantities of frames.
@@ -188,6 +199,8 @@ class ForceModel:
             unless the settings are those of a vacuum.
         velocities : array, shape (frames, atoms, 3), optional
             In nm ps-1; needed for pressures.
+        listed : ListedPairs, optional
+            Of `list_pairs`, for one frame: the pairs of another moment, in place of its own.
         wanted : collection of str
             Which of `QUANTITIES`.
 
@@ -214,13 +227,16 @@ class ForceModel:
             pairs = kernels.nonbonded(
                 positions,
                 boxes,
-                self._field,
+                self._field if listed is None else self._field_of_lists,
                 forces=with_forces,
                 energies=bool(asked & {"energy", "energy_nonbonded"}),
                 virial=with_virial,
                 group_forces="group_forces" in asked,
+                listed=None if listed is None else listed.positions,
                 precision=self.precision,
             )
+            if listed is not None:
+                _add(pairs, listed.beyond)
         covalent = kernels.bonded(
             positions,
             boxes,
@@ -269,6 +285,43 @@ class ForceModel:
                 found["pressure_tensor"] = tensor
                 found["pressure"] = np.trace(tensor, axis1=1, axis2=2) / 3.0
         return {name: found[name] for name in QUANTITIES if name in asked}  # type: ignore[misc]
+
+    def list_pairs(self, positions: ArrayLike, box: ArrayLike | None) -> ListedPairs:
+        """Return the pairs of one configuration for steps of a simulation.
+
+        Parameters
+        ----------
+        positions : array, shape (1, atoms, 3)
+            In nm.
+        box : array, shape (1, 3, 3), optional
+            As for the call of the model.
+
+        Raises
+        ------
+        FrameError
+            As the call of the model.
+        """
+        then = np.array(positions, np.float64)
+        asked: dict[str, Any] = {"virial": True, "precision": self.precision}
+        boxes = self._boxes(box, len(then))
+        beyond = kernels.nonbonded(then, boxes, self._field, **asked)
+        within = kernels.nonbonded(then, boxes, self._field_of_lists, **asked)
+        # Excluded pairs, third neighbours and the field of an atom's own charge are in both.
+        _add(beyond, within, sign=-1.0)
+        return ListedPairs(then, beyond)
+
+    @cached_property
+    def _field_of_lists(self) -> kernels.NonbondedField:
+        """The pairs of a list: those within the shorter cutoff."""
+        settings = self.settings
+        if self._mesh is not None and settings.cutoff_short < settings.cutoff:
+            raise ValueError(
+                f"particle-mesh Ewald has no twin range: the shorter cutoff "
+                f"({settings.cutoff_short:g} nm) has to be the cutoff ({settings.cutoff:g} nm), or "
+                f"lists be for 1 step, not {settings.list_steps}"
+            )
+        parameters = self._pair_parameters | {"cutoff": settings.cutoff_short, "for_lists": True}
+        return kernels.prepare_nonbonded(**parameters)
 
     def _boxes(self, box: ArrayLike | None, n_frames: int) -> Floats | None:
         boundary = self.settings.boundary
@@ -349,6 +402,13 @@ class ForceModel:
             volume = abs(np.linalg.det(boxes[frame]))
             pressure[frame] = 2.0 / volume * (kinetic - virial[frame])
         return pressure
+
+
+def _add(pairs: kernels.Nonbonded, others: kernels.Nonbonded, sign: float = 1.0) -> None:
+    """Add what both have, in place."""
+    for own, other in zip(pairs, others, strict=True):
+        if own is not None and other is not None:
+            own += sign * other
 
 
 def _remade(

@@ -160,8 +160,9 @@ def forces(
     Ewald sum), between atoms of charge
     groups within the cutoff: of centres of geometry in the solute, of first atoms in the solvent.
     Excluded pairs, and every atom with itself, have the reaction field's terms. Every frame has
-    its own pair list, so that there is no twin range. Constraints exert no forces here; MD++
-    writes theirs apart as well.
+    its own pair list, of all pairs within the longer cutoff: that a list of MD++ is for several
+    steps (NSNB), and has a twin range (RCUTP), matters to a `Simulation` only. Constraints exert no
+    forces here; MD++ writes theirs apart as well.
 
     References
     ----------
@@ -200,6 +201,7 @@ def forces(
     positions = positions_of(ds)
     whole = _topology_of(ds, topology).with_n_atoms(_number_of_atoms(positions))
     how = _settings_of(ds, settings, {name: v for name, v in given.items() if v is not None})
+    how = replace(how, list_steps=1, cutoff_short=how.cutoff)
     division, names = _divide(groups, between, whole, how)
     wanted = _wanted(variables, ds, how)
     parameters = {

@@ -50,8 +50,12 @@ class ForceSettings:
     """CONSTRAINT: bonds of the solute that are constrained exert no force."""
     cutoff_kind: Literal["charge group", "atom"] = "charge group"
     """PAIRLIST: what the cutoff is applied to."""
+    list_steps: int = 1
+    """PAIRLIST: how many steps of a simulation a list of pairs is for; 1: every configuration has its
+    own, of all pairs within `cutoff`."""
     cutoff_short: float = 0.8
-    """PAIRLIST (nm)."""
+    """PAIRLIST (nm): of a list for several steps. Forces of pairs between the two cutoffs stay what
+    they were when the list was made."""
     cutoff: float = 1.4
     """PAIRLIST (nm): the outer one of the two."""
     reaction_field_radius: float = 1.4
@@ -295,7 +299,7 @@ def _read_constraint(tokens: Tokens) -> dict[str, object]:
 def _read_pairlist(tokens: Tokens) -> dict[str, object]:
     algorithms = {name: name for name in ("0", "standard", "1", "grid", "2", "grid_cell")}
     _choice(tokens, "ALGORITHM", algorithms)
-    tokens.integer("NSNB", low=1)
+    list_steps = tokens.integer("NSNB", low=1)
     short, long = tokens.real("RCUTP"), tokens.real("RCUTL")
     if not 0 < short <= long:
         tokens.fail(f"expected 0 < RCUTP <= RCUTL, found {short:g} and {long:g}")
@@ -303,7 +307,12 @@ def _read_pairlist(tokens: Tokens) -> dict[str, object]:
     kinds = {"0": "charge group", "chargegroup": "charge group", "1": "atom", "atomic": "atom"}
     kind = _choice(tokens, "TYPE", kinds)
     tokens.end()
-    return {"cutoff_kind": kind, "cutoff_short": short, "cutoff": long}
+    return {
+        "cutoff_kind": kind,
+        "list_steps": list_steps,
+        "cutoff_short": short,
+        "cutoff": long,
+    }
 
 
 def _read_nonbonded(tokens: Tokens) -> dict[str, object]:
