@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.typing import NDArray
 
 import gromos_dist as gd
@@ -257,6 +258,175 @@ def test_runs_can_be_cut_anywhere(topology: gd.Topology, dtype: type) -> None:
     assert parts.energies.step.values.tolist() == [0, 2, 4, 6, 8, 10]
     assert whole.energies.equals(parts.energies.isel(frame=[0, 2, 4]))
     assert dict(whole.state.energy) == dict(parts.state.energy)
+
+
+# How a simulation can be set up: what decides how it goes on has to be in its state.
+SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "as it is": ({}, {}),
+    "bath": ({}, {"temperature": 290.0}),
+    "bath, centre of mass fixed": ({}, {"temperature": 290.0, "remove_com_motion": True}),
+    "bath, velocities drawn": ({}, {"temperature": 290.0, "initial_temperature": 280.0, "seed": 3}),
+    "centre of mass fixed": ({}, {"remove_com_motion": True}),
+    "constraints": ({"constrained_bonds": "all"}, {"temperature": 290.0, "timestep": 0.0017}),
+    "double": ({"precision": "double"}, {"temperature": 290.0}),
+    "list of pairs": ({"list_steps": 5}, {"temperature": 290.0}),
+    "twin range": (
+        {"list_steps": 5, "cutoff_short": 0.5},
+        {"temperature": 290.0, "remove_com_motion": True},
+    ),
+    "twin range between atoms": (
+        {"list_steps": 4, "cutoff_short": 0.5, "cutoff_kind": "atom", "precision": "double"},
+        {"temperature": 290.0},
+    ),
+    "mesh": ({"use_pme": True}, {"temperature": 290.0, "remove_com_motion": True}),
+    "mesh, list of pairs": ({"use_pme": True, "list_steps": 3}, {"temperature": 290.0}),
+    "truncated octahedron": ({"cutoff": 0.6}, {"temperature": 290.0}),
+    "vacuum": ({"boundary": "vacuum", "list_steps": 3, "cutoff_short": 0.4}, {}),
+}
+
+
+def through_memory(state: gd.State, folder: Path) -> xr.Dataset:
+    return state.to_dataset()
+
+
+def through_zarr(state: gd.State, folder: Path) -> xr.Dataset:
+    return gd.open_store(gd.store(state.to_dataset(), folder / "state.zarr"))
+
+
+def through_netcdf(state: gd.State, folder: Path) -> xr.Dataset:
+    return gd.open_store(gd.store(state.to_dataset(), folder / "state.nc"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        *((name, through_memory) for name in SETTINGS),
+        *(
+            (name, stored)
+            for name in ("as it is", "twin range", "truncated octahedron", "vacuum")
+            for stored in (through_zarr, through_netcdf)
+        ),
+    ],
+)
+def test_a_restart_goes_on_to_the_bit(
+    topology: gd.Topology, tmp_path: Path, name: str, stored: Any, dtype: type
+) -> None:
+    force_options, options = SETTINGS[name]
+    calculator = gd.ForceCalculator(**{"cutoff": 0.7, **force_options})
+
+    def begin() -> gd.State:
+        state = in_water(dtype)
+        assert state.box is not None
+        state.step, state.time = 3, 0.1
+        if name in ("truncated octahedron", "vacuum"):
+            # Whole molecules side by side: what another box, or none, leaves as it is.
+            edges = np.diag(state.box)
+            for molecules in (state.positions()[None, :4], state.positions()[4:].reshape(-1, 3, 3)):
+                molecules -= edges * np.rint((molecules - molecules[:, :1]) / edges)
+                molecules -= edges * np.floor(molecules[:, :1] / edges)
+        if name == "truncated octahedron":
+            state.box = 3.4 * np.eye(3)
+            state.box_shape = "truncated octahedron"
+        return state
+
+    undisturbed = gd.Simulation(begin(), topology, calculator, **options)
+    undisturbed.run(12)
+    expected = undisturbed.state
+    stopped = gd.Simulation(begin(), topology, calculator, **options)
+    # Then within a list of pairs.
+    stopped.run(7)
+    frame = stored(stopped.state, tmp_path).isel(frame=0)
+    options.pop("initial_temperature", None), options.pop("seed", None)
+    again = gd.Simulation(gd.State.from_frame(frame), topology, calculator, **options)
+    assert again.degrees_of_freedom == undisturbed.degrees_of_freedom
+    again.run(5, every=1)
+    state = again.state
+    assert (state.step, state.time) == (expected.step, expected.time)
+    for vectors in ("positions", "velocities"):
+        np.testing.assert_array_equal(
+            state.exact(vectors),  # type: ignore[arg-type]
+            expected.exact(vectors),  # type: ignore[arg-type]
+        )
+    np.testing.assert_array_equal(state.forces().astype(dtype), expected.forces())
+    assert dict(state.energy) == dict(expected.energy)
+    # Restarted once more, where it ended: neither of them knows of the other.
+    assert stopped.state.step == 10
+    stopped.run(5)
+    np.testing.assert_array_equal(stopped.state.positions(), expected.positions())
+
+
+def test_a_restart_with_what_was_changed(topology: gd.Topology) -> None:
+    """Other velocities are no longer without motion as a whole, a list not one for other atoms."""
+    calculator = gd.ForceCalculator(0.7, list_steps=5, precision="double")
+    options: dict[str, Any] = {"temperature": 290.0, "remove_com_motion": True}
+    simulation = gd.Simulation(in_water(), topology, calculator, **options)
+    simulation.run(2)
+    frame = simulation.state.to_dataset().isel(frame=0)
+    frame["velocities"] = frame.velocities + 0.1
+    again = gd.Simulation(gd.State.from_frame(frame), topology, calculator, **options)
+    mass = again.topology.mass[:, None]
+    assert abs((mass * again.state.velocities()).sum(axis=0)).max() < 1e-9
+    assert again.state.continuation is not None
+    assert again.state.continuation.list_positions is None
+    # Neither is what a state shows replaced by what it held before.
+    state = simulation.state
+    state.positions()[0] += 0.01
+    np.testing.assert_array_equal(state.exact("positions"), state.positions())
+    moved = gd.Simulation(state, topology, calculator, **options)
+    assert moved.degrees_of_freedom == simulation.degrees_of_freedom
+    assert state.continuation is not None
+    assert state.continuation.list_positions is None
+    again.run(1)
+    state.time = 7.0
+    restarted = gd.Simulation(state, topology, calculator)
+    restarted.run(2)
+    assert state.time == 7.0 + 2 * 0.002
+
+
+def test_what_a_list_of_pairs_leaves_alone(topology: gd.Topology) -> None:
+    """Between its steps forces are those of other pairs; where it is made they are none other."""
+    free, listed = (
+        gd.Simulation(
+            in_water(),
+            topology,
+            gd.ForceCalculator(0.7, precision="double", **options),
+        )
+        for options in ({}, {"list_steps": 4, "cutoff_short": 0.5})
+    )
+    for simulation in (free, listed):
+        simulation.run(0)
+    scale = abs(free.state.forces()).max()
+    np.testing.assert_allclose(
+        listed.state.forces(), free.state.forces(), rtol=0, atol=1e-12 * scale
+    )
+    for term, energy in free.state.energy.items():
+        assert listed.state.energy[term] == pytest.approx(energy, rel=1e-11, abs=1e-10)
+    model = listed.calculator.model(listed.state, topology)
+    positions = listed.state.positions().copy()
+    assert listed.state.box is not None
+    pairs = model.list_pairs(positions[None], listed.state.box[None])
+    moved = positions + np.random.default_rng(2).normal(scale=0.02, size=positions.shape)
+    found = model(moved[None], listed.state.box[None], listed=pairs, wanted=["forces", "virial"])
+    inner = gd.ForceCalculator(0.5, precision="double", reaction_field_radius=0.7)
+    state = in_water()
+    state.set_positions(moved)
+    inner.calculate(state, topology)
+    beyond = found["forces"][0] - state.forces()
+    # All but the pairs that crossed the shorter cutoff: none of most atoms.
+    assert pairs.beyond.forces is not None
+    same = abs(beyond - pairs.beyond.forces[0]).max(axis=1) < 1e-9
+    assert 0.02 < same.mean() < 1.0
+    assert abs(pairs.beyond.forces).max() > 1.0
+
+
+def test_particle_mesh_ewald_has_no_twin_range(topology: gd.Topology) -> None:
+    calculator = gd.ForceCalculator(0.7, True, list_steps=5, cutoff_short=0.5)
+    simulation = gd.Simulation(in_water(), topology, calculator)
+    with pytest.raises(gd.SimulationError, match=r"no twin range: the shorter cutoff \(0\.5 nm\)"):
+        simulation.run(1)
+    calculator.cutoff_short = 0.7
+    simulation.run(1)
 
 
 def test_what_is_changed_between_runs_counts(topology: gd.Topology) -> None:

@@ -68,7 +68,7 @@ class Continuation:
             for name in ("positions", "velocities", "list_positions")
             if name in frame
         }
-        numbers: dict[str, Any] = {name: frame[name].item() for name in _NUMBERS}
+        numbers: dict[str, Any] = {name: frame[name].values.item() for name in _NUMBERS}
         return Continuation(**{"list_positions": None, **vectors, **numbers})
 
 

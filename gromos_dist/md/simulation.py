@@ -155,6 +155,7 @@ class Simulation:
         """Coupling time of the bath (ps)."""
         self.shake_tolerance = float(shake_tolerance)
         """Largest relative error of a constrained distance."""
+        self._given_topology = topology
         self._system = _system(calculator.model(state, topology), state.box)
         self.topology = self._system.model.topology
         """With all its solvent molecules."""
@@ -311,7 +312,7 @@ class Simulation:
             if not np.array_equal(shown, own.astype(shown.dtype)):
                 setattr(self, name, shown.astype(np.float64))
                 self._forces = self._list = None
-        model = self.calculator.model(self.state, self.topology)
+        model = self.calculator.model(self.state, self._given_topology)
         if model is not self._system.model or not _equal(self.state.box, self._system.box):
             self._system, self._forces = _system(model, self.state.box), None
             self._list = None
