@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -20,6 +22,10 @@ Precision = Literal["mixed", "double"]
 
 EPSILON_RF: Final = 61.0
 """Of the reaction field where nothing else is said: SPC water's, as GROMOS is used."""
+# By how much an estimate of the mesh's error may exceed that of the cutoff.
+_ROOM = 1.1
+# kJ mol-1 nm-1, root mean square, of water.
+_ROUNDING_OF_MIXED = 1e-3
 BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "crossdihedral")
 """As an energy trajectory names them; so the other terms."""
 
@@ -47,6 +53,53 @@ class ListedPairs(NamedTuple):
     """Where the atoms were, shape (1, atoms, 3): those within the shorter cutoff are on the list."""
     beyond: kernels.Nonbonded
     """Of the pairs between the two cutoffs; it stays as it is."""
+
+
+def with_mesh(settings: ForceSettings) -> ForceSettings:
+    """Return the settings with spacing and order of the mesh as their tolerance needs them.
+
+    What the settings say of them already stays.
+    """
+    if not settings.particle_mesh_ewald or None not in (settings.mesh_spacing, settings.mesh_order):
+        return settings
+    mesh = _mesh_of(settings)
+    return replace(settings, mesh_spacing=mesh.spacing, mesh_order=mesh.order)
+
+
+def warn_of_mesh(settings: ForceSettings, precision: Precision) -> None:
+    """Warn of a mesh, or a precision, that cannot reach the tolerance of the settings.
+
+    Warns
+    -----
+    UserWarning
+        With the estimated error.
+    """
+    if not settings.particle_mesh_ewald:
+        return
+    mesh = _mesh_of(settings)
+    asked = f"pme_tolerance {settings.ewald_tolerance:g} allows {mesh.allowed:.2g}"
+    if mesh.error > _ROOM * mesh.allowed:
+        warnings.warn(
+            f"particle-mesh Ewald: a mesh of spacing {mesh.spacing:g} nm and order {mesh.order} "
+            f"leaves errors of forces of about {mesh.error:.2g} kJ mol-1 nm-1 (root mean square, "
+            f"estimated for water), where {asked}; leave out pme_spacing and pme_order, or set a "
+            "tolerance that they can reach",
+            stacklevel=3,
+        )
+    elif precision == "mixed" and mesh.allowed < _ROUNDING_OF_MIXED:
+        warnings.warn(
+            "particle-mesh Ewald: rounding in mixed precision makes errors of forces of about "
+            f"{_ROUNDING_OF_MIXED:.2g} kJ mol-1 nm-1 (root mean square, in water), where {asked}; "
+            "take precision='double'",
+            stacklevel=3,
+        )
+
+
+def _mesh_of(settings: ForceSettings) -> kernels.Mesh:
+    alpha = kernels.ewald_splitting(settings.cutoff, settings.ewald_tolerance).alpha
+    return kernels.choose_mesh(
+        alpha, settings.cutoff, spacing=settings.mesh_spacing, order=settings.mesh_order
+    )
 
 
 class ForceModel:
@@ -115,6 +168,7 @@ class ForceModel:
                     "groups; take a reaction field"
                 )
             field = kernels.ewald_splitting(settings.cutoff, settings.ewald_tolerance)
+            settings = with_mesh(settings)
             parameters["excluded_reaction_field"] = True
             self._mesh = kernels.prepare_ewald_mesh(
                 charge=topology.charge * settings.electrostatics,

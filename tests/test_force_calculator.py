@@ -189,7 +189,10 @@ def test_errors_are_runtime_errors_and_leave_the_state(
     diglycine = gd.load_topology(DATA / "diglycine.top")
     fails("the topology has no force field", diglycine, gd.State(diglycine.n_atoms))
     calculator.cutoff = 0.8
-    fails("the cutoff is longer than half the shortest box vector; use a shorter one")
+    fails(
+        "the cutoff is longer than half the shortest vector of the box: 0.8 nm in a box of 1.5 x "
+        "1.5 x 1.5 nm; use a shorter one"
+    )
     calculator.cutoff = 0.6
     state.positions()[5, 1] = np.nan
     fails(r"a coordinate is NaN or infinite \(atom 5\)")

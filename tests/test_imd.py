@@ -141,6 +141,8 @@ def test_values(tmp_path: Path, old: str, new: str, expected: dict[str, object])
         (WATER, "", "the file is empty"),
         (block("FORCE"), "", "no block FORCE, which decides the forces"),
         (block("STEP"), "FLOW\n1\nEND\n", "block FLOW, line 8: .*not known here may change"),
+        (block("STEP"), "FLOW\nEND\n", "block FLOW, line 8: .*not known here may change"),
+        (block("STEP"), "AMBER\n1 1.2\nEND\n", "block AMBER, line 9: not supported: a topology of"),
         (block("STEP"), "PERTURBATION\n1\nEND\n", "block PERTURBATION, line 9: not supported: a p"),
         (block("STEP"), "DISTANCERES\n-1\nEND\n", "block DISTANCERES, line 9: not supp.*switch"),
         (block("STEP"), "CGRAIN\nEND\n", "block CGRAIN, line 8: expected its switch, but the"),
@@ -173,6 +175,30 @@ def test_what_is_refused(tmp_path: Path, old: str, new: str, message: str) -> No
     with pytest.raises(SettingsError, match=message) as caught:
         load_text(tmp_path, WATER.replace(old, new))
     assert "changed.imd" in str(caught.value)
+
+
+# Blocks of md++ and of earlier programs that change forces, as they are when switched off.
+SWITCHED_OFF = """\
+ADDECOUPLE\n0\nEND\nAEDS\n0 0 0 0\nEND\nAMBER\n0 1.2\nEND\nANGLERES\n0 1.0 0 0\nEND
+BSLEUS\n0 0 0\nEND\nCGRAIN\n0 1.0 1.0\nEND\nCHEMICALMONTECARLO\n0 1 0.5\nEND
+COLVARRES\n0 0.0 0 0\nEND\nCONSISTENCYCHECK\n0\nEND\nDFUNCT\n0\nEND\nDIHEDRALRES\noff 100 180 0\nEND
+DISTANCEFIELD\n0\n0.2 15 0.2 0\n100 1 1.0 50 0\nEND\nDISTANCERES\n0 0 0.0 1.0 0.0 0 0 0\nEND
+EDS\n0\n0.0 0.0 1 2\n0.2\n0 0\nEND\nELECTRIC\n0 0 0\n0 0 0\n0 1\n0 0\nEND\nGAMD\n0\nEND
+INNERLOOP\n0 0\nEND\nJVALUERES\n0 0 10 5 0 0 0 16 0.5 0\nEND\nLAMBDAS\n0\nEND
+LOCALELEV\n0 0 1 0\nEND\nMULTICELL\n0\n1 1 1\n0 0 0 0\nEND\nMULTIGRADIENT\n0 0\n0\nEND
+MULTISTEP\n0 0\nEND\nNEMD\n0 0 0\n10 20 10 1000 200\nEND\nORDERPARAMRES\n0 0 10 5 1 0\nEND
+PATHINT\n0\nEND\nPERSCALE\n0\n0.1 0.1 0.2 0.7 1.0 0\nEND\nPERTURBATION\n0 0 0 0\n0 0 1 0\nEND
+POLARISE\n0 0 2.5 0 0\nEND\nPOSITIONRES\n0 0 0 0.0\nEND\nPRECALCLAM\n0 0 1\nEND\nQMMM\n0 0 0.0 0\nEND
+RAMD\n0\nEND\nRDCRES\n0 0 0 0 0\nEND\nREPLICA_EDS\n0\nEND\nROTTRANS\n0 1\nEND
+SASA\n0 0 0.8 0.3 0.3 -100 0.14 0.01 0.02\nEND\nSTOCHDYN\n0 1 0 6 0.3 91 300\nEND\nSYMRES\n0 0.0\nEND
+UMBRELLA\n0\nEND\nVIRTUALATOM\n0 0 0\nEND\nXRAYRES\noff 0 0 0 0 0 0\nEND
+""".replace("\\n", "\n")
+
+
+def test_blocks_that_are_switched_off_are_not_refused(tmp_path: Path) -> None:
+    assert load_text(tmp_path, WATER + SWITCHED_OFF) == load_text(tmp_path, WATER)
+    with pytest.warns(UserWarning, match=r"changed.imd, block FLOW, line \d+: .* switched off"):
+        load_text(tmp_path, WATER + "FLOW\n0 1.0\nEND\n")
 
 
 def test_fast_loops_are_named_in_a_warning(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist._core import ffi, lib
-from gromos_dist.errors import check, new_where
+from gromos_dist.errors import FrameError, check, new_where
 from gromos_dist.kernels.arrays import aligned, as_frames, as_weights, pointer, type_of
-from gromos_dist.kernels.boxes import as_boxes
+from gromos_dist.kernels.boxes import as_boxes, described
 from gromos_dist.kernels.nonbonded_field import NonbondedField
 
 Floats = NDArray[np.float64]
@@ -111,7 +111,7 @@ def nonbonded(
     code = _PRECISIONS[precision]
     work = aligned(-(-lib.gd_nonbonded_size(field.struct, code) // 8))
     compute = partial(lib.gd_nonbonded_forces, field.struct, code)
-    _fill(compute, frames, listed, boxes, out, work)
+    _fill(compute, frames, listed, boxes, out, work, field.struct.cutoff)
     return out
 
 
@@ -132,7 +132,8 @@ def nonbonded_plain(
     """
     frames, boxes, out = _prepared(positions, box, field, forces, energies, virial, group_forces)
     work = aligned(lib.gd_nonbonded_plain_size(field.struct))
-    _fill(partial(lib.gd_nonbonded_plain, field.struct), frames, listed, boxes, out, work)
+    compute = partial(lib.gd_nonbonded_plain, field.struct)
+    _fill(compute, frames, listed, boxes, out, work, field.struct.cutoff)
     return out
 
 
@@ -252,6 +253,7 @@ def _fill(
     boxes: Floats | None,
     out: Nonbonded,
     work: Floats,
+    cutoff: float,
 ) -> None:
     then = None if listed is None else np.require(listed, np.float64, ("C", "A"))
     if then is not None and then.shape != frames.shape:
@@ -268,4 +270,10 @@ def _fill(
         pointer(work),
         where,
     )
+    if status == lib.GD_SMALL_BOX and boxes is not None:
+        raise FrameError(
+            f"the cutoff is longer than half the shortest vector of the box: {cutoff:.6g} nm in a "
+            f"box of {described(boxes[where.frame])}; use a shorter one",
+            where.frame,
+        )
     check(status, where)

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import ForceError, FrameError, TopologyError
-from gromos_dist.force_model import EPSILON_RF, ForceModel, ListedPairs, Precision
+from gromos_dist.force_model import (
+    EPSILON_RF,
+    ForceModel,
+    ListedPairs,
+    Precision,
+    warn_of_mesh,
+)
 from gromos_dist.md.state import State
 from gromos_dist.topology import ForceSettings, Topology, load_imd
 
@@ -84,11 +90,13 @@ class ForceCalculator:
     pme_tolerance : float
         What is left of a Coulomb interaction at the cutoff, which decides how the sum is split.
     pme_spacing : float, optional
-        The most that points of the mesh are apart (nm); None: as suits the precision.
+        The most that points of the mesh are apart (nm); None: as the tolerance needs.
     pme_order : {4, 6, 8, 10, 12}, optional
-        Of the mesh's splines; None: as suits the precision.
+        Of the mesh's splines; None: as the tolerance needs. What cannot reach the tolerance is
+        named in a warning, with the estimated error.
     precision : {"mixed", "double"}
-        Of the pair interactions; all else is double.
+        Of the pair interactions and the mesh; see `gromos_dist.forces` for what it is worth. All
+        else is double.
 
     Raises
     ------
@@ -352,7 +360,7 @@ list_steps=5, cutoff_short=0.8)
 
     @property
     def pme_spacing(self) -> float | None:
-        """The most that points of the mesh are apart (nm); None: as suits the precision."""
+        """The most that points of the mesh are apart (nm); None: as the tolerance needs."""
         return self._settings.mesh_spacing
 
     @pme_spacing.setter
@@ -363,7 +371,7 @@ list_steps=5, cutoff_short=0.8)
 
     @property
     def pme_order(self) -> int | None:
-        """Order of the mesh's splines; None: as suits the precision."""
+        """Order of the mesh's splines; None: as the tolerance needs."""
         return self._settings.mesh_order
 
     @pme_order.setter
@@ -537,6 +545,7 @@ def _model(
         raise TopologyError(
             f"the state has {n_atoms} atoms, which do not fit the topology ({topology})"
         ) from error
+    warn_of_mesh(settings, precision)
     return ForceModel(whole, settings, precision=precision)
 
 

@@ -74,9 +74,9 @@ class ForceSettings:
     ewald_tolerance: float = 1e-5
     """What is left of a Coulomb interaction at the cutoff: decides how the sum is split."""
     mesh_spacing: float | None = None
-    """The most that points of the mesh are apart (nm); None: as suits the precision."""
+    """The most that points of the mesh are apart (nm); None: as the tolerance needs."""
     mesh_order: int | None = None
-    """Of the mesh's splines; None: as suits the precision."""
+    """Of the mesh's splines; None: as the tolerance needs."""
 
     def __post_init__(self) -> None:
         # What comes from an input file is checked there; keywords of calls come here.
@@ -109,9 +109,9 @@ class ForceSettings:
 # Blocks that steer a run, write files or print, but do not change what acts in a frame.
 _STEERING: Final = frozenset(
     {
-        "COMTRANSROT", "ENERGYMIN", "EWARN", "HOOMD", "INITIALISE", "INTEGRATE", "MULTIBATH",
-        "MULTIGRADIENT", "PRINTOUT", "RANDOMNUMBERS", "READTRAJ", "REPLICA", "ROTTRANS", "STEP",
-        "STOCHDYN", "TITLE", "WRITETRAJ",
+        "COMTRANSROT", "CONSISTENCYCHECK", "DEBUG", "ENERGYMIN", "EWARN", "HOOMD", "INITIALISE",
+        "INTEGRATE", "MULTIBATH", "MULTIGRADIENT", "PRINTOUT", "RANDOMNUMBERS", "READTRAJ",
+        "REPLICA", "ROTTRANS", "STEP", "STOCHDYN", "TITLE", "WRITETRAJ",
     }
 )  # fmt: skip
 
@@ -119,6 +119,7 @@ _STEERING: Final = frozenset(
 _NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "ADDECOUPLE": "adiabatic decoupling",
     "AEDS": "accelerated enveloping distribution sampling",
+    "AMBER": "a topology of AMBER",
     "ANGLERES": "angle restraints",
     "BSLEUS": "ball-and-stick local elevation",
     "CGRAIN": "coarse graining",
@@ -130,22 +131,30 @@ _NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "DISTANCERES": "distance restraints",
     "EDS": "enveloping distribution sampling",
     "ELECTRIC": "an electric field",
+    "FOURDIM": "a fourth dimension",
     "GAMD": "Gaussian accelerated dynamics",
     "JVALUERES": "J-value restraints",
     "LAMBDAS": "individual lambdas",
     "LOCALELEV": "local elevation",
+    "LOCALELEVATION": "local elevation",
+    "MONTECARLO": "chemical Monte Carlo",
     "MULTICELL": "several unit cells",
     "NEMD": "non-equilibrium dynamics",
     "ORDERPARAMRES": "order-parameter restraints",
+    "PATHINT": "path integrals",
     "PERSCALE": "periodic scaling",
     "PERTURBATION": "a perturbation",
     "POLARISE": "polarisation",
     "POSITIONRES": "position restraints",
     "PRECALCLAM": "precalculated lambdas",
     "QMMM": "quantum mechanics",
+    "RAMD": "random acceleration",
     "RDCRES": "restraints of residual dipolar couplings",
+    "REPLICA_EDS": "replica exchange of enveloping distribution sampling",
     "SASA": "implicit solvent",
     "SYMRES": "symmetry restraints",
+    "UMBRELLA": "umbrella sampling",
+    "VIRTUALATOM": "virtual atoms",
     "XRAYRES": "X-ray restraints",
 }
 
@@ -157,7 +166,7 @@ def load_imd(path: str | Path) -> ForceSettings:
 
     Blocks that only steer a run are passed over. What would change the forces and is not computed
     here (restraints, perturbation, lattice sums, ...) is refused, and so is a block that is not
-    known.
+    known, unless it is switched off: its first word is 0, off or none.
 
     Parameters
     ----------
@@ -170,6 +179,11 @@ def load_imd(path: str | Path) -> ForceSettings:
         The operating system refused.
     SettingsError
         The file is damaged, or asks for what is not computed here: file, block, line.
+
+    Warns
+    -----
+    UserWarning
+        A block that is not known seems to be switched off; fast loops take other images.
 
     Examples
     --------
@@ -208,9 +222,16 @@ def _refuse_unsupported(name: str, block: Block) -> None:
             tokens.fail("non-bonded forces of several steps are not supported; set STEPS to 1")
         return
     if name not in _NOT_SUPPORTED:
-        raise block.error(
-            "a block that is not known here may change the forces; remove it if it does not"
+        if not tokens.left or tokens.word("its switch").lower() not in _OFF:
+            raise block.error(
+                "a block that is not known here may change the forces; remove it if it does not"
+            )
+        warnings.warn(
+            f"{block.path}, block {name}, line {block.line}: it is not known here; as its first "
+            "word is 0, it is taken to be switched off",
+            stacklevel=4,
         )
+        return
     if tokens.word("its switch").lower() not in _OFF:
         tokens.fail(f"not supported: {_NOT_SUPPORTED[name]}; switch it off")
 
