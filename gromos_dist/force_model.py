@@ -25,7 +25,7 @@ EPSILON_RF: Final = 61.0
 # By how much an estimate of the mesh's error may exceed that of the cutoff.
 _ROOM = 1.1
 # kJ mol-1 nm-1, root mean square, of water.
-_ROUNDING_OF_MIXED = 1e-3
+_ROUNDING_OF_MIXED = 8e-4
 BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "crossdihedral")
 """As an energy trajectory names them; so the other terms."""
 

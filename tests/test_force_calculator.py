@@ -112,7 +112,7 @@ def test_what_is_set_counts(topology: gd.Topology, frames: xr.Dataset) -> None:
 def test_particle_mesh_ewald_is_that_of_the_trajectory(
     topology: gd.Topology, frames: xr.Dataset
 ) -> None:
-    options: dict[str, Any] = {"pme_tolerance": 1e-6, "pme_spacing": 0.08, "pme_order": 6}
+    options: dict[str, Any] = {"pme_order": 8, "pme_spacing": 0.05, "pme_tolerance": 1e-6}
     expected = gd.forces(
         frames.isel(frame=[0]), topology, cutoff=0.6, use_pme=True, precision="double", **options
     ).isel(frame=0)

@@ -324,9 +324,8 @@ int gd_gromos_vectors(const char *text, int64_t size, int64_t origin, int64_t n_
  * the x-y plane, then turned by the Euler angles psi about x, theta about y, phi about z; for a
  * truncated octahedron the edges of the cube that it is cut from; in vacuum NaN.
  *
- * GD_TRUNCATED: the text is too short. GD_CORRUPT, GD_NOT_FINITE: not the numbers of a box, or ones
- * that a box of its type cannot have; GD_UNSUPPORTED: an unknown type. Then where.found says which
- * number, from 0, and where.byte where it stands; -1: there are too many or too few. */
+ * GD_TRUNCATED: the text is too short. GD_CORRUPT, GD_NOT_FINITE: not the numbers of such a box;
+ * GD_UNSUPPORTED: an unknown type. where.found: which number is wrong, from 0; -1: their count. */
 int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
                     const struct gd_gromos_block *blocks, int32_t *kinds, double *out,
                     struct gd_where *where);

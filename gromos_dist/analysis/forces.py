@@ -130,8 +130,8 @@ def forces(
         Of the pair interactions and of the mesh of particle-mesh Ewald. "mixed": single precision,
         of positions relative to a point nearby, sums in double; relative error of the forces of a
         reaction field about 1e-6. With particle-mesh Ewald the error is that of `pme_tolerance` in
-        either precision: 1e-3, 1e-4, 1e-5 leave about 5e-3, 5e-4, 7e-5 of the forces in water
-        (cutoff 0.9 nm). All else is double.
+        either precision, in water about 3e-3, 4e-4, 5e-5, 5e-6 with 1e-3, 1e-4, 1e-5, 1e-6. All
+        else is double.
 
     Returns
     -------

@@ -597,7 +597,8 @@ def _raise(reader: GromosTextReader, status: int, where: Any, place: _Place) -> 
     begin, size = int(place.block["byte"]), int(place.block["size"])
     block = np.empty(size, np.uint8)
     place.fill(block, begin)
-    line = _line_at(block, where.byte - begin)
+    first = block[: where.byte - begin].tobytes().rfind(b"\n") + 1
+    line = _line_at(block, first)
     n_lines = int(np.count_nonzero(block[: where.byte - begin] == ord("\n")))
     at = f"frame {place.frame}, line {int(place.block['line']) + n_lines} (byte {where.byte})"
     if where.atom >= 0:
