@@ -50,7 +50,7 @@ class ListedPairs(NamedTuple):
     """The pairs of one configuration, for the steps of a simulation that follow."""
 
     positions: Floats
-    """Where the atoms were, shape (1, atoms, 3): those within the shorter cutoff are on the list."""
+    """Where the atoms were (nm), shape (1, atoms, 3)."""
     beyond: kernels.Nonbonded
     """Of the pairs between the two cutoffs; it stays as it is."""
 
@@ -462,7 +462,7 @@ def _add(pairs: kernels.Nonbonded, others: kernels.Nonbonded, sign: float = 1.0)
     """Add what both have, in place."""
     for own, other in zip(pairs, others, strict=True):
         if own is not None and other is not None:
-            own += sign * other
+            np.add(own, sign * other, out=own)
 
 
 def _remade(

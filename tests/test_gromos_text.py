@@ -230,12 +230,12 @@ def test_old_box_block(tmp_path: Path) -> None:
         ("2\n3 3 3\n90 90 190\n0 0 0\n0 0 0", "line 13 .*above 0 and below 180.*found '190'"),
         ("2\n3 3 3\n10 20 170\n0 0 0\n0 0 0", "line 13 .*three that make a box; found '170'"),
         ("-1\n3 3 4\n90 90 90\n0 0 0\n0 0 0", "line 12 .*expected the length 3 .* found '4' in"),
-        ("7\n3 3 3\n90 90 90\n0 0 0\n0 0 0", "line 11 .*the type of a box: 0, 1, 2 or -1; found '7'"),
+        ("7\n3 3 3\n90 90 90\n0 0 0\n0 0 0", "line 11 .*type of a box: 0, 1, 2 or -1; found '7'"),
         ("1\n3 3", "line 11 .*expected a box of 10 or 13 numbers, in a vacuum 1; found 3"),
         ("1\n3 3 x\n90 90 90\n0 0 0\n0 0 0", "line 12 .*a length above 0; found 'x' in '3 3 x'"),
         ("1\n3 3 nan\n90 90 90\n0 0 0\n0 0 0", "line 12 .*a length above 0; found 'nan'"),
         ("2\n3 3 3\n90 90 90\n0 0 0\n0 x 0", "line 15 .*expected a number; found 'x' in '0 x 0'"),
-        ("1\n3 3 3\n90 90 90\n0 0 0\n0 0 0 0", "line 15 .*expected a box of 10 or 13 numbers.*found 14"),
+        ("1\n3 3 3\n90 90 90\n0 0 0\n0 0 0 0", "line 15 .*box of 10 or 13 numbers.*found 14"),
     ],
 )  # fmt: skip
 def test_a_bad_box_is_an_error_when_it_is_read(tmp_path: Path, box: str, message: str) -> None:

@@ -179,25 +179,55 @@ def test_what_is_refused(tmp_path: Path, old: str, new: str, message: str) -> No
 
 
 # Blocks of md++ and of earlier programs that change forces, as they are when switched off.
-SWITCHED_OFF = """\
-ADDECOUPLE\n0\nEND\nAEDS\n0 0 0 0\nEND\nAMBER\n0 1.2\nEND\nANGLERES\n0 1.0 0 0\nEND
-BSLEUS\n0 0 0\nEND\nCGRAIN\n0 1.0 1.0\nEND\nCHEMICALMONTECARLO\n0 1 0.5\nEND
-COLVARRES\n0 0.0 0 0\nEND\nCONSISTENCYCHECK\n0\nEND\nDFUNCT\n0\nEND\nDIHEDRALRES\noff 100 180 0\nEND
-DISTANCEFIELD\n0\n0.2 15 0.2 0\n100 1 1.0 50 0\nEND\nDISTANCERES\n0 0 0.0 1.0 0.0 0 0 0\nEND
-EDS\n0\n0.0 0.0 1 2\n0.2\n0 0\nEND\nELECTRIC\n0 0 0\n0 0 0\n0 1\n0 0\nEND\nGAMD\n0\nEND
-INNERLOOP\n0 0\nEND\nJVALUERES\n0 0 10 5 0 0 0 16 0.5 0\nEND\nLAMBDAS\n0\nEND
-LOCALELEV\n0 0 1 0\nEND\nMULTICELL\n0\n1 1 1\n0 0 0 0\nEND\nMULTIGRADIENT\n0 0\n0\nEND
-MULTISTEP\n0 0\nEND\nNEMD\n0 0 0\n10 20 10 1000 200\nEND\nORDERPARAMRES\n0 0 10 5 1 0\nEND
-PATHINT\n0\nEND\nPERSCALE\n0\n0.1 0.1 0.2 0.7 1.0 0\nEND\nPERTURBATION\n0 0 0 0\n0 0 1 0\nEND
-POLARISE\n0 0 2.5 0 0\nEND\nPOSITIONRES\n0 0 0 0.0\nEND\nPRECALCLAM\n0 0 1\nEND\nQMMM\n0 0 0.0 0\nEND
-RAMD\n0\nEND\nRDCRES\n0 0 0 0 0\nEND\nREPLICA_EDS\n0\nEND\nROTTRANS\n0 1\nEND
-SASA\n0 0 0.8 0.3 0.3 -100 0.14 0.01 0.02\nEND\nSTOCHDYN\n0 1 0 6 0.3 91 300\nEND\nSYMRES\n0 0.0\nEND
-UMBRELLA\n0\nEND\nVIRTUALATOM\n0 0 0\nEND\nXRAYRES\noff 0 0 0 0 0 0\nEND
-""".replace("\\n", "\n")
+SWITCHED_OFF = {
+    "ADDECOUPLE": "0",
+    "AEDS": "0 0 0 0",
+    "AMBER": "0 1.2",
+    "ANGLERES": "0 1.0 0 0",
+    "BSLEUS": "0 0 0",
+    "CGRAIN": "0 1.0 1.0",
+    "CHEMICALMONTECARLO": "0 1 0.5",
+    "COLVARRES": "0 0.0 0 0",
+    "CONSISTENCYCHECK": "0",
+    "DFUNCT": "0",
+    "DIHEDRALRES": "off 100 180 0",
+    "DISTANCEFIELD": "0\n0.2 15 0.2 0\n100 1 1.0 50 0",
+    "DISTANCERES": "0 0 0.0 1.0 0.0 0 0 0",
+    "EDS": "0\n0.0 0.0 1 2\n0.2\n0 0",
+    "ELECTRIC": "0 0 0\n0 0 0\n0 1\n0 0",
+    "GAMD": "0",
+    "INNERLOOP": "0 0",
+    "JVALUERES": "0 0 10 5 0 0 0 16 0.5 0",
+    "LAMBDAS": "0",
+    "LOCALELEV": "0 0 1 0",
+    "MULTICELL": "0\n1 1 1\n0 0 0 0",
+    "MULTIGRADIENT": "0 0\n0",
+    "MULTISTEP": "0 0",
+    "NEMD": "0 0 0\n10 20 10 1000 200",
+    "ORDERPARAMRES": "0 0 10 5 1 0",
+    "PATHINT": "0",
+    "PERSCALE": "0\n0.1 0.1 0.2 0.7 1.0 0",
+    "PERTURBATION": "0 0 0 0\n0 0 1 0",
+    "POLARISE": "0 0 2.5 0 0",
+    "POSITIONRES": "0 0 0 0.0",
+    "PRECALCLAM": "0 0 1",
+    "QMMM": "0 0 0.0 0",
+    "RAMD": "0",
+    "RDCRES": "0 0 0 0 0",
+    "REPLICA_EDS": "0",
+    "ROTTRANS": "0 1",
+    "SASA": "0 0 0.8 0.3 0.3 -100 0.14 0.01 0.02",
+    "STOCHDYN": "0 1 0 6 0.3 91 300",
+    "SYMRES": "0 0.0",
+    "UMBRELLA": "0",
+    "VIRTUALATOM": "0 0 0",
+    "XRAYRES": "off 0 0 0 0 0 0",
+}
 
 
 def test_blocks_that_are_switched_off_are_not_refused(tmp_path: Path) -> None:
-    assert load_text(tmp_path, WATER + SWITCHED_OFF) == load_text(tmp_path, WATER)
+    blocks = "".join(f"{name}\n{content}\nEND\n" for name, content in SWITCHED_OFF.items())
+    assert load_text(tmp_path, WATER + blocks) == load_text(tmp_path, WATER)
     with pytest.warns(UserWarning, match=r"changed.imd, block FLOW, line \d+: .* switched off"):
         load_text(tmp_path, WATER + "FLOW\n0 1.0\nEND\n")
 

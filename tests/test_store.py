@@ -640,7 +640,10 @@ def test_open_store_refuses_what_is_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"open it with xarray\.open_zarr"):
         open_store(tmp_path / "other.zarr")
     for name, message in (
-        ("result.csv", r"is not a store, which is a folder; read it with pandas\.read_csv\('.*csv'"),
+        (
+            "result.csv",
+            r"is not a store, which is a folder; read it with pandas\.read_csv\('.*csv'",
+        ),
         ("run.trc.gz", r"read it with gromos_dist\.open_trajectory\('.*run\.trc\.gz'\)"),
         ("notes.txt", r"expected the name of a \.zarr or \.nc"),
     ):

@@ -752,9 +752,7 @@ static int triclinic(const double length[3], const double angle[3], const double
 
 /* Whether an angle is what that of a rectangular box is, in degrees: programs that compute it with
  * an arc cosine get no nearer to it than 1e-6. */
-static int is_angle(double degrees, double expected) {
-    return fabs(degrees - expected) <= 1e-5;
-}
+static int is_angle(double degrees, double expected) { return fabs(degrees - expected) <= 1e-5; }
 
 /* `v`: type, lengths, angles, Euler angles, origin, of which the last, and in vacuum all but the
  * type, may be missing; or, without a type, three lengths, all 0 in vacuum. `wrong`: which of them

@@ -63,10 +63,10 @@ void gd_plain_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
     }
 }
 
-int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, const double *listed,
-                       int type, int64_t n_frames, const double *boxes, double *forces,
-                       double *energies, double *virial, double *group_forces, double *work,
-                       struct gd_where *where) {
+int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions,
+                       const double *listed, int type, int64_t n_frames, const double *boxes,
+                       double *forces, double *energies, double *virial, double *group_forces,
+                       double *work, struct gd_where *where) {
     struct gd_frames frames, list;
     int status = gd_frames_open(positions, type, n_frames, field->n_atoms, &frames, where);
     if (status == GD_OK && listed)

@@ -159,8 +159,9 @@ static void test_levels(const double *box, int centered, double ewald, int liste
         for (int precision = GD_MIXED; precision <= GD_DOUBLE; precision++) {
             gd_isa_select(isa);
             char *space = malloc((size_t)gd_nonbonded_size(field, precision));
-            status = gd_nonbonded_forces(field, precision, positions, list, GD_FLOAT64, N_FRAMES, boxes,
-                                         forces[1], energies[1], virial[1], 0, space, &where);
+            status =
+                gd_nonbonded_forces(field, precision, positions, list, GD_FLOAT64, N_FRAMES, boxes,
+                                    forces[1], energies[1], virial[1], 0, space, &where);
             free(space);
             const double room = precision == GD_DOUBLE ? 1e-11 : 1e-5;
             CHECK(status == GD_OK, "%d", status);

@@ -295,7 +295,8 @@ def energies(
 def _compute(
     *arrays: NDArray[Any], model: ForceModel, fields: Sequence[str], wanted: Sequence[str]
 ) -> dict[str, NDArray[np.float64]]:
-    return model(**dict(zip(fields, arrays, strict=True)), wanted=wanted)
+    given: dict[str, Any] = dict(zip(fields, arrays, strict=True))
+    return model(**given, wanted=wanted)
 
 
 def _topology_of(ds: xr.Dataset, topology: TopologyLike) -> Topology:

@@ -604,7 +604,7 @@ def _raise(reader: GromosTextReader, status: int, where: Any, place: _Place) -> 
     if where.atom >= 0:
         at += f", atom {where.atom}"
     if place.field == "box":
-        message = _box_message(status, where, block.tobytes(), line)
+        message = _box_message(where, block.tobytes(), line)
     elif where.expected >= 0:
         found = "more" if where.found > where.expected else str(where.found)
         message = (
@@ -620,7 +620,7 @@ def _raise(reader: GromosTextReader, status: int, where: Any, place: _Place) -> 
     raise TrajectoryError(f"{reader.path}: {at}: {message}")
 
 
-def _box_message(status: int, where: Any, block: bytes, line: str) -> str:
+def _box_message(where: Any, block: bytes, line: str) -> str:
     name, *rest = block.decode("latin-1").splitlines()
     words = " ".join(text.partition("#")[0] for text in rest).partition("END")[0].split()
     number = int(where.found)

@@ -1,4 +1,4 @@
-"""Errors of a particle-mesh Ewald sum before it is computed, and the mesh that a tolerance needs."""
+"""Errors of particle-mesh Ewald, estimated, and the mesh that a tolerance needs."""
 
 from __future__ import annotations
 

@@ -76,5 +76,5 @@ def checksum_of(positions: Floats, velocities: Floats, box: Floats | None) -> in
     """Return the CRC-32 of a configuration."""
     found = 0
     for array in (positions, velocities, np.empty(0) if box is None else box):
-        found = zlib.crc32(np.ascontiguousarray(array, np.float64), found)
+        found = zlib.crc32(np.asarray(array, np.float64).tobytes(), found)
     return found

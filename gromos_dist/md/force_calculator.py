@@ -238,7 +238,10 @@ list_steps=5, cutoff_short=0.8)
 
     @cutoff_short.setter
     def cutoff_short(self, value: float) -> None:
-        expected, fine = f"above 0, at most the cutoff ({self.cutoff:g})", 0.0 < value <= self.cutoff
+        expected, fine = (
+            f"above 0, at most the cutoff ({self.cutoff:g})",
+            0.0 < value <= self.cutoff,
+        )
         self._settings = replace(
             self._settings, cutoff_short=_number("cutoff_short", value, expected, fine)
         )

@@ -51,8 +51,8 @@ class ForceSettings:
     cutoff_kind: Literal["charge group", "atom"] = "charge group"
     """PAIRLIST: what the cutoff is applied to."""
     list_steps: int = 1
-    """PAIRLIST: how many steps of a simulation a list of pairs is for; 1: every configuration has its
-    own, of all pairs within `cutoff`."""
+    """PAIRLIST: how many steps of a simulation a list of pairs is for; 1: every configuration has
+    its own, of all pairs within `cutoff`."""
     cutoff_short: float = 0.8
     """PAIRLIST (nm): of a list for several steps. Forces of pairs between the two cutoffs stay what
     they were when the list was made."""

@@ -53,9 +53,7 @@ def root_mean_square(forces: Floats) -> float:
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("order", [4, 6, 8, 12])
 @pytest.mark.parametrize("spacing", [0.11, 0.07])
-def test_the_error_of_a_mesh_is_what_was_estimated(
-    system: str, order: int, spacing: float
-) -> None:
+def test_the_error_of_a_mesh_is_what_was_estimated(system: str, order: int, spacing: float) -> None:
     positions, charge, box = SYSTEMS[system]()
     alpha, volume = 3.5, float(np.linalg.det(box))
     points = round(float(box[0, 0]) / spacing)

@@ -630,7 +630,7 @@ def test_lists_that_do_not_fit(function: Any) -> None:
     with pytest.raises(ValueError, match=r"listed: expected shape \(1, 2, 3\), got \(2, 3\)"):
         function(positions, None, field, listed=positions[0])
     with pytest.raises(FrameError, match=r"NaN or infinite \(atom 1\)"):
-        function(positions, None, field, listed=positions + [[[0.0], [np.nan]]])
+        function(positions, None, field, listed=positions * np.array([[1.0], [np.nan]]))
 
 
 def test_a_list_with_a_cutoff_between_atoms_needs_its_own_field() -> None:
