@@ -436,8 +436,6 @@ def test_particle_mesh_ewald_is_split_as_one_likes(butane: xr.Dataset) -> None:
         "cutoff": 0.75,
         "use_pme": True,
         "precision": "double",
-        "pme_spacing": 0.05,
-        "pme_order": 12,
     }
     one = gd.forces(butane, pme_tolerance=1e-9, virial="atomic", **options).compute()
     other = gd.forces(butane, pme_tolerance=1e-10, virial="atomic", **options).compute()
@@ -503,7 +501,8 @@ def test_a_stricter_tolerance_makes_forces_better(precision: str) -> None:
 def test_what_cannot_reach_the_tolerance_is_named() -> None:
     with pytest.warns(UserWarning, match=r"spacing 0\.12 nm and order 4 leaves .* 14 kJ.* 0\.065"):
         error = pme_errors("mixed", pme_spacing=0.12, pme_order=4)
-    assert 7.0 < error < 28.0
+    # Estimates are for charges that do not know of each other: water has less.
+    assert 1.0 < error < 14.0
     with pytest.warns(UserWarning, match=r"spacing 0\.2 nm and order 12 leaves errors"):
         pme_errors("double", pme_spacing=0.2)
     with pytest.warns(UserWarning, match="rounding in mixed precision .* precision='double'"):

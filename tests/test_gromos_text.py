@@ -762,3 +762,15 @@ def test_files_of_one_run_join(tmp_path: Path) -> None:
     shifted = parts[1].assign_coords(time=parts[1].time + 1)
     with pytest.raises(xr.MergeError, match="time"):
         xr.merge([parts[0], shifted], join="exact", compat="equals")
+
+
+@pytest.mark.parametrize("suffix", [".conf", ".conf.gz", ".CONF"])
+def test_a_configuration_may_be_called_conf(tmp_path: Path, suffix: str) -> None:
+    text = trc("1 2 3\n") + "GENBOX\n1\n3 3 3\n90 90 90\n0 0 0\n0 0 0\nEND\n"
+    path = tmp_path / f"start{suffix}"
+    data = text.encode()
+    path.write_bytes(gzip.compress(data) if suffix.endswith("gz") else data)
+    opened = gd.open_trajectory(path)
+    assert opened.positions.values.tolist() == [[[1.0, 2.0, 3.0]]]
+    assert xr.open_dataset(path, engine="gromos").box.values[0, 0, 0] == 3.0
+    assert len(list(gd.Trajectory(path))) == 1
