@@ -643,6 +643,27 @@ def test_open_store_refuses_what_is_none(tmp_path: Path) -> None:
     xr.Dataset({"x": ("frame", [1.0])}).to_zarr(tmp_path / "other.zarr", consolidated=False)
     with pytest.raises(ValueError, match=r"open it with xarray\.open_zarr"):
         open_store(tmp_path / "other.zarr")
+    for name, message in (
+        (
+            "result.csv",
+            r"is not a store, which is a folder; read it with pandas\.read_csv\('.*csv'",
+        ),
+        ("run.trc.gz", r"read it with gromos_dist\.open_trajectory\('.*run\.trc\.gz'\)"),
+        ("notes.txt", r"expected the name of a \.zarr or \.nc"),
+    ):
+        (tmp_path / name).write_text("frame\n1\n")
+        with pytest.raises(ValueError, match=message):
+            open_store(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+def test_open_store_opens_both_formats_alike(tmp_path: Path, suffix: str) -> None:
+    lazy = store_run.lazy_fields(tmp_path)
+    opened = open_store(store(lazy, tmp_path / f"result{suffix}"))
+    assert all(opened[name].chunks is not None for name in FIELDS)
+    xr.testing.assert_equal(opened.compute(), lazy.compute())
+    assert opened.atom_name.dtype.kind == "U"
+    assert opened.forces.attrs == lazy.forces.attrs
 
 
 # netCDF and CSV

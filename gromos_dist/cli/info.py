@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-_FORMATS = dict.fromkeys((".trc", ".trv", ".trf", ".cnf", ".g96"), "GROMOS text")
+_FORMATS = dict.fromkeys((".trc", ".trv", ".trf", ".cnf", ".conf", ".g96"), "GROMOS text")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

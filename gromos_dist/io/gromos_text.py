@@ -602,13 +602,14 @@ def _raise(reader: GromosTextReader, status: int, where: Any, place: _Place) -> 
     begin, size = int(place.block["byte"]), int(place.block["size"])
     block = np.empty(size, np.uint8)
     place.fill(block, begin)
-    line = _line_at(block, where.byte - begin)
+    first = block[: where.byte - begin].tobytes().rfind(b"\n") + 1
+    line = _line_at(block, first)
     n_lines = int(np.count_nonzero(block[: where.byte - begin] == ord("\n")))
     at = f"frame {place.frame}, line {int(place.block['line']) + n_lines} (byte {where.byte})"
     if where.atom >= 0:
         at += f", atom {where.atom}"
     if place.field == "box":
-        message = _box_message(status, where, line)
+        message = _box_message(where, block.tobytes(), line)
     elif where.expected >= 0:
         found = "more" if where.found > where.expected else str(where.found)
         message = (
@@ -624,11 +625,25 @@ def _raise(reader: GromosTextReader, status: int, where: Any, place: _Place) -> 
     raise TrajectoryError(f"{reader.path}: {at}: {message}")
 
 
-def _box_message(status: int, where: Any, line: str) -> str:
-    if status == lib.GD_UNSUPPORTED:
-        return f"a box of type {where.found}; known are 0, 1, 2 and -1"
-    return (
-        "expected a box: its type, three lengths greater than 0, three angles and three Euler "
-        "angles (90 and 0 degrees, unless the type is 2, triclinic), or in BOX three lengths; "
-        f"see {line!r}"
-    )
+def _box_message(where: Any, block: bytes, line: str) -> str:
+    name, *rest = block.decode("latin-1").splitlines()
+    words = " ".join(text.partition("#")[0] for text in rest).partition("END")[0].split()
+    number = int(where.found)
+    if not 0 <= number < min(len(words), 13):
+        counts = "3 numbers" if name.strip() == "BOX" else "10 or 13 numbers, in a vacuum 1"
+        return f"expected a box of {counts}; found {len(words)}"
+    if name.strip() == "BOX":
+        expected = "a length above 0 (in a vacuum all three are 0)"
+    elif number == 0:
+        expected = "the type of a box: 0, 1, 2 or -1"
+    elif number < 4:
+        expected = "a length above 0"
+        if number > 1 and words[0] == "-1":
+            expected = f"the length {words[1]} of a truncated octahedron again"
+    elif number < 10 and words[0] != "2":
+        what, degrees = ("angle", 90) if number < 7 else ("Euler angle", 0)
+        expected = f"an {what} of {degrees} degrees, unless the type is 2, triclinic"
+    else:
+        expected = "an angle above 0 and below 180 degrees, and three that make a box"
+        expected = expected if number < 7 else "a number"
+    return f"expected {expected}; found {words[number]!r} in {line!r}"

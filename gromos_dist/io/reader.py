@@ -98,6 +98,7 @@ OPENERS: dict[str, str] = {
     ".trv": "gromos_dist.io.gromos_text:open_gromos_text",
     ".trf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".conf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
     ".xtc": "gromos_dist.io.xtc:open_xtc",
     ".trr": "gromos_dist.io.trr:open_trr",
