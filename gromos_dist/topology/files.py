@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.input_file import require_regular
 
 _NEWLINE, _SPACE = 10, 32
 
@@ -20,10 +21,11 @@ def read_bytes(path: str | Path, error_type: type[OSError] = TopologyError) -> b
     Raises
     ------
     OSError
-        The operating system refused.
+        The operating system refused, or it is not a regular file.
     TopologyError
         The file is empty, or its gzip stream is damaged (`error_type`, to be exact).
     """
+    require_regular(path)
     data = Path(path).read_bytes()
     if data[:2] == b"\x1f\x8b":
         try:
