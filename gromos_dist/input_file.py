@@ -10,6 +10,7 @@ import errno
 import os
 import platform
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _SAMPLE_BYTES = 4 * 1024
 _DIGEST_BYTES = 16
 # Some formats count their frames here (DCD), so that it changes as the file grows.
 _COUNTERS = 32
+# Times of changes are those of the last tick of the system's clock, in ns.
+_TICK = 10_000_000
 _KINDS = (
     (stat.S_ISFIFO, "a pipe (FIFO)"),
     (stat.S_ISCHR, "a device"),
@@ -120,6 +123,10 @@ def file_state(path: str | os.PathLike[str]) -> FileState:
     """
     with opened(path) as file:
         found = os.fstat(file)
+        if 0 <= time.time_ns() - found.st_mtime_ns < _TICK:
+            # Another change might still get the same time.
+            time.sleep(_TICK / 1e9)
+            found = os.fstat(file)
         digest = sample_digest(file, found.st_size, _COUNTERS)
     return FileState(found.st_size, found.st_mtime_ns, found.st_ino, platform.node(), digest)
 

@@ -40,8 +40,11 @@ class InputFile:
 
     def record(self) -> dict[str, str | int]:
         """Return what stands in a history."""
-        known = {"path": self.path, "size": self.size, "content_hash": self.content_hash}
-        return {**known, "modified": self.modified} if self.modified else known
+        known: dict[str, str | int] = {"path": self.path, "size": self.size}
+        known["content_hash"] = self.content_hash
+        if self.modified:
+            known["modified"] = self.modified
+        return known
 
 
 def describe_file(path: str | os.PathLike[str], whole: bool = False) -> InputFile:

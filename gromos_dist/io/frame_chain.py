@@ -20,6 +20,7 @@ from gromos_dist.io.frame_index import (
     FileKey,
     StoredArrays,
     cached_index,
+    check_numbers,
     check_rows,
     open_index,
 )
@@ -247,13 +248,15 @@ def check_chain(scan: Scan, columns: Mapping[str, type[np.generic]]) -> Check:
     """Return what sees that an index fits its file: its form, its first frame and its last."""
     first_column, *others = columns
     kinds = {name: np.dtype(columns[name]).str for name in others}
+    rows = {*columns, "cut"}
 
     def check(path: str, size: int, index: StoredArrays) -> None:
         n_frames = check_rows(index, kinds, others[0])
-        byte, n_atoms, cut = index[first_column], index["n_atoms"], index["cut"]
+        check_numbers(index, {"n_atoms": (1,), "cut": (2,)})
+        byte, cut = index[first_column], index["cut"]
         is_cut = bool(byte[-1] < size)
         rises = byte.shape == (n_frames + 1,) and byte[0] == 0 and bool((np.diff(byte) > 0).all())
-        if not rises or byte[-1] > size or n_atoms.shape != (1,) or bool(cut[0]) != is_cut:
+        if not rises or byte[-1] > size or bool(cut[0]) != is_cut:
             raise DamagedIndexError(f"{index.path}: its frames do not fit a file of {size} bytes")
         before_last = {**index, **{name: index[name][:-1] for name in columns}}
         for known, row in ((None, 0), (before_last, n_frames - 1)):
@@ -262,7 +265,8 @@ def check_chain(scan: Scan, columns: Mapping[str, type[np.generic]]) -> Check:
             except TrajectoryError as error:
                 raise DamagedIndexError(f"{index.path}: there is no frame {row}: {error}") from None
             alike = all(found[name][row] == index[name][row] for name in columns)
-            if not alike or found["n_atoms"] != n_atoms or found[first_column][-1] != byte[row + 1]:
+            alike &= all(np.array_equal(found[name], index[name]) for name in found.keys() - rows)
+            if not alike or found[first_column][-1] != byte[row + 1]:
                 raise DamagedIndexError(f"{index.path}: frame {row} is another one")
 
     return check

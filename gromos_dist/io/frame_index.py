@@ -222,6 +222,8 @@ def _read_table(path: str, file: int, size: int) -> tuple[int, dict[str, Any]]:
     table = json.loads(text)
     if table.get("version") != _VERSION:
         raise FileNotFoundError(f"{path}: an index of another version of gromos_dist")
+    if not isinstance(table["arrays"], list):
+        raise DamagedIndexError(f"{path}: no list of arrays")
     return _HEADER.size + length, table
 
 
@@ -377,6 +379,14 @@ def cached_index(
             _checked(check, path, found.size, arrays)
             return arrays
     return StoredArrays(place, make(path), {})
+
+
+def check_numbers(arrays: StoredArrays, lengths: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise a DamagedIndexError unless each of some arrays of integers has one of its lengths."""
+    for name, allowed in lengths.items():
+        found = arrays.get(name)
+        if found is None or found.dtype.kind != "i" or found.shape not in [(n,) for n in allowed]:
+            raise DamagedIndexError(f"{arrays.path}: {name} is missing or of another form")
 
 
 def check_rows(arrays: StoredArrays, columns: Mapping[str, str], name: str) -> int:

@@ -29,6 +29,7 @@ from gromos_dist.io.frame_index import (
     FileKey,
     StoredArrays,
     cached_index,
+    check_numbers,
     check_rows,
     open_index,
 )
@@ -289,6 +290,7 @@ def _check_index(path: str, size: int, index: StoredArrays) -> None:
     if _is_gzip(path):
         gzip_access.check_arrays(index, size)
         size = int(index["gzip_text"][0])
+    check_numbers(index, {"n_atoms": (1,), "fields": (1,), "box_shape": (1,), "cut": (0, 7)})
     fields = int(index["fields"][0])
     n_atoms, ends = int(index["n_atoms"][0]), index["byte"]
     good = bool((index["byte"] >= 0).all() and (np.diff(index["byte"]) > 0).all()) and n_atoms > 0

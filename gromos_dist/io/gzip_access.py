@@ -119,7 +119,23 @@ def _inflated_quickly(
         rest = np.empty(_PIECE, np.uint8)
         while read_into(rest):
             pass
-        return result, {**_arrays(file), **sums.arrays()}
+        arrays = {**_arrays(file), **sums.arrays()}
+    _require_clean_end(path, arrays)
+    return result, arrays
+
+
+def _require_clean_end(path: str, arrays: dict[str, NDArray[Any]]) -> None:
+    """See that zlib, too, finds the end of the text at the end of the file.
+
+    rapidgzip takes a few bytes behind the last member, the header of another one among them, for
+    part of it.
+    """
+    length = int(arrays["gzip_text"][0])
+    index = StoredArrays("", arrays, {})
+    with _Stream(path, _start_before(path, index, length)) as stream:
+        stream.skip(length + 1)
+        if stream.is_cut or stream.padding or stream.position != length:
+            raise CutGzipError(f"{path}: the gzip stream does not end where the file does")
 
 
 def _inflated_slowly(
@@ -233,6 +249,7 @@ class _Stream:
         self._shift = 0
         self._rest = b""
         self._is_ended = False
+        self._lacks_footer = False
         self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
         self._inflater = zlib.decompressobj(31)
         if start:
@@ -253,7 +270,7 @@ class _Stream:
     @property
     def is_cut(self) -> bool:
         """Whether the stream that was read last has no end."""
-        return not self._inflater.eof
+        return self._lacks_footer or not self._inflater.eof
 
     def read_into(self, buffer: NDArray[np.uint8]) -> int:
         """Fill some of a buffer; 0 at the end."""
@@ -303,6 +320,7 @@ class _Stream:
             if self._shift and not self._is_border(begin):
                 begin += 1
         size = os.fstat(self._file.fileno()).st_size
+        self._lacks_footer = begin > size
         self._shift, self._rest, self.at = 0, b"", min(begin, size)
         found = os.pread(self._file.fileno(), 2, begin)
         if found == _MAGIC:
@@ -317,7 +335,7 @@ class _Stream:
                     "or something else was appended"
                 )
             self.at += len(data)
-        self.padding = self.at - begin
+        self.padding = max(0, self.at - begin)
         self._is_ended = True
         return False
 

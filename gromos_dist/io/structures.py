@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from gromos_dist.io.frame_index import (
     FileKey,
     StoredArrays,
     cached_index,
+    check_numbers,
     check_rows,
     open_index,
 )
@@ -197,7 +199,7 @@ def _open(
     check_on_truncated(on_truncated)
     scan = _scan_pdb if is_pdb else _scan_gro
     place, key, index = open_index(
-        path, lambda: scan(path), check=_check_index, leave=_LEAVE, folder=folder
+        path, lambda: scan(path), check=_CHECKS[is_pdb], leave=_LEAVE, folder=folder
     )
     columns = {"positions": _PDB}
     if not is_pdb:
@@ -251,7 +253,7 @@ def _whole_text(read_into: gzip_access.ReadInto) -> Bytes:
     return np.concatenate(pieces) if pieces else np.empty(0, np.uint8)
 
 
-def _check_index(path: str, size: int, index: StoredArrays) -> None:
+def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> None:
     """See that an index fits its file, and its arrays each other.
 
     Raises
@@ -264,6 +266,7 @@ def _check_index(path: str, size: int, index: StoredArrays) -> None:
     if path.lower().endswith(".gz"):
         gzip_access.check_arrays(index, size)
         size = int(index["gzip_text"][0])
+    check_numbers(index, {"n_atoms": (1,), "cut": (2,), **({} if is_pdb else {"layout": (2,)})})
     begin, end, box = index["begin"], index["end"], index["box"]
     n_atoms = int(index["n_atoms"][0])
     good = (
@@ -271,11 +274,13 @@ def _check_index(path: str, size: int, index: StoredArrays) -> None:
         and bool((end - begin >= n_atoms).all() and (begin[1:] >= end[:-1]).all())
         and n_atoms > 0
         and box.shape == (n_frames, 9)
-        and index["cut"].shape == (2,)
-        and ("layout" not in index or 2 <= index["layout"][0] <= _WIDEST)
+        and (is_pdb or 2 <= index["layout"][0] <= _WIDEST)
     )
     if not good:
         raise DamagedIndexError(f"{index.path}: its frames do not fit {size} bytes of text")
+
+
+_CHECKS = {is_pdb: partial(_check_index, is_pdb) for is_pdb in (True, False)}
 
 
 def _opened(path: str, index: Any, begin: int, end: int) -> Any:

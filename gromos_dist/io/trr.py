@@ -147,7 +147,7 @@ class TRRReader:
         if field not in _BITS:
             return np.full(self.n_frames, field in self.fields)
         has: NDArray[np.int32] = index_of(self, _TRR)["has"][: self.n_frames]
-        return (has & _BITS[field]) != 0
+        return np.asarray((has & _BITS[field]) != 0)
 
 
 def _decode(reader: TRRReader, wanted: Wanted, where: Any) -> tuple[int, int]:
