@@ -43,6 +43,11 @@ def swap_at_the_same_time(path: Path, content: bytes) -> None:
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
+def swap_and_fail(path: Path) -> None:
+    swap(path, bytes(10))
+    raise TrajectoryError("nonsense was read")
+
+
 CHANGES = [swap, overwrite, swap_at_the_same_time]
 
 
@@ -93,16 +98,17 @@ def test_a_change_while_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(SIZE))
     state = file_state(path)
-    with pytest.raises(TrajectoryError, match=r"had 400000 bytes, now 10\)"), unchanged(
-        str(path), state
+    with (
+        pytest.raises(TrajectoryError, match=r"had 400000 bytes, now 10\)"),
+        unchanged(str(path), state),
     ):
         os.truncate(path, 10)
     state = file_state(path)
-    with pytest.raises(TrajectoryError, match="has changed since") as caught, unchanged(
-        str(path), state
+    with (
+        pytest.raises(TrajectoryError, match="has changed since") as caught,
+        unchanged(str(path), state),
     ):
-        swap(path, bytes(10))
-        raise TrajectoryError("nonsense was read")
+        swap_and_fail(path)
     assert "nonsense" in str(caught.value.__context__)
     with pytest.raises(FileNotFoundError), unchanged(str(path), file_state(path)):
         path.unlink()
@@ -122,8 +128,9 @@ def test_what_has_only_grown_is_the_same(tmp_path: Path) -> None:
     with unchanged(str(path), state):
         pass
     path.write_bytes(content[:40_000] + b"!" + content[40_001:] + b"more")
-    with pytest.raises(TrajectoryError, match="and no longer begins as it did"), unchanged(
-        str(path), state
+    with (
+        pytest.raises(TrajectoryError, match="and no longer begins as it did"),
+        unchanged(str(path), state),
     ):
         pass
 
@@ -137,12 +144,14 @@ def test_other_machines_and_mounts_number_files_otherwise(
     elsewhere = replace(state, machine="another", inode=state.inode + 1)
     with unchanged(str(path), elsewhere):
         pass
-    with pytest.raises(TrajectoryError, match="another file of the same size and time"), unchanged(
-        str(path), replace(elsewhere, digest="another")
+    with (
+        pytest.raises(TrajectoryError, match="another file of the same size and time"),
+        unchanged(str(path), replace(elsewhere, digest="another")),
     ):
         pass
-    with pytest.raises(TrajectoryError, match="keeps its time with cp -p"), unchanged(
-        str(path), replace(elsewhere, modified=1)
+    with (
+        pytest.raises(TrajectoryError, match="keeps its time with cp -p"),
+        unchanged(str(path), replace(elsewhere, modified=1)),
     ):
         pass
     monkeypatch.setattr(input_file, "_numbers_files_anew", lambda _: True)

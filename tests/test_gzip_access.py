@@ -87,7 +87,9 @@ def test_any_part_of_padded_files(
         assert part(path, arrays, begin, end) == text[begin:end]
 
 
-@pytest.mark.parametrize("behind", [b"garbage", b"\0\0\0x", b"\x1f\x8b", b"\x1f\x8b\x08nonsense...."])
+@pytest.mark.parametrize(
+    "behind", [b"garbage", b"\0\0\0x", b"\x1f\x8b", b"\x1f\x8b\x08nonsense...."]
+)
 def test_what_else_stands_behind_the_last_member(tmp_path: Path, behind: bytes) -> None:
     path = tmp_path / "text.gz"
     path.write_bytes(gzip.compress(some_text(1000)) + behind)
