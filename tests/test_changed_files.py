@@ -11,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from distributed import Client
 from reader_files import FORMATS, write
+from typer.testing import CliRunner
 
 import gromos_dist as gd
 from gromos_dist import input_file, provenance
+from gromos_dist.cli.application import application
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import file_state, unchanged
 
@@ -259,3 +262,20 @@ def test_a_part_of_gzip_that_was_damaged_since_is_noticed(tmp_path: Path) -> Non
         else:
             assert got.tobytes() == whole[frames].tobytes()
     assert noticed
+
+
+def test_verify_of_the_command_line_and_of_xarray(tmp_path: Path) -> None:
+    path, target = tmp_path / "md.dcd", tmp_path / "rgyr.nc"
+    dcd_of(path, 1)
+    for arguments, hashed in ((["--verify"], "whole:"), ([], "quick:")):
+        result = CliRunner().invoke(
+            application,
+            ["rgyr", str(path), "-o", str(target), "--no-mass-weighted", "--overwrite", *arguments],
+        )
+        assert result.exit_code == 0, result.output
+        with xr.open_dataset(target) as found:
+            record = provenance.parse(found.radius_of_gyration.attrs["history"])
+        assert record["inputs"][0]["content_hash"].startswith(hashed)
+        assert ("modified" in record["inputs"][0]) == (hashed == "quick:")
+    ds = xr.open_dataset(path, engine="gromos", verify=True)
+    assert '"content_hash":"whole:' in ds.attrs["history"]

@@ -30,6 +30,7 @@ import rapidgzip
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.input_file import opened
 from gromos_dist.io.frame_index import DamagedIndexError, StoredArrays
 
 WINDOWS = "gzip_windows"
@@ -39,6 +40,7 @@ CUT = "gzip_cut"
 _END = "gzip_end"
 _PIECE = 1 << 18
 _MAGIC = b"\x1f\x8b"
+_FOOTER_BYTES = 8
 
 # The text is checked in stretches of this many bytes.
 _STRETCH = 1 << 18
@@ -84,9 +86,12 @@ def inflated(path: str, use: Callable[[ReadInto], _T]) -> tuple[_T, dict[str, ND
     TrajectoryError
         The file is no gzip file or is damaged.
     """
-    with Path(path).open("rb") as raw:
-        if raw.read(2) != _MAGIC:
-            raise TrajectoryError(f"{path}: not a gzip file, which its name says it is")
+    with opened(path) as raw:
+        first = os.pread(raw, 2, 0)
+    if not first:
+        raise TrajectoryError(f"{path}: the file is empty")
+    if first != _MAGIC:
+        raise TrajectoryError(f"{path}: not a gzip file, which its name says it is")
     if not _has_room():
         return _inflated_slowly(path, use, None)
     try:
@@ -246,20 +251,26 @@ class _Stream:
         """Of the compressed bytes that come next from the file."""
         self.padding = 0
         """How many zeros lie behind the last member."""
-        self._shift = 0
         self._rest = b""
         self._is_ended = False
         self._lacks_footer = False
         self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
+        self._is_raw = start is not None
         self._inflater = zlib.decompressobj(31)
         if start:
-            # The bits that belong to the stream are the upper ones of a byte.
-            self._shift = -start.bits % 8
-            self.at = start.compressed - (start.bits > 0)
-            self._inflater = zlib.decompressobj(-15, zdict=start.window)
-            self._is_raw = True
-        else:
-            self._is_raw = False
+            self._begin_at(start)
+
+    def _begin_at(self, start: _Start) -> None:
+        """Prepare what the stream needs to begin at a place, which may lie within a byte."""
+        self.at = start.compressed
+        n_filled = -start.bits % 8
+        bits, dictionary, n_before = _filler(n_filled, start.window)
+        self.position -= n_before
+        self._inflater = zlib.decompressobj(-15, zdict=dictionary)
+        if n_filled:
+            first = os.pread(self._file.fileno(), 1, start.compressed - 1)[0]
+            bits += [first >> i & 1 for i in range(n_filled, 8)]
+            self._rest = np.packbits(bits, bitorder="little").tobytes()
 
     def __enter__(self) -> _Stream:
         return self
@@ -297,31 +308,20 @@ class _Stream:
             pass
 
     def _take(self) -> bytes:
-        """Return what comes next of the compressed bytes, shifted to where bytes begin."""
-        data = os.pread(self._file.fileno(), _PIECE + 1, self.at)
-        if not self._shift:
-            data = data[:_PIECE]
-            self.at += len(data)
-            return data
-        if not data:
-            return b""
-        whole = np.frombuffer(data + b"\0" * (len(data) <= _PIECE), np.uint8)
-        self.at += len(whole) - 1
-        return ((whole[:-1] >> self._shift) | (whole[1:] << (8 - self._shift))).tobytes()
+        """Return what comes next of the compressed bytes."""
+        data = os.pread(self._file.fileno(), _PIECE, self.at)
+        self.at += len(data)
+        return data
 
     def _begin_member(self) -> bool:
         """Go on to the next member of the file, if there is one."""
         if self._is_ended:
             return False
         begin = self.at - len(self._inflater.unused_data)
-        if self._is_raw:
-            # The last byte that was inflated, shifted, may lie in two bytes of the file.
-            begin += 8
-            if self._shift and not self._is_border(begin):
-                begin += 1
+        begin += _FOOTER_BYTES if self._is_raw else 0
         size = os.fstat(self._file.fileno()).st_size
         self._lacks_footer = begin > size
-        self._shift, self._rest, self.at = 0, b"", min(begin, size)
+        self._rest, self.at = b"", min(begin, size)
         found = os.pread(self._file.fileno(), 2, begin)
         if found == _MAGIC:
             self._inflater, self._is_raw = zlib.decompressobj(31), False
@@ -339,9 +339,30 @@ class _Stream:
         self._is_ended = True
         return False
 
-    def _is_border(self, at: int) -> bool:
-        found = os.pread(self._file.fileno(), 2, at)
-        return found in (_MAGIC, b"", b"\0\0", b"\0")
+
+def _filler(n_bits: int, window: bytes) -> tuple[list[int], bytes, int]:
+    """Return blocks of deflate that end `n_bits` behind the beginning of a byte.
+
+    zlib in Python begins with whole bytes only. A block of nothing has 10 bits. For odd numbers
+    there is one of 35 bits, which repeats what stood 32768 bytes before.
+
+    Returns
+    -------
+    bits : list of int
+        In the order in which they are read.
+    dictionary : bytes
+        What stands before the blocks, so that behind them it is `window`.
+    n_before : int
+        How many bytes of the window the blocks give.
+    """
+    bits: list[int] = []
+    n_before = 3 * (n_bits % 2)
+    if n_before:
+        # Not the last block, fixed codes; three bytes, from as far as can be; the end.
+        bits += [0, 1, 0, *(0, 0, 0, 0, 0, 0, 1), *(1, 1, 1, 0, 1), *(1,) * 13, *(0,) * 7]
+    while len(bits) % 8 != n_bits:
+        bits += [0, 1, 0, *(0,) * 7]
+    return bits, window[len(window) - n_before :] + window[: len(window) - n_before], n_before
 
 
 # ---- from any place ----
