@@ -87,6 +87,51 @@ def test_any_part_of_padded_files(
         assert part(path, arrays, begin, end) == text[begin:end]
 
 
+def synchronised(text: bytes) -> bytes:
+    """Compress as pigz does: every stretch ends with a stored block of nothing."""
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
+    parts = []
+    for i in range(0, len(text), 131_072):
+        parts += [compressor.compress(text[i : i + 131_072]), compressor.flush(zlib.Z_SYNC_FLUSH)]
+    return b"".join([*parts, compressor.flush()])
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+def test_streams_with_stored_blocks(
+    tmp_path: Path, text: bytes, monkeypatch: pytest.MonkeyPatch, *, is_quick: bool
+) -> None:
+    random = np.random.default_rng(3).bytes(10_000_000)
+    path = tmp_path / "text.gz"
+    for content, packed in (
+        (text, synchronised(text)),
+        (random, gzip.compress(random)),
+        (random, gzip.compress(random, 0)),
+    ):
+        path.write_bytes(packed)
+        monkeypatch.setattr(gzip_access, "_has_room", lambda: True)
+        found, arrays = whole(path)
+        assert found == content
+        assert gzip_access.CUT not in arrays
+        monkeypatch.setattr(gzip_access, "_has_room", lambda: is_quick)
+        for begin, end in places(len(content)):
+            assert part(path, arrays, begin, end) == content[begin:end]
+
+
+@pytest.mark.parametrize("n_bits", range(8))
+def test_streams_that_begin_within_a_byte(n_bits: int) -> None:
+    """What fills the byte leaves the window as it was, and stored blocks in their place."""
+    window = np.random.default_rng(n_bits).bytes(32768)
+    bits, dictionary, n_before = gzip_access._filler(n_bits, window)
+    assert len(bits) % 8 == n_bits
+    # A block of fixed codes that repeats what stood 32768 bytes before, a stored one.
+    bits += [0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 1, *(1,) * 13, *(0,) * 7, 1, 0, 0]
+    stored = b"\3\0\xfc\xffend"
+    inflater = zlib.decompressobj(-15, zdict=dictionary)
+    found = inflater.decompress(np.packbits(bits, bitorder="little").tobytes() + stored)
+    assert inflater.eof
+    assert found == window[len(window) - n_before :] + window[:3] + b"end"
+
+
 @pytest.mark.parametrize(
     "behind", [b"garbage", b"\0\0\0x", b"\x1f\x8b", b"\x1f\x8b\x08nonsense...."]
 )
