@@ -105,7 +105,7 @@ def test_atoms_that_are_left_out(files: tuple[Path, Path]) -> None:
     whole_molecules = gd.open_trajectory(*files, atoms="molecule 1")
     everything = gd.make_whole(gd.open_trajectory(*files), files[1])
     some = gd.make_whole(whole_molecules, files[1])
-    indices = gd.select("molecule 1", everything)
+    indices = gd.select(everything, "molecule 1")
     np.testing.assert_array_equal(some.positions, everything.positions[:, indices])
     with pytest.raises(ValueError, match="not connected by bonds"):
         gd.make_whole(gd.open_trajectory(*files, atoms=[0, 7, 9]), files[1])

@@ -26,6 +26,7 @@ from gromos_dist.io.overlap import (
     find_overlaps,
     handle_overlaps,
 )
+from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
 from gromos_dist.io.presence import presence
 from gromos_dist.io.reader import (
     FRAME_FIELDS,
@@ -39,6 +40,9 @@ from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
 from gromos_dist.topology import Selection, Topology, load_topology, resolve
 from gromos_dist.variables import VARIABLES
+
+_HASHED_WHOLE = 1 << 26
+"""Topologies of so many bytes are known by all of them."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 TopologyLike = Topology | str | os.PathLike[str] | None
@@ -69,7 +73,8 @@ def open_trajectory(
         Files of the same atoms; they follow each other in time in the order given, the files of
         a pattern in the order of their names, numbers counted as numbers.
     topology : Topology or path, optional
-        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF).
+        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF). When None,
+        a first file that is PDB, GRO or a GROMOS configuration tells them itself.
     atoms : str or sequence of int, optional
         Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
     start, stop, stride : int, optional
@@ -109,7 +114,8 @@ def open_trajectory(
         numbers of atoms.
     ValueError
         No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
-        or `dtype` make no sense.
+        or `dtype` make no sense; or a file has the atoms of the topology, or of the first file, in
+        another order.
     SelectionError
         `atoms` cannot be read, or selects nothing.
 
@@ -304,10 +310,15 @@ def _open(
     if topology is not None:
         if not isinstance(topology, Topology):
             attrs["topology"] = os.fspath(topology)
-            with unchanged(attrs["topology"], file_state(topology)):
-                inputs.append(describe_file(topology, whole=True))
+            state = file_state(topology)
+            with unchanged(attrs["topology"], state):
+                inputs.append(describe_file(topology, verify or state.size <= _HASHED_WHOLE))
                 topology = load_topology(Path(topology))
         coords |= _coordinates(topology, source)
+    elif (own := own_topology(readers[0])) is not None:
+        attrs["topology"] = readers[0].path
+        coords |= own.coordinates()
+    check_labels(readers, labels_of(coords), attrs.get("topology", "the topology"))
     if atoms is not None:
         described = xr.Dataset(coords=coords)
         indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
