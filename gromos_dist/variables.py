@@ -21,7 +21,7 @@ class Variable:
     name: str
     dims: tuple[str, ...]
     kind: str
-    """NumPy kind characters that are accepted: ``"f"`` any float, ``"i"``, ``"U"``."""
+    """NumPy kind characters that are accepted: ``"f"`` any float, ``"i"``, ``"U"``, ``"b"``."""
     units: str
     """pint-readable; empty for what has no unit."""
     long_name: str
@@ -48,6 +48,15 @@ _ALL = (
     Variable("lambda", ("frame",), "f", "", "coupling parameter"),
     Variable("time", ("frame",), "f", "ps", "time"),
     Variable("step", ("frame",), "i", "", "step"),
+    *(
+        Variable(f"has_{name}", ("frame",), "b", "", f"whether the frame has {what}")
+        for name, what in (
+            ("positions", "positions"),
+            ("velocities", "velocities"),
+            ("forces", "forces"),
+            ("box", "a box"),
+        )
+    ),
     Variable("atom_name", ("atom",), "U", "", "atom name"),
     Variable("residue_name", ("atom",), "U", "", "residue name"),
     Variable("residue", ("atom",), "i", "", "residue number"),

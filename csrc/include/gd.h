@@ -123,8 +123,8 @@ int gd_dcd_decode(const unsigned char *data, int64_t size, const struct gd_dcd *
  * A cell is six numbers: A, gamma, B, beta, alpha, C with angles as cosines (NAMD, OpenMM, VMD) or
  * in degrees (old programs), or the symmetric matrix of the box vectors, xx, xy, yy, xz, yz, zz
  * (CHARMM): that if version >= 25 or if the others are impossible, cosines if all three are
- * within -1 and 1, degrees otherwise. With angles a lies along x and b in the xy plane. A cell of
- * six zeros is no cell: NaN.
+ * within -1 and 1, degrees otherwise. With angles a lies along x and b in the xy plane. Edges of
+ * length 0 are no cell, whatever the angles: NaN.
  * GD_CORRUPT: none of these is a cell with a volume; where.frame. */
 int gd_dcd_boxes(const double *cells, int64_t n_frames, int32_t version, double *boxes,
                  struct gd_where *where);

@@ -25,6 +25,7 @@ from gromos_dist.force_model import (
     with_mesh,
 )
 from gromos_dist.io.graphs import atoms_of, with_all_digits
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.mapping import FrameFields, map_fields
 from gromos_dist.topology import (
     ForceSettings,
@@ -228,6 +229,8 @@ def forces(
     fields = ["positions"]
     fields += ["box"] if how.boundary != "vacuum" else []
     fields += ["velocities"] if set(wanted) & set(PRESSURES) else []
+    for name in fields[1:]:
+        require_in_all_frames(ds, name)
     dtypes: dict[str, DTypeLike] = dict.fromkeys(wanted, np.float64)
     if "forces" in wanted and precision == "mixed":
         dtypes["forces"] = np.float32

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gromos_dist import kernels
 from gromos_dist.analysis.inputs import derived_history, positions_of
 from gromos_dist.io.graphs import atoms_of
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.mapping import FrameMap, map_frames
 from gromos_dist.topology import Topology, load_topology
@@ -69,6 +70,7 @@ def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> x
     positions = positions_of(ds)
     if "box" not in ds:
         raise ValueError("make_whole needs the box, and this trajectory has none")
+    require_in_all_frames(ds, "box")
     loaded = topology if isinstance(topology, Topology) else load_topology(Path(topology))
     bonds = _bonds_within(loaded, positions)
     parameters = {"bonds": bonds}

@@ -89,6 +89,11 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
         "time": _time(trajectory["time"].values),
         "box": _box(trajectory),
         "fields": [str(name) for name in trajectory.data_vars],
+        "frames_with": {
+            str(name).removeprefix("has_"): int(coordinate.sum())
+            for name, coordinate in trajectory.coords.items()
+            if str(name).startswith("has_")
+        },
         "size": sum(sizes),
         "overlap": trajectory.attrs.get("overlap", "").splitlines(),
         "topology": None if topology is None else {"path": str(topology), **_topology(atoms)},
@@ -173,7 +178,9 @@ def _print(found: dict[str, Any]) -> None:
         add(table, "overlap", line)
     add(table, "time", _time_text(found["time"]))
     add(table, "atoms", f"{found['atoms']}")
-    add(table, "fields", ", ".join(found["fields"]))
+    some = found["frames_with"]
+    fields = (f"{name} ({some[name]} frames)" if name in some else name for name in found["fields"])
+    add(table, "fields", ", ".join(fields))
     add(table, "box", _box_text(found["box"]))
     add(table, "read in", _chunks_text(found["chunks"]))
     if found["topology"] is not None:

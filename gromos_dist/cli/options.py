@@ -349,6 +349,15 @@ Overlap = Annotated[
         rich_help_panel=_FRAMES,
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read every byte of the files once more as they are opened, so that results know "
+        "them by that. Otherwise they are known by size, time of the last change and samples.",
+        rich_help_panel=_FRAMES,
+    ),
+]
 Scheduler = Annotated[
     str,
     typer.Option(

@@ -17,6 +17,7 @@ from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.input_file import FileState, file_state, unchanged
 from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
@@ -26,12 +27,16 @@ from gromos_dist.io.overlap import (
     handle_overlaps,
 )
 from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
-from gromos_dist.io.reader import OPENERS, Reader, open_reader
+from gromos_dist.io.presence import presence
+from gromos_dist.io.reader import OPENERS, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
 from gromos_dist.topology import Selection, Topology, load_topology, resolve
 from gromos_dist.variables import ROUNDED_TO, VARIABLES
+
+_HASHED_WHOLE = 1 << 26
+"""Topologies of so many bytes are known by all of them."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 TopologyLike = Topology | str | os.PathLike[str] | None
@@ -50,6 +55,7 @@ def open_trajectory(
     on_truncated: OnTruncated = "raise",
     overlap: OnOverlap = "warn",
     engine: str | None = None,
+    verify: bool = False,
 ) -> xr.Dataset:
     """Open trajectory files as one lazy Dataset.
 
@@ -79,12 +85,18 @@ def open_trajectory(
         keep both copies and warn, keep both, leave out the copy of the earlier file, or refuse.
     engine : {"chemfiles"}, optional
         Read the files with this library (an optional extra): Amber NetCDF, LAMMPS, XYZ, mmCIF, ...
+    verify : bool
+        Hash every byte of the files, which means to read them once more, for the provenance and
+        identity of results. Otherwise a file is known by its size, the time of its last change and
+        samples of its content.
 
     Returns
     -------
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
-        ``time`` (ps), ``step`` and the properties of the atoms. Where frames were left out or are
+        ``time`` (ps), ``step`` and the properties of the atoms. What only some of the frames have,
+        as TRR allows, is NaN in the others, and a coordinate such as ``has_positions`` says which
+        these are. Where frames were left out or are
         there twice, the attributes ``damage`` and ``overlap`` say which, a line for each file.
 
     Raises
@@ -92,7 +104,8 @@ def open_trajectory(
     FileNotFoundError
         A file is missing, or a pattern matches nothing.
     TrajectoryError, TopologyError
-        A file is damaged, or topology and trajectory have different numbers of atoms.
+        A file is damaged, changes while it is read, or topology and trajectory have different
+        numbers of atoms.
     ValueError
         No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
         or `dtype` make no sense; or a file has the atoms of the topology, or of the first file, in
@@ -109,7 +122,7 @@ def open_trajectory(
     (98, 214, 3)
     """
     source, coords, attrs = _open(
-        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine
+        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine, verify
     )
     if chunks == "auto":
         frame_chunks = default_frame_chunks(source)
@@ -138,6 +151,7 @@ class GromosBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
+        "verify",
     )
 
     def open_dataset(  # type: ignore[override]
@@ -153,10 +167,12 @@ class GromosBackend(BackendEntrypoint):
         dtype: DTypeLike = np.float32,
         on_truncated: OnTruncated = "raise",
         overlap: OnOverlap = "warn",
+        verify: bool = False,
     ) -> xr.Dataset:
         """Open trajectory files; parameters as those of `open_trajectory`."""
         source, coords, attrs = _open(
-            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap)
+            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
+            verify=verify,
         )
         chunks = max(default_frame_chunks(source))
         variables = {
@@ -208,10 +224,11 @@ def _open(
     on_truncated: OnTruncated,
     overlap: OnOverlap,
     engine: str | None = None,
+    verify: bool = False,
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
     _check_options(stride, dtype, on_truncated, overlap)
-    opened = _open_files(expand(paths), on_truncated, engine)
+    opened = _open_files(expand(paths), on_truncated, engine, verify)
     readers = tuple(file.reader for file in opened)
     for reader in readers[1:]:
         if reader.n_atoms != readers[0].n_atoms:
@@ -219,6 +236,7 @@ def _open(
                 f"{reader.path} has {reader.n_atoms} atoms, {readers[0].path} has "
                 f"{readers[0].n_atoms}: files on one time axis need the same atoms"
             )
+    warn_of_cautions(readers)
     damage = [f"{reader.path}: {reader.damage}" for reader in readers if reader.damage]
     if on_truncated == "warn":
         for line in damage:
@@ -233,8 +251,13 @@ def _open(
     attrs = {name: text for name, text in attrs.items() if text}
 
     inputs = [file.described for file in opened]
-    tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
-    source = Source(readers, tuple(map(range, n_frames)), tokens, dtype=np.dtype(dtype))
+    source = Source(
+        readers,
+        tuple(map(range, n_frames)),
+        tuple(file.token for file in inputs),
+        dtype=np.dtype(dtype),
+        states=tuple(file.state for file in opened),
+    )
     frames = range(source.n_frames)[start:stop:stride]
     time, step = (
         np.concatenate([column[:n] for column, n in zip(columns, n_frames, strict=True)])[
@@ -247,9 +270,11 @@ def _open(
     coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
     if topology is not None:
         if not isinstance(topology, Topology):
-            inputs.append(describe_file(topology))
             attrs["topology"] = str(Path(topology).absolute())
-            topology = load_topology(Path(topology))
+            state = file_state(topology)
+            with unchanged(attrs["topology"], state):
+                inputs.append(describe_file(topology, verify or state.size <= _HASHED_WHOLE))
+                topology = load_topology(Path(topology))
         coords |= _coordinates(topology, source)
     elif (own := own_topology(readers[0])) is not None:
         attrs["topology"] = readers[0].path
@@ -263,6 +288,7 @@ def _open(
         coords = {str(name): chosen.variables[name] for name in chosen.coords}
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
+    coords |= presence(source)
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
     if engine is not None:
@@ -293,23 +319,28 @@ class _Opened(NamedTuple):
     """What opening one file gives."""
 
     reader: Reader
+    state: FileState
     described: InputFile
     clock: Clock
 
 
-def _open_files(files: list[str], on_truncated: OnTruncated, engine: str | None) -> list[_Opened]:
+def _open_files(
+    files: list[str], on_truncated: OnTruncated, engine: str | None, verify: bool
+) -> list[_Opened]:
     """Open files, several at a time: scanning and hashing do not hold the GIL."""
 
     def open_file(path: str) -> _Opened:
-        # Warnings are given by the thread that was called, in the order of the files.
-        reader = open_reader(
-            Path(path).absolute(),
-            on_truncated="raise" if on_truncated == "raise" else "drop",
-            engine=engine,
-        )
-        time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
-        reader.read(range(reader.n_frames), {"time": time, "step": step})
-        return _Opened(reader, describe_file(path), Clock(path, time, step))
+        absolute = Path(path).absolute()
+        state = file_state(path)
+        with unchanged(path, state):
+            # Warnings are given by the thread that was called, in the order of the files.
+            reader = open_reader(
+                absolute, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
+            )
+            time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
+            reader.read(range(reader.n_frames), {"time": time, "step": step})
+            described = describe_file(path, whole=verify)
+        return _Opened(reader, state, described, Clock(path, time, step))
 
     if len(files) == 1:
         return [open_file(files[0])]
