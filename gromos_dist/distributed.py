@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -25,6 +26,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.system import CPU_COUNT
 from dask.threaded import ContextAwareThreadPoolExecutor
 
+from gromos_dist.io.beside import file_beside
 from gromos_dist.progress import progress_bar
 
 _CLUSTER_SCHEMES = ("tcp://", "tls://")
@@ -53,6 +55,8 @@ def scheduler(
     name: str = "threads",
     workers: int | None = None,
     report: str | Path | None = None,
+    *,
+    log_tracebacks: bool = True,
 ) -> Iterator[None]:
     """Choose where the work inside the ``with`` block runs.
 
@@ -66,7 +70,9 @@ def scheduler(
     workers : int, optional
         How many threads or processes; all cores when None.
     report : path, optional
-        Write Dask's performance report to this ``.html`` file.
+        Write Dask's performance report to this ``.html`` file, when the work has ended well.
+    log_tracebacks : bool
+        False: what is started here logs no tracebacks. Errors reach the caller anyway.
 
     Raises
     ------
@@ -85,6 +91,8 @@ def scheduler(
     45
     """
     _check_arguments(name, workers, report)
+    if not log_tracebacks and (name != "threads" or report is not None):
+        _log_no_tracebacks()
     with ExitStack() as stack:
         if name == "threads" and _active_client() is None:
             if report is None:
@@ -99,14 +107,33 @@ def scheduler(
         elif name == "processes":
             if report is None:
                 stack.enter_context(dask.config.set(_SELDOM_WATCHED))
-            _start_cluster(stack, n_workers=workers or CPU_COUNT, threads=1, processes=True)
+            client = _start_cluster(
+                stack, n_workers=workers or CPU_COUNT, threads=1, processes=True
+            )
+            if not log_tracebacks:
+                client.register_worker_callbacks(_log_no_tracebacks)
         elif name.startswith(_CLUSTER_SCHEMES):
             _connect(stack, name)
         if report is not None:
-            from distributed import performance_report  # noqa: PLC0415
-
-            stack.enter_context(performance_report(filename=str(report)))
+            stack.enter_context(_reported(Path(report)))
         yield
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """Write Dask's performance report of work that ends well, and write it whole or not at all."""
+    from distributed import performance_report  # noqa: PLC0415
+
+    with file_beside(path, overwrite=True) as temporary:
+        report = performance_report(filename=str(temporary))
+        report.__enter__()
+        yield
+        try:
+            report.__exit__(None, None, None)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _check_arguments(name: str, workers: int | None, report: str | Path | None) -> None:
@@ -126,7 +153,8 @@ def _check_arguments(name: str, workers: int | None, report: str | Path | None) 
             raise FileNotFoundError(f"report: there is no folder {Path(report).absolute().parent}")
 
 
-def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes: bool) -> None:
+def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes: bool) -> Any:
+    """Start a cluster on this machine, and return its client."""
     from distributed import Client, LocalCluster  # noqa: PLC0415
 
     # Loopback only, at free ports, and no dashboard: nothing is offered to other machines. Without
@@ -140,7 +168,20 @@ def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes:
         worker_dashboard_address=None if processes else _FREE_LOOPBACK_PORT,
     )
     stack.enter_context(cluster)
-    stack.enter_context(Client(cluster))
+    return stack.enter_context(Client(cluster))
+
+
+def _log_no_tracebacks() -> None:
+    import distributed  # noqa: F401, PLC0415
+
+    # Its import has made the handlers.
+    for handler in logging.getLogger("distributed").handlers:
+        handler.addFilter(_has_no_traceback)
+    logging.getLogger("asyncio").addFilter(_has_no_traceback)
+
+
+def _has_no_traceback(record: logging.LogRecord) -> bool:
+    return not record.exc_info and "Traceback" not in record.getMessage()
 
 
 def _connect(stack: ExitStack, address: str) -> None:
