@@ -160,7 +160,9 @@ def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Datase
             raise ValueError(f"{path} is not a store, which is a folder; {_advice(target)}")
         dataset = import_module(_FORMATS[".nc"]).open_file(target)
     else:
-        dataset = import_module("gromos_dist.store.zarr_reading").open_folder(target, allow_unfinished)
+        dataset = import_module("gromos_dist.store.zarr_reading").open_folder(
+            target, allow_unfinished
+        )
     return dataset
 
 
