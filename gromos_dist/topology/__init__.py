@@ -2,6 +2,7 @@
 
 from gromos_dist.topology.bonded_terms import bonded_terms
 from gromos_dist.topology.force_field import ForceField
+from gromos_dist.topology.guessed_bonds import guess_bonds
 from gromos_dist.topology.imd import ForceSettings, load_imd
 from gromos_dist.topology.load import load_topology
 from gromos_dist.topology.nonbonded_parameters import nonbonded_parameters
@@ -15,6 +16,7 @@ __all__ = [
     "Selection",
     "Topology",
     "bonded_terms",
+    "guess_bonds",
     "load_imd",
     "load_topology",
     "nonbonded_parameters",

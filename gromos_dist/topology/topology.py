@@ -105,6 +105,8 @@ class Topology(FrozenArrays):
     force_field : ForceField, optional
         The parameters of the interactions of solute and solvent molecule; None when the file has
         none (PSF, PDB, GRO).
+    bond_origin : str
+        How many bonds come from where, once some were guessed: see `guess_bonds`.
 
     Raises
     ------
@@ -124,6 +126,7 @@ class Topology(FrozenArrays):
     solvent: Solvent | None = None
     n_solvent_molecules: int = 0
     force_field: ForceField | None = None
+    bond_origin: str = ""
 
     def __post_init__(self) -> None:
         n_atoms = len(self.atom_name)
@@ -255,6 +258,7 @@ class Topology(FrozenArrays):
             solvent=solvent,
             n_solvent_molecules=n_molecules,
             force_field=self.force_field,
+            bond_origin=self.bond_origin,
         )
         # Not a field: what is pickled instead of a million equal molecules.
         object.__setattr__(solvated, "_unsolvated", self.__dict__.get("_unsolvated", self))
