@@ -18,6 +18,7 @@ from gromos_dist.analysis import (
     superpose,
 )
 from gromos_dist.errors import (
+    BrokenMoleculesWarning,
     ConstraintError,
     ForceError,
     FrameError,
@@ -42,6 +43,7 @@ from gromos_dist.store import open_store, store
 from gromos_dist.topology import Topology, load_topology, select, write_topology
 
 __all__ = [
+    "BrokenMoleculesWarning",
     "ConstraintError",
     "ForceCalculator",
     "ForceError",

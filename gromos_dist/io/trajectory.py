@@ -17,6 +17,7 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
 from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
@@ -29,11 +30,13 @@ from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, Reader, open_reader
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
-from gromos_dist.topology import Selection, Topology, load_topology, resolve
+from gromos_dist.topology import Selection, Topology, as_topology, resolve
+from gromos_dist.topology.mdanalysis import is_universe
 from gromos_dist.variables import VARIABLES
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-TopologyLike = Topology | str | os.PathLike[str] | None
+TopologyLike = Topology | str | os.PathLike[str] | Any | None
+"""A topology, its file, or an MDAnalysis Universe."""
 
 
 def open_trajectory(
@@ -48,6 +51,7 @@ def open_trajectory(
     dtype: DTypeLike = np.float32,
     on_truncated: OnTruncated = "raise",
     overlap: OnOverlap = "warn",
+    guess_bonds: GuessBonds = False,
     engine: str | None = None,
 ) -> xr.Dataset:
     """Open trajectory files as one lazy Dataset.
@@ -59,8 +63,9 @@ def open_trajectory(
     paths : path, glob pattern, or sequence of these
         Files of the same atoms; they follow each other in time in the order given, the files of
         a pattern in the order of their names, numbers counted as numbers.
-    topology : Topology or path, optional
-        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF).
+    topology : Topology, path or MDAnalysis Universe, optional
+        Where atom names, residues, masses and bonds come from (GROMOS topology, PDB, GRO, PSF;
+        TPR, with MDAnalysis).
     atoms : str or sequence of int, optional
         Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
     start, stop, stride : int, optional
@@ -75,6 +80,10 @@ def open_trajectory(
     overlap : {"warn", "keep", "drop", "raise"}
         What to do with frames that a later file has again, as happens when a run was restarted:
         keep both copies and warn, keep both, leave out the copy of the earlier file, or refuse.
+    guess_bonds : {"auto", False}
+        "auto": guess the bonds that the topology does not list, from names of residues and from
+        distances in the first frame (`gromos_dist.topology.guess_bonds`). The attribute ``bonds``
+        tells how many come from where.
     engine : {"chemfiles"}, optional
         Read the files with this library (an optional extra): Amber NetCDF, LAMMPS, XYZ, mmCIF, ...
 
@@ -82,7 +91,8 @@ def open_trajectory(
     -------
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
-        ``time`` (ps), ``step`` and the properties of the atoms. Where frames were left out or are
+        ``time`` (ps), ``step`` and the properties of the atoms; with a topology also ``bonds``
+        (bond, pair), which are between atoms of these ``atom_number``. Where frames were left out or are
         there twice, the attributes ``damage`` and ``overlap`` say which, a line for each file.
 
     Raises
@@ -106,7 +116,8 @@ def open_trajectory(
     (98, 214, 3)
     """
     source, coords, attrs = _open(
-        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine
+        *(paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
+        *(guess_bonds, engine),
     )
     if chunks == "auto":
         frame_chunks = default_frame_chunks(source)
@@ -135,6 +146,7 @@ class GromosBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
+        "guess_bonds",
     )
 
     def open_dataset(  # type: ignore[override]
@@ -150,10 +162,12 @@ class GromosBackend(BackendEntrypoint):
         dtype: DTypeLike = np.float32,
         on_truncated: OnTruncated = "raise",
         overlap: OnOverlap = "warn",
+        guess_bonds: GuessBonds = False,
     ) -> xr.Dataset:
         """Open trajectory files; parameters as those of `open_trajectory`."""
         source, coords, attrs = _open(
-            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap)
+            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
+            guess_bonds,
         )
         chunks = max(default_frame_chunks(source))
         variables = {
@@ -237,6 +251,7 @@ def _open(
     dtype: DTypeLike,
     on_truncated: OnTruncated,
     overlap: OnOverlap,
+    guess_bonds: GuessBonds,
     engine: str | None = None,
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
@@ -275,22 +290,36 @@ def _open(
     source = source.select_frames(frames)
 
     coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
+    n_atoms = source.n_atoms
+    if atoms is not None or topology is not None:
+        coords["atom_number"] = atom_numbers(np.arange(n_atoms), n_atoms)
+    bonds = np.empty((0, 2), np.int64)
     if topology is not None:
-        if not isinstance(topology, Topology):
+        if not isinstance(topology, Topology) and not is_universe(topology):
             inputs.append(describe_file(topology))
             attrs["topology"] = os.fspath(topology)
-            topology = load_topology(Path(topology))
-        coords |= _coordinates(topology, source)
+        known = _of_these_atoms(as_topology(topology), source)
+        known = with_guessed_bonds(known, source, guess_bonds)
+        coords |= known.coordinates()
+        bonds = known.bonds
+        if known.bond_origin:
+            attrs["bonds"] = known.bond_origin
+    elif guess_bonds:
+        raise ValueError("guess_bonds needs the names of the atoms: give a topology")
+    indices = None
     if atoms is not None:
         described = xr.Dataset(coords=coords)
         indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
         source = source.select_atoms(indices)
         chosen = described.isel(atom=indices) if "atom" in described.dims else described
         coords = {str(name): chosen.variables[name] for name in chosen.coords}
+    coords |= bond_coordinate(bonds, indices, n_atoms)
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
+    if guess_bonds:
+        parameters["guess_bonds"] = guess_bonds
     if engine is not None:
         parameters["engine"] = engine
     return source, coords, {"history": history("open_trajectory", parameters, inputs), **attrs}
@@ -307,10 +336,10 @@ def _check_options(
     check_on_overlap(overlap)
 
 
-def _coordinates(topology: Topology, source: Source) -> dict[str, Any]:
-    """Return the properties of the atoms."""
+def _of_these_atoms(topology: Topology, source: Source) -> Topology:
+    """Return the topology with as much solvent as the files have."""
     try:
-        return dict(topology.with_n_atoms(source.n_atoms).coordinates())
+        return topology.with_n_atoms(source.n_atoms)
     except TopologyError as error:
         raise TopologyError(f"{error} (trajectory {source.readers[0].path})") from None
 
