@@ -83,9 +83,9 @@ def make_whole(
     Warns
     -----
     BrokenMoleculesWarning
-        In the first frame, a molecule is bonded to its own image and cannot be whole (then
-        ``attrs["molecules"]`` is "broken"), or a bond is longer than half the box, so that nothing
-        tells which image is meant.
+        In the first frame, a molecule is bonded to its own image and cannot be whole, or a bond is
+        longer than half the box, so that nothing tells which image is meant. What can be made whole
+        is, and ``attrs["molecules"]`` is "broken".
 
     Examples
     --------
@@ -130,8 +130,7 @@ def make_whole(
     problem = _problem(ds, positions, guessed, links) if has_frames else ""
     if problem:
         warnings.warn(f"make_whole: {problem}", BrokenMoleculesWarning, stacklevel=2)
-    is_whole = not problem.endswith(_OWN_IMAGE)
-    attrs = {"history": history, "molecules": "whole" if is_whole else "broken"}
+    attrs = {"history": history, "molecules": "broken" if problem else "whole"}
     if guessed.bond_origin:
         attrs["bonds"] = guessed.bond_origin
     coords = {
@@ -196,9 +195,6 @@ def _sites(atoms: Topology) -> NDArray[np.int64]:
     return np.stack([sites, sites - 1], axis=1).astype(np.int64)
 
 
-_OWN_IMAGE = "they cannot be whole"
-
-
 def _problem(
     ds: xr.Dataset, positions: xr.DataArray, atoms: Topology, links: NDArray[np.int64]
 ) -> str:
@@ -226,7 +222,7 @@ def _problem(
     first, second = atoms.bonds[stretched[0]]
     return (
         f"{count} molecules are bonded to their own periodic images (the first through "
-        f"{_named(atoms, first)} and {_named(atoms, second)}): {_OWN_IMAGE}"
+        f"{_named(atoms, first)} and {_named(atoms, second)}): they cannot be whole"
     )
 
 

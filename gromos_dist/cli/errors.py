@@ -45,8 +45,8 @@ def sentence(error: BaseException) -> str:
     return "\n".join([" ".join(said.split()) or type(error).__name__, *picture])
 
 
-def _note(message: Warning | str, *_: object) -> None:
-    """Show a warning without the place in the code that gave it."""
+def note(message: Warning | str, *_: object) -> None:
+    """Say something beside the results, a warning for one, without the place in the code."""
     typer.secho("Note: ", err=True, nl=False, fg=typer.colors.YELLOW, bold=True)
     typer.echo(str(message), err=True)
 
@@ -57,7 +57,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and turn what it raises into a message and an exit code."""
         with warnings.catch_warnings():
-            warnings.showwarning = _note  # type: ignore[assignment]
+            warnings.showwarning = note  # type: ignore[assignment]
             return self._invoke(ctx)
 
     def _invoke(self, ctx: Any) -> Any:
@@ -66,7 +66,7 @@ class Commands(TyperGroup):
         except BrokenPipeError:
             # The reader of our output has closed it; Typer ends the program quietly.
             raise
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImportError) as error:
             if ctx.meta.get(_DEBUG):
                 raise
             message, code = sentence(error), BAD_INPUT

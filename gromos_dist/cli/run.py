@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from gromos_dist.cli import options
+from gromos_dist.cli.errors import note
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gromos_dist.distributed import XarrayObject
 
 _STORES = (".zarr", ".nc")
+_STRUCTURES = (".gro", ".pdb", ".ent")
 REPORT_SUFFIXES = (".html",)
 
 
@@ -55,14 +57,16 @@ class Input:
         from gromos_dist.analysis import make_whole
         from gromos_dist.io.trajectory import open_trajectory
 
-        if self.whole and self.topology is None:
-            raise ValueError("--whole needs the bonds of a topology: give it with --top")
-        if len(self.files) == 1 and Path(self.files[0]).suffix.lower() in _STORES:
+        is_store = len(self.files) == 1 and Path(self.files[0]).suffix.lower() in _STORES
+        topology = self.topology
+        if self.whole and topology is None and not is_store:
+            topology = self._structure()
+        if is_store:
             trajectory = self._open_store(self.files[0], atoms)
         else:
             trajectory = open_trajectory(
                 list(self.files),
-                self.topology,
+                topology,
                 atoms=atoms,
                 start=self.start,
                 stop=self.stop,
@@ -72,9 +76,23 @@ class Input:
                 overlap=cast("Any", self.overlap),
             )
         self.require_frames(trajectory)
-        if self.whole and self.topology is not None:
-            trajectory = make_whole(trajectory, self.topology)
+        if self.whole:
+            trajectory = make_whole(trajectory)
+            if "guessed" in trajectory.attrs.get("bonds", ""):
+                note(f"{self.names}: bonds: {trajectory.attrs['bonds']}")
         return trajectory
+
+    def _structure(self) -> Path:
+        """Return the first file if it names its atoms, so that bonds can be guessed."""
+        from gromos_dist.io.trajectory import expand
+
+        first = Path(expand(self.files)[0])
+        if Path(first.name.lower().removesuffix(".gz")).suffix not in _STRUCTURES:
+            raise ValueError(
+                "--whole needs bonds, or names of atoms to guess them by: give a topology with --top "
+                "(a GROMOS .top, PSF, TPR, GRO or PDB)"
+            )
+        return first
 
     def require_frames(self, data: xr.Dataset) -> None:
         """Raise a ValueError if --start and --stop leave no frames."""
@@ -88,6 +106,7 @@ class Input:
         """Return a trajectory that `gromos_dist.store` has written."""
         import xarray as xr
 
+        from gromos_dist.io.atoms import bond_coordinate
         from gromos_dist.store import open_store
         from gromos_dist.topology import load_topology, resolve
 
@@ -100,7 +119,9 @@ class Input:
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
             topology = load_topology(self.topology).with_n_atoms(trajectory.sizes["atom"])
-            trajectory = trajectory.assign_coords(topology.coordinates())
+            bonds = bond_coordinate(topology.bonds, None, topology.n_atoms)
+            trajectory = trajectory.drop_vars(["bonds", "atom_number"], errors="ignore")
+            trajectory = trajectory.assign_coords(topology.coordinates() | bonds)
         if atoms is not None:
             trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
         return trajectory
