@@ -115,13 +115,13 @@ def make_whole(
         guessed = with_guessed_bonds(atoms, frame, box)
     else:
         guessed = atoms
+    _require_whole_molecules(numbers, known, guessed, bool(guess_bonds))
     if not len(guessed.bonds):
         raise ValueError(
             "make_whole: there are no bonds; give a topology that has them (GROMOS, PSF, TPR), or "
             "open the trajectory with one that names atoms and residues, so that bonds can be "
             'guessed (guess_bonds="auto")'
         )
-    _require_whole_molecules(numbers, known, guessed, guessed is not atoms)
     bonds = guessed.bonds
     history = derived_history(positions, "make_whole", {"bonds": bonds})
     links = links_along_bonds(np.concatenate([bonds, _sites(guessed)]), guessed.n_atoms)
@@ -165,7 +165,7 @@ def _taken(topology: Topology, numbers: Numbers) -> Topology:
 
 
 def _require_whole_molecules(
-    numbers: Numbers, known: NDArray[np.int64], atoms: Topology, has_guessed: bool
+    numbers: Numbers, known: NDArray[np.int64], atoms: Topology, are_guessed: bool
 ) -> None:
     """Refuse molecules of which atoms were left out, so that bonds do not connect the rest."""
     if numbers.are_all:
@@ -174,7 +174,7 @@ def _require_whole_molecules(
     together = np.concatenate([known, numbers.of_atoms[atoms.bonds]])
     molecule = molecules_of_bonds(together, numbers.n_in_file)[numbers.of_atoms]
     is_cut = len(np.unique(piece)) > len(np.unique(molecule))
-    if has_guessed and not is_cut:
+    if are_guessed and not is_cut:
         # No bonds tell what was left out: numbers that are missing within a molecule do.
         jump = (atoms.molecule[1:] == atoms.molecule[:-1]) & (np.diff(numbers.of_atoms) != 1)
         is_cut = bool((jump & (piece[1:] != piece[:-1])).any())
