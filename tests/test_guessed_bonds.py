@@ -227,7 +227,9 @@ def test_bonds_travel_with_the_dataset(tmp_path: Path) -> None:
     assert ds.atom_number.attrs["atoms_in_file"] == 47681
     for name in ("a.zarr", "a.nc"):
         path = gd.store(ds, tmp_path / name)
-        engine = {"engine": "h5netcdf"} if path.suffix == ".nc" else {"engine": "zarr", "chunks": {}}
+        engine = (
+            {"engine": "h5netcdf"} if path.suffix == ".nc" else {"engine": "zarr", "chunks": {}}
+        )
         with xr.open_dataset(path, **engine) as stored:
             assert as_set(stored["bonds"].values) == as_set(protein)
             np.testing.assert_array_equal(stored["atom_number"], ds.atom_number)

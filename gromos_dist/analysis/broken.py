@@ -1,4 +1,4 @@
-"""A look at molecules that are measured: are they whole, or has the box broken them?"""
+"""A look at the molecules that are measured: whole, or broken by the periodic box."""
 
 from __future__ import annotations
 
@@ -117,12 +117,11 @@ def _reference_of(reference: Any, target: Floats) -> list[tuple[str, Floats, Flo
 def _union(n_atoms: int, sets: Sequence[Indices]) -> Integers:
     if any(indices is None for indices in sets) or not sets:
         return np.arange(n_atoms)
-    return np.unique(np.concatenate([indices for indices in sets if indices is not None]))
+    chosen: Integers = np.unique(np.concatenate([some for some in sets if some is not None]))
+    return chosen
 
 
-def _neighbours(
-    data: xr.Dataset | xr.DataArray, chosen: Integers
-) -> tuple[Integers, Floats]:
+def _neighbours(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Integers, Floats]:
     """Return pairs of chosen atoms that are near each other in a whole molecule, and how near."""
     pairs, reach = _along_bonds(data, chosen)
     if "residue" not in data.coords:
@@ -144,9 +143,7 @@ def _neighbours(
     return np.concatenate([pairs, steps]), np.append(reach, np.full(len(steps), _LONGEST_STEP))
 
 
-def _along_bonds(
-    data: xr.Dataset | xr.DataArray, chosen: Integers
-) -> tuple[Integers, Floats]:
+def _along_bonds(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Integers, Floats]:
     """Return pairs of chosen atoms that bonds connect with no chosen atom between."""
     bonds = bonds_of(data)
     if not len(bonds):
@@ -177,7 +174,8 @@ def _torn(positions: Floats, box: Floats, pairs: Integers, reach: Floats) -> Int
     half = 0.5 * np.linalg.norm(reduced_vectors(box)[0])
     far = np.flatnonzero((length > half) & (length > reach))
     nearest = np.linalg.norm(nearest_images(differences[far], box), axis=1)
-    return far[(nearest < reach[far]) & (nearest < length[far] - 1e-3)]
+    torn: Integers = far[(nearest < reach[far]) & (nearest < length[far] - 1e-3)]
+    return torn
 
 
 def _message(

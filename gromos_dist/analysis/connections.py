@@ -99,4 +99,5 @@ def is_octahedron(data: xr.Dataset) -> bool:
 
 def one_frame(array: xr.DataArray, frame: int) -> NDArray[Any]:
     """Return one frame in memory."""
-    return np.asarray(array.isel(frame=slice(frame, frame + 1)).data)[0]
+    values: NDArray[Any] = np.asarray(array.isel(frame=slice(frame, frame + 1)).data)[0]
+    return values

@@ -89,8 +89,8 @@ class Input:
         first = Path(expand(self.files)[0])
         if Path(first.name.lower().removesuffix(".gz")).suffix not in _STRUCTURES:
             raise ValueError(
-                "--whole needs bonds, or names of atoms to guess them by: give a topology with --top "
-                "(a GROMOS .top, PSF, TPR, GRO or PDB)"
+                "--whole needs bonds, or names of atoms to guess them by: give a topology with "
+                "--top (a GROMOS .top, PSF, TPR, GRO or PDB)"
             )
         return first
 

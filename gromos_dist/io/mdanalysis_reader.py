@@ -57,8 +57,8 @@ def from_mdanalysis(
     -------
     Dataset
         As `gromos_dist.open_trajectory` gives it, in nm and ps, with the names, residues,
-        molecules, elements, masses, charges and bonds that the Universe has. Of formats that only MDAnalysis reads, times are
-        those of the first frame and the time step.
+        molecules, elements, masses, charges and bonds that the Universe has. Of formats that only
+        MDAnalysis reads, times are those of the first frame and the time step.
 
     Raises
     ------

@@ -92,8 +92,9 @@ def open_trajectory(
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
         ``time`` (ps), ``step`` and the properties of the atoms; with a topology also ``bonds``
-        (bond, pair), which are between atoms of these ``atom_number``. Where frames were left out or are
-        there twice, the attributes ``damage`` and ``overlap`` say which, a line for each file.
+        (bond, pair), which are between atoms of these ``atom_number``. Where frames were left out
+        or are there twice, the attributes ``damage`` and ``overlap`` say which, a line for each
+        file.
 
     Raises
     ------
@@ -289,31 +290,12 @@ def _open(
     )
     source = source.select_frames(frames)
 
-    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
-    n_atoms = source.n_atoms
-    if atoms is not None or topology is not None:
-        coords["atom_number"] = atom_numbers(np.arange(n_atoms), n_atoms)
-    bonds = np.empty((0, 2), np.int64)
-    if topology is not None:
-        if not isinstance(topology, Topology) and not is_universe(topology):
-            inputs.append(describe_file(topology))
-            attrs["topology"] = os.fspath(topology)
-        known = _of_these_atoms(as_topology(topology), source)
-        known = with_guessed_bonds(known, source, guess_bonds)
-        coords |= known.coordinates()
-        bonds = known.bonds
-        if known.bond_origin:
-            attrs["bonds"] = known.bond_origin
-    elif guess_bonds:
-        raise ValueError("guess_bonds needs the names of the atoms: give a topology")
-    indices = None
-    if atoms is not None:
-        described = xr.Dataset(coords=coords)
-        indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
-        source = source.select_atoms(indices)
-        chosen = described.isel(atom=indices) if "atom" in described.dims else described
-        coords = {str(name): chosen.variables[name] for name in chosen.coords}
-    coords |= bond_coordinate(bonds, indices, n_atoms)
+    if topology is not None and not isinstance(topology, Topology) and not is_universe(topology):
+        inputs.append(describe_file(topology))
+        attrs["topology"] = os.fspath(topology)
+    source, coords, bond_origin = _with_atoms(source, topology, atoms, guess_bonds)
+    if bond_origin:
+        attrs["bonds"] = bond_origin
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
@@ -334,6 +316,32 @@ def _check_options(
         raise ValueError(f"stride: expected a whole number above 0, got {stride!r}")
     check_on_truncated(on_truncated)
     check_on_overlap(overlap)
+
+
+def _with_atoms(
+    source: Source, topology: TopologyLike, atoms: Selection, guess_bonds: GuessBonds
+) -> tuple[Source, dict[str, Any], str]:
+    """Return the atoms wanted, what is known of them, and where guessed bonds come from."""
+    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
+    n_atoms = source.n_atoms
+    if atoms is not None or topology is not None:
+        coords["atom_number"] = atom_numbers(np.arange(n_atoms), n_atoms)
+    known = Topology()
+    if topology is not None:
+        known = _of_these_atoms(as_topology(topology), source)
+        known = with_guessed_bonds(known, source, guess_bonds)
+        coords |= known.coordinates()
+    elif guess_bonds:
+        raise ValueError("guess_bonds needs the names of the atoms: give a topology")
+    indices = None
+    if atoms is not None:
+        described = xr.Dataset(coords=coords)
+        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms)))
+        source = source.select_atoms(indices)
+        chosen = described.isel(atom=indices)
+        coords = {str(name): chosen.variables[name] for name in chosen.coords}
+    coords |= bond_coordinate(known.bonds, indices, n_atoms)
+    return source, coords, known.bond_origin
 
 
 def _of_these_atoms(topology: Topology, source: Source) -> Topology:

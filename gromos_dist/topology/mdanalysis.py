@@ -45,7 +45,8 @@ def topology_of_universe(universe: Any) -> Topology:
     Topology: 1398 atoms, 467 residues, 466 molecules
     """
     atoms = universe.atoms.universe.atoms
-    n_atoms = len(atoms)
+    if not len(atoms):
+        return Topology()
     name = _values(atoms, "names", np.str_, "")
     residue_name = _values(atoms, "resnames", np.str_, "")
     residue = _values(atoms, "resids", np.int64, 1)
@@ -65,7 +66,7 @@ def topology_of_universe(universe: Any) -> Topology:
         atom_name=name,
         residue_name=residue_name,
         residue=residue,
-        molecule=_molecules(atoms, bonds, residue, residue_name) if n_atoms else [],
+        molecule=_molecules(atoms, bonds, residue, residue_name),
         element=element,
         mass=mass,
         charge=_values(atoms, "charges", np.float64, np.nan),
@@ -130,9 +131,9 @@ def _molecules(
 ) -> NDArray[np.int64]:
     if hasattr(atoms, "molnums"):
         return np.asarray(np.unique(atoms.molnums, return_inverse=True)[1] + 1, np.int64)
-    segment = np.asarray(atoms.segindices, np.int64)
-    if len(molecules_of_bonds(bonds, len(atoms))) and len(bonds) >= len(atoms) // 2:
+    # A file that lists all bonds has as many, or nearly, as atoms; CONECT records are few.
+    if 2 * len(bonds) >= len(atoms):
         return molecules_of_bonds(bonds, len(atoms))
     starts = starts_of_runs(np.asarray(atoms.resindices, np.int64))
-    breaks = starts_of_runs(segment)
+    breaks = starts_of_runs(np.asarray(atoms.segindices, np.int64))
     return molecules_of_residues(starts, residue, residue_name, breaks, bonds)
