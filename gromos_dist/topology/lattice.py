@@ -45,9 +45,9 @@ def reduced_vectors(box: ArrayLike) -> Floats:
     --------
     >>> from gromos_dist.topology.lattice import reduced_vectors
     >>> reduced_vectors([[2.0, 0.0, 0.0], [5.0, 3.0, 0.0], [0.0, 0.0, 4.0]])
-    array([[ 2.,  0.,  0.],
-           [ 1.,  3.,  0.],
-           [ 0.,  0.,  4.]])
+    array([[2., 0., 0.],
+           [1., 3., 0.],
+           [0., 0., 4.]])
     """
     vectors = np.array(box, np.float64)
     # Ties are left alone: no vector is taken for a shorter one because of rounding.

@@ -42,7 +42,7 @@ def topology_of_universe(universe: Any) -> Topology:
     >>> import MDAnalysis
     >>> from MDAnalysisTests.datafiles import PRM_NCBOX, TRJ_NCBOX
     >>> topology_of_universe(MDAnalysis.Universe(PRM_NCBOX, TRJ_NCBOX))
-    Topology: 1398 atoms, 467 residues, 466 molecules
+    Topology: 1398 atoms, 465 residues, 465 molecules
     """
     atoms = universe.atoms.universe.atoms
     if not len(atoms):
