@@ -13,6 +13,13 @@ struct OF_TYPE(splines) {
     int32_t points[3][GD_MESH_BLOCK]; /* the first point of each spline */
 };
 
+/* The k-th four values of the i-th spline; behind its last point zeros. */
+static inline void OF_TYPE(four_points)(REAL values[][GD_MESH_BLOCK], int k, const int order, int i,
+                                        OF_TYPE(quad) * four) {
+    UNROLL for (int j = 0; j < 4; j++)(*four)[j] =
+        4 * k + j < order ? values[4 * k + j][i] : (REAL)0.0;
+}
+
 /* The values of cardinal B-splines at the points they reach, and their derivatives, by the
  * recursion of orders (Essmann et al., eq. 4.1) without its divisors: (order - 1)! is in the
  * charges. */
@@ -64,9 +71,9 @@ static inline __attribute__((always_inline)) void OF_TYPE(spread)(const struct g
             const REAL charge = (REAL)work->charge[GD_MESH_BLOCK * block + i];
             const int64_t *along_x = work->along_x + splines.points[0][i];
             const int64_t *along_y = work->along_y + splines.points[1][i];
-            OF_TYPE(quad) z[MOST_QUADS] = {{(REAL)0.0}};
-            UNROLL for (int k = 0; k < 4 * n_quads; k++) z[k / 4][k % 4] =
-                k < order ? splines.weights[2][k][i] : (REAL)0.0;
+            OF_TYPE(quad) z[MOST_QUADS];
+            UNROLL for (int k = 0; k < n_quads; k++)
+                OF_TYPE(four_points)(splines.weights[2], k, order, i, z + k);
             for (int a = 0; a < order; a++) {
                 REAL *plane = mesh + along_x[a] + splines.points[2][i];
                 const REAL of_plane = charge * splines.weights[0][a][i];
@@ -121,11 +128,8 @@ static inline __attribute__((always_inline)) void OF_TYPE(gather)(const struct g
             double sums[3] = {0.0, 0.0, 0.0};
             UNROLL for (int k = 0; k < n_quads; k++) {
                 OF_TYPE(quad) z, slopes;
-                UNROLL for (int j = 0; j < 4; j++) {
-                    const int point = 4 * k + j;
-                    z[j] = point < order ? splines.weights[2][point][i] : (REAL)0.0;
-                    slopes[j] = point < order ? splines.slopes[2][point][i] : (REAL)0.0;
-                }
+                OF_TYPE(four_points)(splines.weights[2], k, order, i, &z);
+                OF_TYPE(four_points)(splines.slopes[2], k, order, i, &slopes);
                 const OF_TYPE(quad) along_x_sum = by_x[k] * z, along_y_sum = by_y[k] * z,
                                     along_z_sum = value[k] * slopes;
                 sums[0] += OF_TYPE(sum)(&along_x_sum);

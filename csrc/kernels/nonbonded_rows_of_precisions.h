@@ -5,6 +5,17 @@
 #include "nonbonded_rows.h"
 #include "simd.h"
 
+/* What is known of a row when its loops are compiled. */
+struct row_kind {
+    int wanted;
+    int is_fixed; /* the numbers of sites are known, too */
+    int local, rectangular;
+    int n_a, n_b;
+    int uniform_a, uniform_b;
+    uint64_t lennard_jones; /* bit 8 s + t: sites s and t have it */
+    enum gd_row_cutoff cutoff;
+};
+
 typedef vf v_mixed;
 typedef vfm m_mixed;
 typedef vd v_double;

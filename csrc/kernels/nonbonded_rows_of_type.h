@@ -7,6 +7,11 @@
 
 #define UNROLL _Pragma("GCC unroll 8")
 
+/* A loop over sites: unrolled where their number is known when this is compiled, and only there. */
+#define FOR_SITES(s, n, ...)                                                                       \
+    if (kind.is_fixed)                                                                             \
+    UNROLL for (int s = 0; s < (n); s++) __VA_ARGS__ else for (int s = 0; s < (n); s++) __VA_ARGS__
+
 /* Of a pair of sites. */
 struct OF_TYPE(parameters) {
     REAL charges;
@@ -125,76 +130,268 @@ static __attribute__((noinline)) uint32_t OF_TYPE(look_again)(const struct gd_ro
 }
 #endif
 
+/* What stays the same along a row. */
+struct OF_TYPE(constants) {
+    REAL matrix[9];
+    OF_TYPE(v) reach2;
+    OF_TYPE(v) widest, narrowest; /* within these, mixed precision cannot decide */
+    OF_TYPE(v) splitting, splitting2;
+    OF_TYPE(v) charge_scale2, twelve, six;
+    double scale6;
+};
+
+/* A unit of a and the units of b, one in each lane, that it is near. */
+struct OF_TYPE(unit) {
+    int i;
+    uint32_t bits;
+    OF_TYPE(m) mask;
+    int64_t cluster; /* of b */
+    int first;       /* unit of it, in lane 0 */
+};
+
+struct OF_TYPE(sums) {
+    OF_TYPE(v) lennard_jones, coulomb, field;
+    OF_TYPE(v) virial[6];
+};
+
+static inline void OF_TYPE(set_constants)(const struct gd_row_settings *settings,
+                                          struct OF_TYPE(constants) * all) {
+    const double scale2 = V(scale) * V(scale);
+    for (int i = 0; i < 9; i++)
+        all->matrix[i] = (REAL)settings->matrix[i];
+    all->reach2 = V(set1)((REAL)settings->reach2);
+    all->widest = V(set1)((REAL)(settings->cutoff2 * (1.0 + settings->near_cutoff)));
+    all->narrowest = V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
+    all->splitting = V(set1)((REAL)(settings->ewald / V(scale)));
+    all->splitting2 = V(set1)((REAL)(settings->ewald * settings->ewald));
+    all->charge_scale2 = V(set1)((REAL)scale2);
+    all->twelve = V(set1)((REAL)(12.0 / scale2));
+    all->six = V(set1)((REAL)(-6.0 / scale2));
+    all->scale6 = scale2 * scale2 * scale2;
+}
+
+/* With K/r at hand, K being V(scale): parameters of each site of unit i of a with each site of b,
+ * by powers of K. Returns the constant of the reaction field, of all of them together. */
+static inline REAL OF_TYPE(set_parameters)(const struct gd_row *row, const struct row_kind kind,
+                                           int i, struct OF_TYPE(parameters) * parameters) {
+    const struct gd_row_settings *settings = row->settings;
+    const double scale = V(scale), scale2 = scale * scale, scale6 = scale2 * scale2 * scale2;
+    const int64_t place = GD_CLUSTER * row->cluster + i;
+    double constant = 0.0;
+    for (int k = 0; k < kind.n_a * kind.n_b; k++) {
+        double charges = settings->charges[k], c6 = settings->pair_c6[k],
+               c12 = settings->pair_c12[k];
+        if (!kind.uniform_a) {
+            charges *= (double)((const REAL *)row->a->charges)[place];
+            if (kind.uniform_b) {
+                const int64_t types =
+                    settings->n_lj_types * row->a->types[place] + settings->types_b[k];
+                c6 = settings->c6[types];
+                c12 = settings->c12[types];
+            }
+        }
+        constant += charges * settings->energy_term;
+        parameters[k].constant = (REAL)(2.0 * charges * settings->energy_term);
+        parameters[k].charges = (REAL)(charges / (scale2 * scale));
+        parameters[k].field =
+            (REAL)(IS_EWALD ? charges * settings->ewald * 1.1283791670955126 / scale2
+                            : charges * settings->force_term);
+        parameters[k].c6 = (REAL)(c6 / scale6);
+        parameters[k].c12 = (REAL)(c12 / (scale6 * scale6));
+    }
+    return (REAL)constant;
+}
+
+/* Site s of a unit of a with site t of the units of b, r apart. */
 static inline __attribute__((always_inline)) void
-OF_TYPE(run_row)(struct gd_row *row, const int wanted, const int local, const int rectangular,
-                 const int n_a, const int n_b, const int uniform_a, const int uniform_b,
-                 const uint64_t lennard_jones, const enum gd_row_cutoff cutoff_kind) {
+OF_TYPE(add_pair)(const struct gd_row *row, const struct row_kind kind,
+                  const struct OF_TYPE(constants) * all, const struct OF_TYPE(parameters) * own,
+                  const struct OF_TYPE(unit) * unit, int s, int t, const OF_TYPE(v) * r,
+                  OF_TYPE(v) * force_a, OF_TYPE(v) * force_b, struct OF_TYPE(sums) * sums) {
     const struct gd_row_settings *settings = row->settings;
     const struct gd_cluster_set *a = row->a, *b = row->b;
-    const COORD *points_a = (const COORD *)a->points + a->point_stride * row->cluster;
-    const COORD *sites_a = (const COORD *)a->sites + (int64_t)GD_BLOCK * n_a * row->cluster;
-    const int want_forces = wanted & GD_WANT_FORCES, want_energies = wanted & GD_WANT_ENERGIES,
-              want_virial = wanted & GD_WANT_VIRIAL;
-    const int between_sites = cutoff_kind == GD_BETWEEN_SITES,
-              first_is_point = cutoff_kind != GD_BETWEEN_POINTS;
-
-    REAL matrix[9];
-    for (int i = 0; i < 9; i++)
-        matrix[i] = (REAL)settings->matrix[i];
-    const OF_TYPE(v) reach2 = V(set1)((REAL)settings->reach2);
-    const OF_TYPE(v) widest = V(set1)((REAL)(settings->cutoff2 * (1.0 + settings->near_cutoff)));
+    const int between_sites = kind.cutoff == GD_BETWEEN_SITES;
+    const int want_forces = kind.wanted & GD_WANT_FORCES,
+              want_energies = kind.wanted & GD_WANT_ENERGIES;
+    const int64_t place_b = GD_CLUSTER * unit->cluster + unit->first;
+    const OF_TYPE(v) square = V(fma)(r[2], r[2], V(fma)(r[1], r[1], V(mul)(r[0], r[0])));
+    OF_TYPE(m) mask = unit->mask;
+    if (between_sites) {
+        uint32_t bits = V(bits)(V(at_most)(square, all->widest)) & unit->bits;
 #if IS_MIXED
-    const OF_TYPE(v) narrowest = V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
+        const uint32_t sure = V(bits)(V(at_most)(square, all->narrowest)) & unit->bits;
+        if (__builtin_expect(bits != sure, 0))
+            bits = OF_TYPE(look_again)(row, unit->i, s, unit->cluster, unit->first, t, sure,
+                                       bits ^ sure);
 #endif
-
-    /* With K/r at hand, K being V(scale): parameters of each site of a with each site of b, by
-     * powers of K. Uniform units all have those of unit 0. */
-    const double scale = V(scale), scale2 = scale * scale, scale6 = scale2 * scale2 * scale2;
-    struct OF_TYPE(parameters) parameters[GD_CLUSTER][GD_MAX_SITES * GD_MAX_SITES];
-#if !IS_EWALD
-    REAL constants[GD_CLUSTER];
-#endif
-    for (int i = 0; i < (uniform_a ? 1 : row->n_units); i++) {
-#if !IS_EWALD
-        double constant = 0.0;
-#endif
-        for (int k = 0; k < n_a * n_b; k++) {
-            const int64_t place = GD_CLUSTER * row->cluster + i;
-            double charges = settings->charges[k], c6 = settings->pair_c6[k],
-                   c12 = settings->pair_c12[k];
-            if (!uniform_a) {
-                charges *= (double)((const REAL *)a->charges)[place];
-                if (uniform_b) {
-                    const int64_t types =
-                        settings->n_lj_types * a->types[place] + settings->types_b[k];
-                    c6 = settings->c6[types];
-                    c12 = settings->c12[types];
-                }
-            }
-#if !IS_EWALD
-            constant += charges * settings->energy_term;
-            parameters[i][k].constant = (REAL)(2.0 * charges * settings->energy_term);
-#endif
-            parameters[i][k].charges = (REAL)(charges / (scale2 * scale));
-#if IS_EWALD
-            parameters[i][k].field =
-                (REAL)(charges * settings->ewald * 1.1283791670955126 / scale2);
-#else
-            parameters[i][k].field = (REAL)(charges * settings->force_term);
-#endif
-            parameters[i][k].c6 = (REAL)(c6 / scale6);
-            parameters[i][k].c12 = (REAL)(c12 / (scale6 * scale6));
-        }
-#if !IS_EWALD
-        constants[i] = (REAL)constant;
-#endif
+        if (!bits)
+            return;
+        mask = V(mask)(bits);
     }
+    const OF_TYPE(v) inverse = V(inverse_sqrt)(square);
+    const OF_TYPE(v) inverse2 = V(mul)(inverse, inverse);
+    OF_TYPE(v) charges = V(set1)(own->charges), field = V(set1)(own->field);
+    if (!kind.uniform_b) {
+        const OF_TYPE(v) others = V(load)((const REAL *)b->charges + place_b);
+        charges = V(mul)(charges, others);
+        field = V(mul)(field, others);
+    }
+    OF_TYPE(v) coulomb = V(mul)(charges, inverse);
+    OF_TYPE(v) force = V(zero)();
 #if IS_EWALD
-    const OF_TYPE(v) splitting = V(set1)((REAL)(settings->ewald / scale));
-    const OF_TYPE(v) splitting2 = V(set1)((REAL)(settings->ewald * settings->ewald));
+    OF_TYPE(v) gaussian;
+    const OF_TYPE(v) y = V(mul)(V(mul)(square, inverse), all->splitting);
+    coulomb = V(mul)(coulomb, OF_TYPE(erfc)(y, V(mul)(square, all->splitting2), &gaussian));
+    if (want_forces)
+        force = V(mul)(V(fma)(field, gaussian, coulomb), inverse2);
+    if (want_energies)
+        sums->coulomb = V(add)(sums->coulomb, between_sites ? V(where)(mask, coulomb) : coulomb);
+#else
+    if (want_forces)
+        force = V(fma)(coulomb, inverse2, field);
+    if (want_energies && between_sites) {
+        OF_TYPE(v) constant = V(set1)(own->constant);
+        if (!kind.uniform_b)
+            constant = V(mul)(constant, V(load)((const REAL *)b->charges + place_b));
+        sums->coulomb = V(add)(sums->coulomb, V(where)(mask, coulomb));
+        sums->field = V(add)(sums->field, V(where)(mask, V(fma)(field, square, constant)));
+    } else if (want_energies) {
+        sums->coulomb = V(add)(sums->coulomb, coulomb);
+        sums->field = V(fma)(field, square, sums->field);
+    }
 #endif
-    const OF_TYPE(v) charge_scale2 = V(set1)((REAL)scale2);
-    const OF_TYPE(v) twelve = V(set1)((REAL)(12.0 / scale2)), six = V(set1)((REAL)(-6.0 / scale2));
+    if (kind.lennard_jones >> (GD_MAX_SITES * s + t) & 1) {
+        OF_TYPE(v) c6 = V(set1)(own->c6), c12 = V(set1)(own->c12);
+        if (!kind.uniform_b) {
+            const double scale6 = all->scale6;
+            const int64_t types =
+                settings->n_lj_types * a->types[GD_CLUSTER * row->cluster + unit->i];
+            c6 = V(lookup)((const REAL *)settings->table_c6 + types, b->types + place_b);
+            c12 = V(lookup)((const REAL *)settings->table_c12 + types, b->types + place_b);
+            c6 = V(mul)(c6, V(set1)((REAL)(1.0 / scale6)));
+            c12 = V(mul)(c12, V(set1)((REAL)(1.0 / (scale6 * scale6))));
+        }
+        const OF_TYPE(v) inverse6 = V(mul)(V(mul)(inverse2, inverse2), inverse2);
+        const OF_TYPE(v) attraction = V(mul)(c6, inverse6);
+        const OF_TYPE(v) repulsion = V(mul)(V(mul)(c12, inverse6), inverse6);
+        if (want_forces)
+            force = V(fma)(V(fma)(all->twelve, repulsion, V(mul)(all->six, attraction)), inverse2,
+                           force);
+        if (want_energies) {
+            const OF_TYPE(v) lj = V(sub)(repulsion, attraction);
+            sums->lennard_jones =
+                V(add)(sums->lennard_jones, between_sites ? V(where)(mask, lj) : lj);
+        }
+    }
+    if (want_forces) {
+        force = V(where)(mask, force);
+        OF_TYPE(v) f[3];
+        UNROLL for (int c = 0; c < 3; c++) {
+            f[c] = V(mul)(force, r[c]);
+            force_a[c] = V(add)(force_a[c], f[c]);
+            force_b[c] = V(sub)(force_b[c], f[c]);
+        }
+        if (kind.wanted & GD_WANT_VIRIAL && !kind.local)
+            OF_TYPE(add_products)(r, f, sums->virial);
+    }
+}
+
+/* Site s of a unit of a with all sites of the units of b. */
+static inline __attribute__((always_inline)) void
+OF_TYPE(add_site)(const struct gd_row *row, const struct row_kind kind,
+                  const struct OF_TYPE(constants) * all, const struct OF_TYPE(parameters) * own,
+                  const struct OF_TYPE(unit) * unit, int s, REAL local_a[][GD_CLUSTER],
+                  const OF_TYPE(v) * local_b, REAL forces_a[][LANES], OF_TYPE(v) * forces_b,
+                  struct OF_TYPE(sums) * sums) {
+    const COORD *sites_a =
+        (const COORD *)row->a->sites + (int64_t)GD_BLOCK * (kind.n_a * row->cluster + s) + unit->i;
+    const COORD *sites_b =
+        (const COORD *)row->b->sites + (int64_t)GD_BLOCK * kind.n_b * unit->cluster + unit->first;
+    VC x[3];
+    OF_TYPE(v) local_x[3], force_a[3];
+    UNROLL for (int c = 0; c < 3; c++) {
+        if (kind.local)
+            local_x[c] = V(set1)(local_a[3 * s + c][unit->i]);
+        else
+            x[c] = VC_SET1(sites_a[GD_CLUSTER * c]);
+        force_a[c] = V(zero)();
+    }
+    FOR_SITES(t, kind.n_b, {
+        OF_TYPE(v) r[3];
+        if (kind.local) {
+            UNROLL for (int c = 0; c < 3; c++) r[c] = V(sub)(local_x[c], local_b[3 * t + c]);
+        } else {
+            OF_TYPE(v) d[3];
+            UNROLL for (int c = 0; c < 3; c++) d[c] =
+                DIFFERENCE(x[c], VC_LOAD(sites_b + GD_BLOCK * t + GD_CLUSTER * c));
+            OF_TYPE(to_nm)(all->matrix, kind.rectangular, d, r);
+        }
+        OF_TYPE(add_pair)(row, kind, all, own + kind.n_b * s + t, unit, s, t, r, force_a,
+                          forces_b + 3 * t, sums);
+    })
+    if (kind.wanted & GD_WANT_FORCES)
+        UNROLL for (int c = 0; c < 3; c++) {
+            REAL *to = forces_a[3 * s + c];
+            V(store)(to, V(add)(V(load)(to), force_a[c]));
+        }
+}
+
+/* Find the units of a, out of candidates, that are near units of b: returns how many. Which these
+ * are is known before anything is computed, for then no branch decides what to compute. */
+static inline __attribute__((always_inline)) int OF_TYPE(find_near)(
+    const struct gd_row *row, const struct row_kind kind, const struct OF_TYPE(constants) * all,
+    uint32_t candidates, const uint16_t *allowed, int64_t cluster, int first, const COORD *points_a,
+    REAL local_a[3][GD_CLUSTER], const OF_TYPE(v) * local_b, int *near, uint32_t *near_bits) {
+    const COORD *points_b = (const COORD *)row->b->points + row->b->point_stride * cluster + first;
+    const int between_sites = kind.cutoff == GD_BETWEEN_SITES;
+    int n_near = 0;
+    for (uint32_t left = candidates; left; left &= left - 1) {
+        const int i = __builtin_ctz(left);
+        OF_TYPE(v) d[3], point[3];
+        if (kind.local) {
+            UNROLL for (int c = 0; c < 3; c++) point[c] =
+                V(sub)(V(set1)(local_a[c][i]), local_b[c]);
+        } else {
+            UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
+                VC_SET1(points_a[GD_CLUSTER * c + i]), VC_LOAD(points_b + GD_CLUSTER * c));
+            OF_TYPE(to_nm)(all->matrix, kind.rectangular, d, point);
+        }
+        const OF_TYPE(v) between =
+            V(fma)(point[2], point[2], V(fma)(point[1], point[1], V(mul)(point[0], point[0])));
+        uint32_t bits = V(bits)(V(at_most)(between, between_sites ? all->reach2 : all->widest));
+#if IS_MIXED
+        const uint32_t sure = between_sites ? bits : V(bits)(V(at_most)(between, all->narrowest));
+        if (__builtin_expect(bits != sure, 0))
+            bits = OF_TYPE(look_again)(row, i, 0, cluster, first, 0, sure, bits ^ sure);
+#endif
+        if (allowed)
+            bits &= (uint32_t)allowed[i] >> first;
+        near[n_near] = i;
+        near_bits[n_near] = bits;
+        n_near += bits != 0;
+    }
+    return n_near;
+}
+
+/* A row, of a kind that is known when this is compiled. */
+static inline __attribute__((always_inline)) void OF_TYPE(run_row)(struct gd_row *row,
+                                                                   const struct row_kind kind) {
+    const struct gd_cluster_set *a = row->a, *b = row->b;
+    const COORD *points_a = (const COORD *)a->points + a->point_stride * row->cluster;
+    const COORD *sites_a = (const COORD *)a->sites + (int64_t)GD_BLOCK * kind.n_a * row->cluster;
+    const int n_a = kind.n_a, n_b = kind.n_b, local = kind.local,
+              want_forces = kind.wanted & GD_WANT_FORCES,
+              want_energies = kind.wanted & GD_WANT_ENERGIES,
+              want_virial = kind.wanted & GD_WANT_VIRIAL,
+              first_is_point = kind.cutoff != GD_BETWEEN_POINTS;
+
+    struct OF_TYPE(constants) all;
+    OF_TYPE(set_constants)(row->settings, &all);
+    /* Uniform units all have the parameters of unit 0. */
+    struct OF_TYPE(parameters) parameters[GD_CLUSTER][GD_MAX_SITES * GD_MAX_SITES];
+    REAL constants[GD_CLUSTER];
+    for (int i = 0; i < (kind.uniform_a ? 1 : row->n_units); i++)
+        constants[i] = OF_TYPE(set_parameters)(row, kind, i, parameters[i]);
 
     /* Sites and points of a from the middle of their cluster. */
     _Alignas(64) REAL local_a[3 * GD_MAX_SITES][GD_CLUSTER];
@@ -203,10 +400,11 @@ OF_TYPE(run_row)(struct gd_row *row, const int wanted, const int local, const in
     for (int first = 0; first < (local ? GD_CLUSTER : 0); first += LANES) {
         OF_TYPE(v) xyz[3];
         for (int s = 0; s < n_a; s++) {
-            OF_TYPE(from_middle)(matrix, rectangular, middle, sites_a + GD_BLOCK * s + first, xyz);
+            OF_TYPE(from_middle)(all.matrix, kind.rectangular, middle,
+                                 sites_a + GD_BLOCK * s + first, xyz);
             UNROLL for (int c = 0; c < 3; c++) V(store)(local_a[3 * s + c] + first, xyz[c]);
         }
-        OF_TYPE(from_middle)(matrix, rectangular, middle, points_a + first, xyz);
+        OF_TYPE(from_middle)(all.matrix, kind.rectangular, middle, points_a + first, xyz);
         UNROLL for (int c = 0; c < 3; c++) V(store)(local_points_a[c] + first, xyz[c]);
     }
 
@@ -224,208 +422,77 @@ OF_TYPE(run_row)(struct gd_row *row, const int wanted, const int local, const in
         const uint16_t *allowed =
             row->allowed[entry] < 0 ? 0 : row->bits + GD_CLUSTER * (int64_t)row->allowed[entry];
         for (int first = 0; first < GD_CLUSTER; first += LANES) {
-            const COORD *points_b = (const COORD *)b->points + b->point_stride * cluster + first;
-            const COORD *sites_b =
-                (const COORD *)b->sites + (int64_t)GD_BLOCK * n_b * cluster + first;
-            const int64_t place_b = GD_CLUSTER * cluster + first;
-            OF_TYPE(v) forces_b[3 * GD_MAX_SITES], sums[6];
+            OF_TYPE(v) forces_b[3 * GD_MAX_SITES], local_b[3 * GD_MAX_SITES], local_point_b[3];
             OF_TYPE(v) lj_energy = V(zero)(), electric_energy = V(zero)();
-            UNROLL for (int k = 0; k < 3 * n_b; k++) forces_b[k] = V(zero)();
-            UNROLL for (int k = 0; k < 6; k++) sums[k] = V(zero)();
-            OF_TYPE(v) local_b[3 * GD_MAX_SITES], local_point_b[3];
-            if (local) {
-                UNROLL for (int t = 0; t < n_b; t++) OF_TYPE(from_middle)(
-                    matrix, rectangular, middle, sites_b + GD_BLOCK * t, local_b + 3 * t);
-                if (!first_is_point)
-                    OF_TYPE(from_middle)(matrix, rectangular, middle, points_b, local_point_b);
-            }
-            /* Which of them are near is found first, for then no branch decides what to compute. */
-            int n_near = 0, near[GD_CLUSTER + 1];
+            struct OF_TYPE(sums) sums;
+            UNROLL for (int k = 0; k < 6; k++) sums.virial[k] = V(zero)();
+            FOR_SITES(t, n_b, {
+                UNROLL for (int c = 0; c < 3; c++) forces_b[3 * t + c] = V(zero)();
+                if (local)
+                    OF_TYPE(from_middle)(all.matrix, kind.rectangular, middle,
+                                         (const COORD *)b->sites + GD_BLOCK * (n_b * cluster + t) +
+                                             first,
+                                         local_b + 3 * t);
+            })
+            if (local && !first_is_point)
+                OF_TYPE(from_middle)(all.matrix, kind.rectangular, middle,
+                                     (const COORD *)b->points + b->point_stride * cluster + first,
+                                     local_point_b);
+
+            int near[GD_CLUSTER + 1];
             uint32_t near_bits[GD_CLUSTER + 1];
-            for (uint32_t left = candidates; left; left &= left - 1) {
-                const int i = __builtin_ctz(left);
-                OF_TYPE(v) d[3], point[3];
-                if (local) {
-                    UNROLL for (int c = 0; c < 3; c++) point[c] =
-                        V(sub)(V(set1)(local_points_a[c][i]),
-                               first_is_point ? local_b[c] : local_point_b[c]);
-                } else {
-                    UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
-                        VC_SET1(points_a[GD_CLUSTER * c + i]), VC_LOAD(points_b + GD_CLUSTER * c));
-                    OF_TYPE(to_nm)(matrix, rectangular, d, point);
-                }
-                const OF_TYPE(v) between = V(fma)(
-                    point[2], point[2], V(fma)(point[1], point[1], V(mul)(point[0], point[0])));
-                uint32_t bits = V(bits)(V(at_most)(between, between_sites ? reach2 : widest));
-#if IS_MIXED
-                const uint32_t sure =
-                    between_sites ? bits : V(bits)(V(at_most)(between, narrowest));
-                if (__builtin_expect(bits != sure, 0))
-                    bits = OF_TYPE(look_again)(row, i, 0, cluster, first, 0, sure, bits ^ sure);
-#endif
-                if (allowed)
-                    bits &= (uint32_t)allowed[i] >> first;
-                near[n_near] = i;
-                near_bits[n_near] = bits;
-                n_near += bits != 0;
-            }
+            const int n_near = OF_TYPE(find_near)(
+                row, kind, &all, candidates, allowed, cluster, first, points_a, local_points_a,
+                first_is_point ? local_b : local_point_b, near, near_bits);
             if (!n_near)
                 continue;
 
             for (int k = 0; k < n_near; k++) {
-                const int i = near[k];
-                const OF_TYPE(m) unit_mask = V(mask)(near_bits[k]);
-                OF_TYPE(v) lj_here = V(zero)(), coulomb_here = V(zero)();
-#if !IS_EWALD
-                OF_TYPE(v) field_here = V(zero)();
-#endif
-                UNROLL for (int s = 0; s < n_a; s++) {
-                    VC x[3];
-                    OF_TYPE(v) local_x[3], force_a[3];
-                    UNROLL for (int c = 0; c < 3; c++) {
-                        if (local)
-                            local_x[c] = V(set1)(local_a[3 * s + c][i]);
-                        else
-                            x[c] = VC_SET1(sites_a[GD_BLOCK * s + GD_CLUSTER * c + i]);
-                        force_a[c] = V(zero)();
-                    }
-                    UNROLL for (int t = 0; t < n_b; t++) {
-                        OF_TYPE(v) r[3];
-                        if (local) {
-                            UNROLL for (int c = 0; c < 3; c++) r[c] =
-                                V(sub)(local_x[c], local_b[3 * t + c]);
-                        } else {
-                            OF_TYPE(v) d[3];
-                            UNROLL for (int c = 0; c < 3; c++) d[c] =
-                                DIFFERENCE(x[c], VC_LOAD(sites_b + GD_BLOCK * t + GD_CLUSTER * c));
-                            OF_TYPE(to_nm)(matrix, rectangular, d, r);
-                        }
-                        const OF_TYPE(v) square =
-                            V(fma)(r[2], r[2], V(fma)(r[1], r[1], V(mul)(r[0], r[0])));
-                        OF_TYPE(m) mask = unit_mask;
-                        if (between_sites) {
-                            uint32_t bits = V(bits)(V(at_most)(square, widest)) & near_bits[k];
-#if IS_MIXED
-                            const uint32_t sure =
-                                V(bits)(V(at_most)(square, narrowest)) & near_bits[k];
-                            if (__builtin_expect(bits != sure, 0))
-                                bits = OF_TYPE(look_again)(row, i, s, cluster, first, t, sure,
-                                                           bits ^ sure);
-#endif
-                            if (!bits)
-                                continue;
-                            mask = V(mask)(bits);
-                        }
-                        const OF_TYPE(v) inverse = V(inverse_sqrt)(square);
-                        const OF_TYPE(v) inverse2 = V(mul)(inverse, inverse);
-                        const struct OF_TYPE(parameters) *own =
-                            parameters[uniform_a ? 0 : i] + n_b * s + t;
-                        OF_TYPE(v) charges = V(set1)(own->charges), field = V(set1)(own->field);
-                        if (!uniform_b) {
-                            const OF_TYPE(v) others = V(load)((const REAL *)b->charges + place_b);
-                            charges = V(mul)(charges, others);
-                            field = V(mul)(field, others);
-                        }
-                        OF_TYPE(v) coulomb = V(mul)(charges, inverse);
-                        OF_TYPE(v) force = V(zero)();
-#if IS_EWALD
-                        OF_TYPE(v) gaussian;
-                        const OF_TYPE(v) y = V(mul)(V(mul)(square, inverse), splitting);
-                        coulomb = V(mul)(coulomb,
-                                         OF_TYPE(erfc)(y, V(mul)(square, splitting2), &gaussian));
-                        if (want_forces)
-                            force = V(mul)(V(fma)(field, gaussian, coulomb), inverse2);
-                        if (want_energies)
-                            coulomb_here = V(add)(
-                                coulomb_here, between_sites ? V(where)(mask, coulomb) : coulomb);
-#else
-                        if (want_forces)
-                            force = V(fma)(coulomb, inverse2, field);
-                        if (want_energies) {
-                            if (between_sites) {
-                                OF_TYPE(v) constant = V(set1)(own->constant);
-                                if (!uniform_b)
-                                    constant = V(mul)(constant,
-                                                      V(load)((const REAL *)b->charges + place_b));
-                                coulomb_here = V(add)(coulomb_here, V(where)(mask, coulomb));
-                                field_here = V(add)(
-                                    field_here, V(where)(mask, V(fma)(field, square, constant)));
-                            } else {
-                                coulomb_here = V(add)(coulomb_here, coulomb);
-                                field_here = V(fma)(field, square, field_here);
-                            }
-                        }
-#endif
-                        if (lennard_jones >> (GD_MAX_SITES * s + t) & 1) {
-                            OF_TYPE(v) c6 = V(set1)(own->c6), c12 = V(set1)(own->c12);
-                            if (!uniform_b) {
-                                const int64_t types =
-                                    settings->n_lj_types * a->types[GD_CLUSTER * row->cluster + i];
-                                c6 = V(lookup)((const REAL *)settings->table_c6 + types,
-                                               b->types + place_b);
-                                c12 = V(lookup)((const REAL *)settings->table_c12 + types,
-                                                b->types + place_b);
-                                c6 = V(mul)(c6, V(set1)((REAL)(1.0 / scale6)));
-                                c12 = V(mul)(c12, V(set1)((REAL)(1.0 / (scale6 * scale6))));
-                            }
-                            const OF_TYPE(v) inverse6 =
-                                V(mul)(V(mul)(inverse2, inverse2), inverse2);
-                            const OF_TYPE(v) attraction = V(mul)(c6, inverse6);
-                            const OF_TYPE(v) repulsion = V(mul)(V(mul)(c12, inverse6), inverse6);
-                            if (want_forces)
-                                force = V(fma)(V(fma)(twelve, repulsion, V(mul)(six, attraction)),
-                                               inverse2, force);
-                            if (want_energies) {
-                                const OF_TYPE(v) lj = V(sub)(repulsion, attraction);
-                                lj_here = V(add)(lj_here, between_sites ? V(where)(mask, lj) : lj);
-                            }
-                        }
-                        if (want_forces) {
-                            force = V(where)(mask, force);
-                            OF_TYPE(v) f[3];
-                            UNROLL for (int c = 0; c < 3; c++) {
-                                f[c] = V(mul)(force, r[c]);
-                                force_a[c] = V(add)(force_a[c], f[c]);
-                                forces_b[3 * t + c] = V(sub)(forces_b[3 * t + c], f[c]);
-                            }
-                            if (want_virial && !local)
-                                OF_TYPE(add_products)(r, f, sums);
-                        }
-                    }
-                    if (want_forces)
-                        UNROLL for (int c = 0; c < 3; c++) {
-                            REAL *to = forces_a[i][3 * s + c];
-                            V(store)(to, V(add)(V(load)(to), force_a[c]));
-                        }
-                }
+                const struct OF_TYPE(unit) unit = {
+                    .i = near[k],
+                    .bits = near_bits[k],
+                    .mask = V(mask)(near_bits[k]),
+                    .cluster = cluster,
+                    .first = first,
+                };
+                const int own = kind.uniform_a ? 0 : unit.i;
+                sums.lennard_jones = sums.coulomb = sums.field = V(zero)();
+                FOR_SITES(s, n_a, {
+                    OF_TYPE(add_site)(row, kind, &all, parameters[own], &unit, s, local_a, local_b,
+                                      forces_a[unit.i], forces_b, &sums);
+                })
                 if (want_energies) {
-                    coulomb_here = V(mul)(charge_scale2, coulomb_here);
-#if !IS_EWALD
-                    OF_TYPE(v) constant = V(zero)();
-                    if (!between_sites)
-                        constant = V(set1)(constants[uniform_a ? 0 : i]);
-                    if (!between_sites && !uniform_b)
-                        constant = V(mul)(constant, V(load)((const REAL *)b->charges + place_b));
-                    field_here = V(fma)(V(set1)((REAL)0.5), field_here, constant);
-                    coulomb_here = V(sub)(coulomb_here, field_here);
-#endif
-                    lj_energy = V(add)(lj_energy, V(where)(unit_mask, lj_here));
-                    electric_energy = V(add)(electric_energy, V(where)(unit_mask, coulomb_here));
+                    OF_TYPE(v) electric = V(mul)(all.charge_scale2, sums.coulomb);
+                    if (!IS_EWALD) {
+                        OF_TYPE(v) constant = V(zero)();
+                        if (kind.cutoff != GD_BETWEEN_SITES) {
+                            constant = V(set1)(constants[own]);
+                            if (!kind.uniform_b)
+                                constant = V(mul)(constant, V(load)((const REAL *)b->charges +
+                                                                    GD_CLUSTER * cluster + first));
+                        }
+                        electric =
+                            V(sub)(electric, V(fma)(V(set1)((REAL)0.5), sums.field, constant));
+                    }
+                    lj_energy = V(add)(lj_energy, V(where)(unit.mask, sums.lennard_jones));
+                    electric_energy = V(add)(electric_energy, V(where)(unit.mask, electric));
                 }
             }
 
-            if (want_forces)
-                UNROLL for (int k = 0; k < 3 * n_b; k++) V(add_to)(
-                    b->forces + GD_BLOCK * n_b * cluster + GD_CLUSTER * k + first, forces_b[k]);
+            FOR_SITES(t, n_b, {
+                if (want_forces)
+                    UNROLL for (int c = 0; c < 3; c++) V(add_to)(
+                        b->forces + GD_BLOCK * (n_b * cluster + t) + GD_CLUSTER * c + first,
+                        forces_b[3 * t + c]);
+                if (want_virial && local)
+                    OF_TYPE(add_products)(local_b + 3 * t, forces_b + 3 * t, sums.virial);
+            })
             if (want_energies) {
                 V(add_to)(energies[0], lj_energy);
                 V(add_to)(energies[1], electric_energy);
             }
-            if (want_virial && local)
-                UNROLL for (int t = 0; t < n_b; t++)
-                    OF_TYPE(add_products)(local_b + 3 * t, forces_b + 3 * t, sums);
             if (want_virial)
-                UNROLL for (int k = 0; k < 6; k++) V(add_to)(virial[k], sums[k]);
+                UNROLL for (int k = 0; k < 6; k++) V(add_to)(virial[k], sums.virial[k]);
         }
     }
 
@@ -456,62 +523,76 @@ OF_TYPE(run_row)(struct gd_row *row, const int wanted, const int local, const in
 }
 
 /* One function for each thing that may be wanted: nothing is computed in vain. In local coordinates
- * the virial costs next to nothing; they are not worth their space for any number of sites. Of an
- * Ewald sum energies and virial are a small part of the work, and always computed. */
-#define DEFINE_KIND(kind, in_local, ...)                                                           \
-    static void OF_TYPE(kind)(struct gd_row * row) {                                               \
+ * the virial costs next to nothing; of an Ewald sum energies and virial are a small part of the
+ * work, and always computed. */
+#define WANTED (IS_EWALD ? GD_WANT_VIRIAL : row->settings->wanted)
+
+/* Kinds that are worth their space: in local coordinates, which all but small boxes have. */
+#define DEFINE_LOCAL(name, ...)                                                                    \
+    static void OF_TYPE(name)(struct gd_row * row) {                                               \
+        const int rectangular = row->settings->rectangular, wanted = WANTED;                       \
+        if (wanted == GD_WANT_FORCES)                                                              \
+            OF_TYPE(run_row)(row, (struct row_kind){1, 1, 1, rectangular, __VA_ARGS__});           \
+        else if (wanted == GD_WANT_ENERGIES)                                                       \
+            OF_TYPE(run_row)(row, (struct row_kind){2, 1, 1, rectangular, __VA_ARGS__});           \
+        else                                                                                       \
+            OF_TYPE(run_row)(row, (struct row_kind){7, 1, 1, rectangular, __VA_ARGS__});           \
+    }
+DEFINE_LOCAL(water_water, 3, 3, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
+DEFINE_LOCAL(water_water_centers, 3, 3, 1, 1, 1, GD_BETWEEN_POINTS)
+DEFINE_LOCAL(water_water_sites, 3, 3, 1, 1, 1, GD_BETWEEN_SITES)
+DEFINE_LOCAL(atom_water, 1, 3, 0, 1, 1, GD_BETWEEN_POINTS)
+DEFINE_LOCAL(atom_water_sites, 1, 3, 0, 1, 1, GD_BETWEEN_SITES)
+DEFINE_LOCAL(atom_atom, 1, 1, 0, 0, 1, GD_BETWEEN_POINTS)
+DEFINE_LOCAL(single_single, 1, 1, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
+#undef DEFINE_LOCAL
+
+/* The rest: any number of sites, in any box. */
+#define DEFINE_GENERAL(name, is_fixed, ...)                                                        \
+    static void OF_TYPE(name)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
         const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
-        const int rectangular = settings->rectangular;                                             \
-        const int wanted = IS_EWALD ? GD_WANT_VIRIAL : settings->wanted;                           \
         (void)a;                                                                                   \
         (void)b;                                                                                   \
-        if (in_local && settings->local && wanted == GD_WANT_FORCES)                               \
-            OF_TYPE(run_row)(row, 1, 1, rectangular, __VA_ARGS__);                                 \
-        else if (in_local && settings->local && wanted == GD_WANT_ENERGIES)                        \
-            OF_TYPE(run_row)(row, 2, 1, rectangular, __VA_ARGS__);                                 \
-        else if (in_local && settings->local)                                                      \
-            OF_TYPE(run_row)(row, 7, 1, rectangular, __VA_ARGS__);                                 \
-        else if (!rectangular)                                                                     \
-            OF_TYPE(run_row)(row, 7, 0, 0, __VA_ARGS__);                                           \
-        else if (wanted & GD_WANT_VIRIAL)                                                          \
-            OF_TYPE(run_row)(row, 7, 0, 1, __VA_ARGS__);                                           \
-        else if (wanted == GD_WANT_ENERGIES)                                                       \
-            OF_TYPE(run_row)(row, 2, 0, 1, __VA_ARGS__);                                           \
+        if (!settings->rectangular)                                                                \
+            OF_TYPE(run_row)(row, (struct row_kind){7, is_fixed, 0, 0, __VA_ARGS__});              \
+        else if (WANTED & GD_WANT_VIRIAL)                                                          \
+            OF_TYPE(run_row)(row, (struct row_kind){7, is_fixed, 0, 1, __VA_ARGS__});              \
+        else if (WANTED == GD_WANT_ENERGIES)                                                       \
+            OF_TYPE(run_row)(row, (struct row_kind){2, is_fixed, 0, 1, __VA_ARGS__});              \
         else                                                                                       \
-            OF_TYPE(run_row)(row, 3, 0, 1, __VA_ARGS__);                                           \
+            OF_TYPE(run_row)(row, (struct row_kind){3, is_fixed, 0, 1, __VA_ARGS__});              \
     }
-DEFINE_KIND(water_water, 1, 3, 3, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
-DEFINE_KIND(water_water_centers, 1, 3, 3, 1, 1, 1, GD_BETWEEN_POINTS)
-DEFINE_KIND(water_water_sites, 1, 3, 3, 1, 1, 1, GD_BETWEEN_SITES)
-DEFINE_KIND(atom_water, 1, 1, 3, 0, 1, 1, GD_BETWEEN_POINTS)
-DEFINE_KIND(atom_water_sites, 1, 1, 3, 0, 1, 1, GD_BETWEEN_SITES)
-DEFINE_KIND(atom_atom, 1, 1, 1, 0, 0, 1, GD_BETWEEN_POINTS)
-DEFINE_KIND(single_single, 1, 1, 1, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
-DEFINE_KIND(uniform_uniform, 0, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones,
-            settings->cutoff_kind)
-DEFINE_KIND(atom_uniform, 0, 1, b->n_sites, 0, 1, settings->lennard_jones, settings->cutoff_kind)
-#undef DEFINE_KIND
+DEFINE_GENERAL(any_water_water, 1, 3, 3, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
+DEFINE_GENERAL(any_atom_atom, 1, 1, 1, 0, 0, 1, GD_BETWEEN_POINTS)
+DEFINE_GENERAL(any_atom_uniform, 0, 1, b->n_sites, 0, 1, settings->lennard_jones,
+               settings->cutoff_kind)
+DEFINE_GENERAL(any_uniform_uniform, 0, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones,
+               settings->cutoff_kind)
+#undef DEFINE_GENERAL
+#undef WANTED
 
 void OF_TYPE(public)(struct gd_row *row) {
     const struct gd_row_settings *settings = row->settings;
     const struct gd_cluster_set *a = row->a, *b = row->b;
     const int between_sites = settings->cutoff_kind == GD_BETWEEN_SITES,
-              first_is_point = settings->cutoff_kind == GD_BETWEEN_FIRST_SITES;
+              first_is_point = settings->cutoff_kind == GD_BETWEEN_FIRST_SITES,
+              local = settings->local, b_is_water = b->n_sites == 3 && settings->lennard_jones == 1;
     if (!b->uniform)
-        OF_TYPE(atom_atom)(row);
-    else if (!a->uniform && b->n_sites == 3 && settings->lennard_jones == 1)
+        (local ? OF_TYPE(atom_atom) : OF_TYPE(any_atom_atom))(row);
+    else if (!a->uniform && b_is_water && local)
         (between_sites ? OF_TYPE(atom_water_sites) : OF_TYPE(atom_water))(row);
     else if (!a->uniform)
-        OF_TYPE(atom_uniform)(row);
-    else if (a->n_sites == 3 && b->n_sites == 3 && settings->lennard_jones == 1)
-        (between_sites    ? OF_TYPE(water_water_sites)
-         : first_is_point ? OF_TYPE(water_water)
-                          : OF_TYPE(water_water_centers))(row);
-    else if (a->n_sites == 1 && b->n_sites == 1 && first_is_point)
+        OF_TYPE(any_atom_uniform)(row);
+    else if (a->n_sites == 3 && b_is_water && first_is_point)
+        (local ? OF_TYPE(water_water) : OF_TYPE(any_water_water))(row);
+    else if (a->n_sites == 3 && b_is_water && local)
+        (between_sites ? OF_TYPE(water_water_sites) : OF_TYPE(water_water_centers))(row);
+    else if (local && a->n_sites == 1 && b->n_sites == 1 && first_is_point)
         OF_TYPE(single_single)(row);
     else
-        OF_TYPE(uniform_uniform)(row);
+        OF_TYPE(any_uniform_uniform)(row);
 }
 
+#undef FOR_SITES
 #undef UNROLL
