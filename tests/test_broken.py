@@ -191,6 +191,35 @@ def test_molecules_longer_than_the_box() -> None:
     assert not says(dataset(xyz[None, [0, 12, 199]], box))
 
 
+def test_what_cannot_be_told_is_no_error() -> None:
+    box = np.eye(3) * 3
+    xyz = into_box(walk(40, 1), box)
+    ds = dataset(xyz[None], box, chain_bonds(40)).assign_coords(atom_number=("atom", np.arange(40)))
+    assert says(ds)
+    twice = xr.concat([ds, ds], "atom", data_vars=["positions"], coords="minimal")
+    assert twice.sizes["atom"] == 80
+    assert not says(twice)
+    assert not says(dataset(xyz[None], np.diag([3.0, 3.0, 0.0]), chain_bonds(40)))
+
+
+def test_a_frame_that_cannot_be_read_is_left_to_the_computation(
+    mdanalysis_data: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.xtc"
+    content = bytearray((mdanalysis_data / "adk_oplsaa.xtc").read_bytes())
+    path.write_bytes(content)
+    ds = gd.open_trajectory(path, mdanalysis_data / "adk_oplsaa.gro", start=5)
+    # The seventh frame's compressed coordinates.
+    middle = len(content) * 15 // 20
+    content[middle : middle + 400] = b"\xff" * 400
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", gd.BrokenMoleculesWarning)
+        result = gd.center_of_geometry(ds, atoms="protein")
+    with pytest.raises(gd.TrajectoryError, match=r"a\.xtc"):
+        result.compute()
+
+
 def test_octahedron() -> None:
     length = 3.0
     xyz = walk(150, 3)

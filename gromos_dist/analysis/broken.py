@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from gromos_dist.analysis.connections import bonds_of, lattice_of, numbers_of, one_frame
+from gromos_dist.analysis.connections import (
+    bonds_of,
+    lattice_of,
+    numbers_of,
+    one_frame,
+    reads_single_frames,
+)
 from gromos_dist.analysis.inputs import Indices, Reference
-from gromos_dist.errors import BrokenMoleculesWarning, FrameError
+from gromos_dist.errors import BrokenMoleculesWarning
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology.connectivity import starts_of_runs
 from gromos_dist.topology.lattice import nearest_images, reduced_vectors
@@ -40,7 +46,8 @@ def warn_of_broken_molecules(
 ) -> None:
     """Warn if the box has broken the molecules that are to be measured.
 
-    Looked at are the first, the middle and the last frame of `data`, and the reference: where its
+    Looked at are the first, the middle and the last frame of `data` (of a Dask array that is not
+    read from files, for which whole chunks are computed, the first), and the reference: where its
     box and bonds are known, and nothing says that its molecules are whole. Two atoms that are
     bonded, directly or by a few atoms that are not measured, or, where no bonds are known, that
     follow each other in a residue or in neighbouring residues of a molecule, are torn apart when
@@ -48,7 +55,8 @@ def warn_of_broken_molecules(
     and an image of one is near the other.
 
     This is done when an analysis is called, not when it is computed: a task's warning reaches
-    nobody on a cluster. A frame that cannot be read is left to the computation, which names it.
+    nobody on a cluster. A frame that cannot be read is left to the computation, which names it;
+    where an atom is there twice or the box is none, nothing can be told.
 
     Parameters
     ----------
@@ -63,27 +71,34 @@ def warn_of_broken_molecules(
     stacklevel : int
         Of the warning: 3 is who has called the caller of this function.
     """
-    looked_at: list[tuple[str, Floats, Floats]] = []
     try:
-        if isinstance(data, xr.Dataset) and "positions" in data:
-            looked_at += _frames_of(data)
-        if target is not None:
-            looked_at += _reference_of(reference, target)
-        if not looked_at:
-            return
-        chosen = _union(data.sizes["atom"], sets)
-        pairs, reach = _neighbours(data, chosen)
-    except (OSError, FrameError):
+        said = _what_is_broken(data, sets, reference, target)
+    except (OSError, ValueError):
         return
+    if said:
+        warnings.warn(f"{call}: {said}", BrokenMoleculesWarning, stacklevel=stacklevel)
+
+
+def _what_is_broken(
+    data: xr.Dataset | xr.DataArray,
+    sets: Sequence[Indices],
+    reference: Reference | None,
+    target: Floats | None,
+) -> str:
+    """Return what to say of the first frame with broken molecules; nothing if there is none."""
+    looked_at: list[tuple[str, Floats, Floats]] = []
+    if isinstance(data, xr.Dataset) and "positions" in data:
+        looked_at += _frames_of(data)
+    if target is not None:
+        looked_at += _reference_of(reference, target)
+    if not looked_at:
+        return ""
+    pairs, reach = _neighbours(data, _union(data.sizes["atom"], sets))
     for what, positions, box in looked_at:
         torn = _torn(positions, box, pairs, reach)
         if len(torn):
-            warnings.warn(
-                _message(call, what, data, pairs, torn, positions),
-                BrokenMoleculesWarning,
-                stacklevel=stacklevel,
-            )
-            return
+            return _message(what, data, pairs, torn, positions)
+    return ""
 
 
 def _frames_of(data: xr.Dataset) -> list[tuple[str, Floats, Floats]]:
@@ -91,8 +106,9 @@ def _frames_of(data: xr.Dataset) -> list[tuple[str, Floats, Floats]]:
     if "box" not in data or data.attrs.get("molecules") == "whole":
         return []
     n_frames = data.sizes["frame"]
+    places = {0, n_frames // 2, n_frames - 1} if reads_single_frames(data["positions"]) else {0}
     found = []
-    for frame in sorted({0, n_frames // 2, n_frames - 1} if n_frames else ()):
+    for frame in sorted(places) if n_frames else ():
         box = lattice_of(data, frame)
         if box is not None:
             positions = np.asarray(one_frame(data["positions"], frame), np.float64)
@@ -179,7 +195,6 @@ def _torn(positions: Floats, box: Floats, pairs: Integers, reach: Floats) -> Int
 
 
 def _message(
-    call: str,
     what: str,
     data: xr.Dataset | xr.DataArray,
     pairs: Integers,
@@ -190,7 +205,7 @@ def _message(
     apart = np.linalg.norm(positions[other] - positions[one])
     names = " and ".join(_named(data, atom) for atom in (one, other))
     return (
-        f"{call}: the periodic box has broken molecules: in {what}, {names} are neighbours and lie "
+        f"the periodic box has broken molecules: in {what}, {names} are neighbours and lie "
         f"{apart:.3g} nm apart ({len(torn)} such pairs), so that the numbers mean little. Put the "
         "molecules together first: gd.make_whole(ds), which guesses bonds where none are known; on "
         'the command line --whole. (attrs["molecules"] = "whole" says that they are.)'

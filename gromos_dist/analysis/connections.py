@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.io.atoms import ATOMS_IN_FILE
+from gromos_dist.io.lazy import TrajectoryArray
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.topology import Topology
 
@@ -101,3 +102,8 @@ def one_frame(array: xr.DataArray, frame: int) -> NDArray[Any]:
     """Return one frame in memory."""
     values: NDArray[Any] = np.asarray(array.isel(frame=slice(frame, frame + 1)).data)[0]
     return values
+
+
+def reads_single_frames(array: xr.DataArray) -> bool:
+    """Say whether one frame can be had without computing the chunk around it."""
+    return isinstance(array.data, np.ndarray | TrajectoryArray)
