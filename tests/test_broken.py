@@ -206,13 +206,10 @@ def test_a_frame_that_cannot_be_read_is_left_to_the_computation(
     mdanalysis_data: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.xtc"
-    content = bytearray((mdanalysis_data / "adk_oplsaa.xtc").read_bytes())
+    content = (mdanalysis_data / "adk_oplsaa.xtc").read_bytes()
     path.write_bytes(content)
-    ds = gd.open_trajectory(path, mdanalysis_data / "adk_oplsaa.gro", start=5)
-    # The seventh frame's compressed coordinates.
-    middle = len(content) * 15 // 20
-    content[middle : middle + 400] = b"\xff" * 400
-    path.write_bytes(content)
+    ds = gd.open_trajectory(path, mdanalysis_data / "adk_oplsaa.gro")
+    path.write_bytes(content[: len(content) * 3 // 4])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", gd.BrokenMoleculesWarning)
         result = gd.center_of_geometry(ds, atoms="protein")
