@@ -1,4 +1,4 @@
-"""The analyses as methods of a Dataset: ``ds.gromos.rmsd(...)`` is ``gd.rmsd(ds, ...)``."""
+"""Functions as methods of a Dataset: ``ds.gromos.rmsd(...)`` is ``gd.rmsd(ds, ...)``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from gromos_dist import analysis
+from gromos_dist import analysis, topology
 
 
 @xr.register_dataset_accessor("gromos")  # type: ignore[no-untyped-call]
@@ -18,9 +20,13 @@ class GromosAccessor:
     def __init__(self, dataset: xr.Dataset) -> None:
         self._dataset = dataset
 
+    def select(self, expression: str) -> NDArray[np.int64]:
+        """Return the atoms that a selection chooses: `gromos_dist.select`."""
+        return topology.select(self._dataset, expression)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in analysis.__all__:
-            known = ", ".join(analysis.__all__)
+            known = ", ".join([*analysis.__all__, "select"])
             raise AttributeError(f"gromos_dist has no analysis {name!r}; it has {known}")
         function = partial(getattr(analysis, name), self._dataset)
         function.__doc__ = getattr(analysis, name).__doc__

@@ -55,6 +55,9 @@ _ALL = (
     Variable("mass", ("atom",), "f", "u", "mass"),
     Variable("charge", ("atom",), "f", "e", "charge"),
     Variable("charge_group", ("atom",), "i", "", "charge group number"),
+    Variable("chain", ("atom",), "U", "", "chain identifier"),
+    Variable("segment", ("atom",), "U", "", "segment name"),
+    Variable("insertion_code", ("atom",), "U", "", "insertion code of the residue number"),
     Variable(
         "group_forces",
         ("frame", "group", "other_group", "xyz"),

@@ -72,12 +72,12 @@ OPTIONS = {
 def test_rmsd_equals_the_singular_value_decomposition(ds: xr.Dataset, options: dict) -> None:
     positions = ds.positions.values
     everything = np.arange(ds.sizes["atom"])
-    atoms = gd.select(options["atoms"], ds) if "atoms" in options else everything
+    atoms = gd.select(ds, options["atoms"]) if "atoms" in options else everything
     fit = atoms
     if options.get("fit") is False:
         fit = None
     elif "fit" in options:
-        fit = gd.select(options["fit"], ds)
+        fit = gd.select(ds, options["fit"])
     masses = ds.mass.values if options.get("mass_weighted") else np.ones(len(everything))
     reference = positions[options.get("reference", 0)].astype(float)
     expected = plain_rmsd(positions, reference, atoms, fit, masses)
@@ -200,7 +200,7 @@ def test_only_the_atoms_needed_are_read(ds: xr.Dataset, monkeypatch: pytest.Monk
     lazy = gd.rmsd(ds, atoms="name CA", fit="name CB")
     monkeypatch.setattr(DCDReader, "read", spy)
     lazy.compute(scheduler="synchronous")
-    assert set(read) == {len(gd.select("name CA CB", ds))}
+    assert set(read) == {len(gd.select(ds, "name CA CB"))}
 
 
 def test_a_reference_from_a_file_an_array_and_a_dataset(adk: AdK, ds: xr.Dataset) -> None:

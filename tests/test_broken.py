@@ -257,7 +257,7 @@ def test_adk_in_water(mdanalysis_data: Path, selection: str) -> None:
     for _ in universe.trajectory:
         atoms.unwrap()
         frames.append(atoms.positions / 10)
-    protein = np.array(frames)[:, gd.select(selection, ds)]
+    protein = np.array(frames)[:, gd.select(ds, selection)]
     expected = gd.kernels.rmsd(protein, gd.kernels.prepare_reference(protein[0].astype(float)))
     np.testing.assert_allclose(gd.rmsd(whole, atoms=selection), expected, atol=1e-5)
     assert float(expected.max()) < 0.25

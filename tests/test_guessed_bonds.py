@@ -170,6 +170,23 @@ def test_ions_and_metals() -> None:
     assert as_set(guess_bonds(heme, around).bonds) == {(0, i) for i in range(1, 5)}
 
 
+def test_a_modified_residue_of_which_the_backbone_is_known() -> None:
+    names = ["N", "CA", "C", "O", "CB", "SX"]
+    xyz = np.array(
+        [
+            [0, 0, 0],
+            [0.147, 0, 0],
+            [0.2, 0.14, 0],
+            [0.32, 0.16, 0],
+            [0.2, -0.1, 0.1],
+            [0.35, -0.1, 0.2],
+        ]
+    )
+    found = guess_bonds(topology(names, ["N", "C", "C", "O", "C", "S"], "OCS"), xyz)
+    assert as_set(found.bonds) == {(0, 1), (1, 2), (2, 3), (1, 4), (4, 5)}
+    assert found.bond_origin == "3 guessed from the names of residues, 2 guessed from distances"
+
+
 def test_what_is_known_is_kept() -> None:
     square = np.array([[0.0, 0, 0], [0.15, 0, 0], [0.15, 0.15, 0], [0, 0.15, 0], [3, 3, 3]])
     known = topology(list("ABCDE"), list("CCCCC"), residue=[1, 1, 1, 1, 2], bonds=[[2, 0]])
@@ -214,7 +231,7 @@ def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="'auto' or False"):
         gd.open_trajectory(datafiles.GRO, datafiles.GRO, guess_bonds=True)
     with pytest.raises(ValueError, match="give a topology"):
-        gd.open_trajectory(datafiles.GRO, guess_bonds="auto")
+        gd.open_trajectory(datafiles.XTC, guess_bonds="auto")
 
 
 def test_bonds_travel_with_the_dataset(tmp_path: Path) -> None:

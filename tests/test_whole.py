@@ -114,7 +114,7 @@ def test_the_same_bits_for_any_chunks(files: tuple[Path, Path]) -> None:
 
 def test_atoms_that_are_left_out(files: tuple[Path, Path]) -> None:
     everything = gd.make_whole(gd.open_trajectory(*files), files[1])
-    indices = gd.select("molecule 1:5", everything)
+    indices = gd.select(everything, "molecule 1:5")
     named = gd.open_trajectory(*files, atoms="molecule 1:5")
     # With the names of a topology and without, chosen when opening and afterwards.
     for some in (

@@ -23,8 +23,8 @@ from gromos_dist.analysis.connections import (
 from gromos_dist.analysis.inputs import Indices, Reference
 from gromos_dist.errors import BrokenMoleculesWarning
 from gromos_dist.io.trajectory import open_trajectory
-from gromos_dist.topology.connectivity import starts_of_runs
 from gromos_dist.topology.lattice import nearest_images, reduced_vectors
+from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -144,16 +144,15 @@ def _neighbours(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Inte
         return pairs, reach
     has_bonds = np.zeros(data.sizes["atom"], bool)
     has_bonds[pairs] = True
-    columns = [
-        np.asarray(data[name].values)[chosen]
-        for name in ("molecule", "residue", "residue_name")
+    labels = {
+        name: np.asarray(data[name].values)[chosen]
+        for name in RESIDUE_LABELS
         if name in data.coords
-    ]
-    residue = np.asarray(data["residue"].values, np.int64)[chosen]
-    joined = ~starts_of_runs(*columns)[1:]
-    if "molecule" in data.coords:
+    }
+    joined = ~residue_starts(labels)[1:]
+    if "molecule" in labels:
         # Molecules of atoms without bonds are told by chains and names of residues.
-        joined |= (columns[0][1:] == columns[0][:-1]) & (np.diff(residue) == 1)
+        joined |= (np.diff(labels["molecule"]) == 0) & (np.diff(labels["residue"]) == 1)
     joined &= ~(has_bonds[chosen[1:]] & has_bonds[chosen[:-1]])
     steps = np.stack([chosen[:-1], chosen[1:]], axis=1)[joined]
     return np.concatenate([pairs, steps]), np.append(reach, np.full(len(steps), _LONGEST_STEP))

@@ -80,6 +80,9 @@ def atoms_of(data: xr.DataArray) -> Topology:
         element=values("element", "", np.str_),
         mass=values("mass", np.nan, np.float64),
         charge=values("charge", np.nan, np.float64),
+        chain=values("chain", "", np.str_),
+        segment=values("segment", "", np.str_),
+        insertion_code=values("insertion_code", "", np.str_),
     )
 
 

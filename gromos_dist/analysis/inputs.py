@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import provenance
+from gromos_dist.analysis.labels import places_of_atoms
 from gromos_dist.io.lazy import TrajectoryArray
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology import Selection, resolve
@@ -97,7 +98,9 @@ def masses_of(positions: xr.DataArray, indices: Indices) -> NDArray[np.float64]:
     return masses
 
 
-def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArray[np.float64]:
+def reference_positions(
+    positions: xr.DataArray, reference: Reference, *sets: Indices
+) -> NDArray[np.float64]:
     """Return the reference, shape (atom, xyz), in nm.
 
     Parameters
@@ -106,13 +109,20 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
         Of the trajectory.
     reference : int, path, Dataset, DataArray or array
         A frame number of the trajectory (negative ones count from its end); a file, of which the
-        first frame is taken; or the positions themselves.
+        first frame is taken; or the positions themselves. Where it names its atoms, they are
+        brought into the order of the trajectory (`gromos_dist.analysis.labels`).
+    *sets : indices or None
+        The atoms that are used; None stands for all.
 
     Raises
     ------
     ValueError
-        There is no such frame, or the numbers of atoms differ.
+        There is no such frame, the numbers of atoms differ, or the order of the atoms does, and
+        nothing tells which is which.
     """
+    given = [indices for indices in sets if indices is not None]
+    used = np.unique(np.concatenate(given)) if given and len(given) == len(sets) else None
+    places: Indices = None
     n_atoms = positions.sizes["atom"]
     if isinstance(reference, int | np.integer):
         n_frames = positions.sizes["frame"]
@@ -122,17 +132,23 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
         values = _frames(positions.isel(frame=slice(frame, frame + 1)).data)
         what = f"frame {frame}"
     elif isinstance(reference, str | os.PathLike):
-        values = _frames(open_trajectory(reference, stop=1, dtype=np.float64).positions.data)
+        opened = open_trajectory(reference, stop=1, dtype=np.float64).positions
+        values = _frames(opened.data)
         what = os.fspath(reference)
+        among: Indices = None
         data = positions.data
         if isinstance(data, TrajectoryArray) and data.source.atoms is not None:
             whole = data.source.readers[0].n_atoms
             if values.shape[-2] == whole != n_atoms:
-                values = values[:, data.source.atoms]
+                among = data.source.atoms
+                values = values[:, among]
+        places = places_of_atoms(positions, opened, what, among=among, atoms=used)
     else:
         array = reference["positions"] if isinstance(reference, xr.Dataset) else reference
         values = array.data if isinstance(array, xr.DataArray) else np.asarray(array)
         what = "the reference"
+        if isinstance(array, xr.DataArray):
+            places = places_of_atoms(positions, array, what, atoms=used)
     if values.ndim == 3 and values.shape[0] >= 1:
         values = values[0]
     if values.shape != (n_atoms, 3):
@@ -140,7 +156,7 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
             f"reference: {what} has shape {tuple(values.shape)}, the trajectory needs "
             f"({n_atoms}, 3): give a reference of the same {n_atoms} atoms"
         )
-    return np.ascontiguousarray(values, np.float64)
+    return np.ascontiguousarray(values if places is None else values[places], np.float64)
 
 
 def _frames(data: Any) -> NDArray[Any]:

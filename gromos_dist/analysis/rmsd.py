@@ -20,6 +20,7 @@ from gromos_dist.analysis.inputs import (
     reference_positions,
     selected,
 )
+from gromos_dist.analysis.labels import places_of_atoms
 from gromos_dist.mapping import FrameMap, map_frames, map_pairs
 from gromos_dist.topology import Selection
 
@@ -87,7 +88,8 @@ def rmsd(
     positions = positions_of(ds)
     measured = selected(positions, atoms)
     fitted = None if fit is False else measured if fit is None else selected(positions, fit)
-    target = reference_positions(positions, reference)
+    sets = [measured] if fit is False else [measured, fitted]
+    target = reference_positions(positions, reference, *sets)
     parameters = {
         "reference": reference if isinstance(reference, int | str) else target,
         "reference_positions": target,
@@ -97,7 +99,6 @@ def rmsd(
     }
     history = derived_history(positions, "rmsd", parameters)
     weights = None
-    sets = [measured] if fit is False else [measured, fitted]
     warn_of_broken_molecules("rmsd", ds, *sets, reference=reference, target=target)
     if mass_weighted:
         for indices in sets:
@@ -155,7 +156,7 @@ def superpose(
     """
     positions = positions_of(ds)
     fitted = selected(positions, fit)
-    target = reference_positions(positions, reference)
+    target = reference_positions(positions, reference, fitted)
     parameters = {
         "reference": reference if isinstance(reference, int | str) else target,
         "reference_positions": target,
@@ -248,6 +249,9 @@ def rmsd_matrix(
         history = derived_history(first, "rmsd_matrix", parameters)
     for data in (ds,) if other is None else (ds, other):
         warn_of_broken_molecules("rmsd_matrix", data, indices)
+    if other is not None:
+        places = places_of_atoms(first, second, "other", atoms=indices)
+        second = second if places is None else second.isel(atom=places)
     if indices is not None:
         first, second = first.isel(atom=indices), second.isel(atom=indices)
     return map_pairs(_MATRIX, first, second, history=history, weights=weights)

@@ -157,9 +157,13 @@ def _of_the_file(topology: Topology, ds: xr.Dataset) -> tuple[Topology, Numbers]
 def _taken(topology: Topology, numbers: Numbers) -> Topology:
     """Return some atoms of a topology, without bonds."""
     chosen = numbers.of_atoms
-    columns = ("atom_name", "residue_name", "residue", "molecule", "element", "mass", "charge")
+    columns = (
+        *("atom_name", "residue_name", "residue", "molecule", "element", "mass", "charge"),
+        *("chain", "segment", "insertion_code"),
+    )
+    known = {name: getattr(topology, name) for name in columns}
     return Topology(
-        **{name: getattr(topology, name)[chosen] for name in columns},
+        **{name: values[chosen] for name, values in known.items() if values is not None},
         bond_origin=topology.bond_origin,
     )
 

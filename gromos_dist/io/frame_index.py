@@ -31,7 +31,7 @@ INDEX_FOLDER_VARIABLE = "GROMOS_DIST_INDEX_FOLDER"
 Arrays = Mapping[str, NDArray[Any]]
 
 _MAGIC = b"gdindex\x01"
-_VERSION = 2
+_VERSION = 3
 _HEADER = struct.Struct("<8sII")  # magic, size and CRC-32 of the JSON table that follows
 _ALIGNMENT = 64
 _KINDS = frozenset({"<i8", "<i4", "<u4", "<f8", "|u1"})

@@ -26,6 +26,7 @@ from gromos_dist.io.overlap import (
     find_overlaps,
     handle_overlaps,
 )
+from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
 from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, Reader, open_reader
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
@@ -65,7 +66,8 @@ def open_trajectory(
         a pattern in the order of their names, numbers counted as numbers.
     topology : Topology, path or MDAnalysis Universe, optional
         Where atom names, residues, masses and bonds come from (GROMOS topology, PDB, GRO, PSF;
-        TPR, with MDAnalysis).
+        TPR, with MDAnalysis). When None, a first file that is PDB, GRO or a GROMOS configuration
+        tells them itself.
     atoms : str or sequence of int, optional
         Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
     start, stop, stride : int, optional
@@ -104,7 +106,8 @@ def open_trajectory(
         A file is damaged, or topology and trajectory have different numbers of atoms.
     ValueError
         No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
-        or `dtype` make no sense.
+        or `dtype` make no sense; or a file has the atoms of the topology, or of the first file, in
+        another order.
     SelectionError
         `atoms` cannot be read, or selects nothing.
 
@@ -290,10 +293,18 @@ def _open(
     )
     source = source.select_frames(frames)
 
-    if topology is not None and not isinstance(topology, Topology) and not is_universe(topology):
+    if topology is None and (own := own_topology(readers[0])) is not None:
+        attrs["topology"], topology = readers[0].path, own
+    elif topology is not None and not isinstance(topology, Topology) and not is_universe(topology):
         inputs.append(describe_file(topology))
         attrs["topology"] = os.fspath(topology)
-    source, coords, bond_origin = _with_atoms(source, topology, atoms, guess_bonds)
+    known = None if topology is None else _of_these_atoms(as_topology(topology), source)
+    if known is not None:
+        labels = labels_of(known.coordinates())
+        check_labels(readers, labels, attrs.get("topology", "the topology"))
+    else:
+        check_labels(readers, labels_of({}), "the topology")
+    source, coords, bond_origin = _with_atoms(source, known, atoms, guess_bonds)
     if bond_origin:
         attrs["bonds"] = bond_origin
     for name, values in (("time", time), ("step", step)):
@@ -319,17 +330,16 @@ def _check_options(
 
 
 def _with_atoms(
-    source: Source, topology: TopologyLike, atoms: Selection, guess_bonds: GuessBonds
+    source: Source, topology: Topology | None, atoms: Selection, guess_bonds: GuessBonds
 ) -> tuple[Source, dict[str, Any], str]:
     """Return the atoms wanted, what is known of them, and where guessed bonds come from."""
     coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
     n_atoms = source.n_atoms
     if atoms is not None or topology is not None:
         coords["atom_number"] = atom_numbers(np.arange(n_atoms), n_atoms)
-    known = Topology()
+    known = topology or Topology()
     if topology is not None:
-        known = _of_these_atoms(as_topology(topology), source)
-        known = with_guessed_bonds(known, source, guess_bonds)
+        known = with_guessed_bonds(topology, source, guess_bonds)
         coords |= known.coordinates()
     elif guess_bonds:
         raise ValueError("guess_bonds needs the names of the atoms: give a topology")

@@ -24,7 +24,7 @@ _SIDE_CHAINS: Final = {
     "ARG": "CA-CB CB-CG CG-CD CD-NE NE-CZ CZ-NH1 CZ-NH2",
     "ASN": "CA-CB CB-CG CG-OD1 CG-ND2",
     "ASP": "CA-CB CB-CG CG-OD1 CG-OD2",
-    "CYS": "CA-CB CB-SG",
+    "CYS": "CA-CB CB-SG CB-SE",
     "GLN": "CA-CB CB-CG CG-CD CD-OE1 CD-NE2",
     "GLU": "CA-CB CB-CG CG-CD CD-OE1 CD-OE2",
     "GLY": "",
@@ -57,7 +57,8 @@ _VARIANTS: Final = {
     "CYS2": "CYS", "CME": "CYS", "HID": "HIS", "HIE": "HIS", "HIP": "HIS", "HISA": "HIS",
     "HISB": "HIS", "HISH": "HIS", "HIS1": "HIS", "HIS2": "HIS", "HISD": "HIS", "HISE": "HIS",
     "HSD": "HIS", "HSE": "HIS", "HSP": "HIS", "MSE": "MET", "HYP": "PRO", "ALAD": "ALA",
-    "SEP": "SER", "TPO": "THR", "PTR": "TYR", "NMA": "NME", "NHE": "NH2",
+    "SEP": "SER", "TPO": "THR", "PTR": "TYR", "NMA": "NME", "NHE": "NH2", "SEC": "CYS",
+    "CSE": "CYS",
 }  # fmt: skip
 
 _SUGAR = (
@@ -95,4 +96,5 @@ def amino_acid(residue_name: str) -> Pairs | None:
         plain = _VARIANTS.get(name, name)
         if plain in AMINO_ACID:
             return AMINO_ACID[plain]
-    return None
+    # Of any other, the backbone is known.
+    return AMINO_ACID["GLY"]

@@ -13,15 +13,17 @@ from gromos_dist.topology.bonds_by_name import (
     bonds_of_waters,
     links_of_polymers,
 )
-from gromos_dist.topology.connectivity import molecules_of_bonds, starts_of_runs
+from gromos_dist.topology.connectivity import molecules_of_bonds
 from gromos_dist.topology.lattice import has_lattice
+from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
 from gromos_dist.topology.topology import Topology
 
 Bonds = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# No bond of a template is longer: the names mean something else then, or the chain has a gap.
-_LONGEST_IN_TEMPLATES = 0.25
+# No bond of a template is longer, one of a hydrogen not as long: the names mean something else
+# then, or the chain has a gap.
+_LONGEST_IN_TEMPLATES, _LONGEST_OF_HYDROGEN = 0.25, 0.16
 
 
 def guess_bonds(
@@ -82,7 +84,9 @@ def guess_bonds(
     by_names = np.concatenate([by_names, links])
     distant = np.empty((0, 2), np.int64)
     if xyz is not None:
-        by_names = by_names[bond_lengths(by_names, xyz, cell) < _LONGEST_IN_TEMPLATES]
+        has_hydrogen = np.isin(topology.element[by_names], ["H", "D"]).any(axis=1)
+        longest = np.where(has_hydrogen, _LONGEST_OF_HYDROGEN, _LONGEST_IN_TEMPLATES)
+        by_names = by_names[bond_lengths(by_names, xyz, cell) < longest]
         distant = bonds_by_distance(topology, residue, is_open, by_names, xyz, cell)
     return _with_bonds(topology, residue, by_names, distant, xyz is not None)
 
@@ -91,7 +95,8 @@ def _residues(topology: Topology) -> NDArray[np.int64]:
     """Return the residue that each atom is of, counted from 0."""
     if not topology.n_atoms:
         return np.empty(0, np.int64)
-    starts = starts_of_runs(topology.residue, topology.residue_name, topology.molecule)
+    known = {name: getattr(topology, name) for name in RESIDUE_LABELS}
+    starts = residue_starts({name: some for name, some in known.items() if some is not None})
     return np.cumsum(starts, dtype=np.int64) - 1
 
 

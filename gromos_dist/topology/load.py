@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gromos_dist.topology.cnf import load_cnf
 from gromos_dist.topology.gro import load_gro
 from gromos_dist.topology.gromos import load_gromos
 from gromos_dist.topology.mdanalysis import (
@@ -24,6 +25,8 @@ LOADERS: Mapping[str, Callable[[str | Path], Topology]] = {
     ".pdb": load_pdb,
     ".ent": load_pdb,
     ".gro": load_gro,
+    ".cnf": load_cnf,
+    ".g96": load_cnf,
     ".psf": load_psf,
     ".tpr": load_with_mdanalysis,
 }
@@ -35,9 +38,10 @@ def load_topology(path: str | Path | Any) -> Topology:
     Parameters
     ----------
     path : str, Path or MDAnalysis Universe
-        The file: ``.top`` or ``.topo`` (GROMOS), ``.pdb`` or ``.ent``, ``.gro``, ``.psf``; ``.gz``
-        may follow. ``.tpr`` (GROMACS) is read by MDAnalysis, an optional extra. Of a Universe, what
-        it knows of its atoms is taken: see `topology_of_universe`.
+        The file: ``.top`` or ``.topo`` (GROMOS), ``.cnf`` or ``.g96`` (names only), ``.pdb`` or
+        ``.ent``, ``.gro``, ``.psf``; ``.gz`` may follow. ``.tpr`` (GROMACS) is read by MDAnalysis,
+        an optional extra. Of a Universe, what it knows of its atoms is taken: see
+        `topology_of_universe`.
 
     Returns
     -------

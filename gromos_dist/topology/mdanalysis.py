@@ -16,6 +16,7 @@ from gromos_dist.topology.connectivity import (
     starts_of_runs,
 )
 from gromos_dist.topology.elements import elements_of_masses, elements_of_names, masses_of_names
+from gromos_dist.topology.residue_kinds import is_polymer
 from gromos_dist.topology.topology import Topology
 
 
@@ -27,10 +28,10 @@ def is_universe(value: Any) -> bool:
 def topology_of_universe(universe: Any) -> Topology:
     """Return the topology of an MDAnalysis Universe.
 
-    Names, residues, elements, masses, charges and bonds are those of the Universe. Elements and
-    masses that it has not are told by masses and names. Molecules are those of GROMACS where the
-    Universe has them, else what its bonds connect, else they follow from segments and residues
-    (`connectivity.molecules_of_residues`).
+    Names, residues, chains, segments, elements, masses, charges and bonds are those of the
+    Universe. Elements and masses that it has not are told by masses and names. Molecules are those
+    of GROMACS where the Universe has them, else what its bonds connect, else they follow from
+    segments and residues (`connectivity.molecules_of_residues`).
 
     Parameters
     ----------
@@ -66,11 +67,13 @@ def topology_of_universe(universe: Any) -> Topology:
         atom_name=name,
         residue_name=residue_name,
         residue=residue,
-        molecule=_molecules(atoms, bonds, residue, residue_name),
+        molecule=_molecules(atoms, bonds, residue, residue_name, name),
         element=element,
         mass=mass,
         charge=_values(atoms, "charges", np.float64, np.nan),
         bonds=bonds,
+        chain=_labels(atoms, "chainIDs"),
+        segment=_labels(atoms, "segids"),
     )
 
 
@@ -123,11 +126,19 @@ def _bonds(atoms: Any) -> NDArray[np.int64]:
     return np.asarray(atoms.universe.bonds.indices, np.int64).reshape(-1, 2)
 
 
+def _labels(atoms: Any, attribute: str) -> NDArray[np.str_] | None:
+    """Return labels that not every file has: None if there are none."""
+    labels: NDArray[np.str_] = _values(atoms, attribute, np.str_, "")
+    # MDAnalysis calls the one segment of a file that has none SYSTEM.
+    return labels if ((labels != "") & (labels != "SYSTEM")).any() else None
+
+
 def _molecules(
     atoms: Any,
     bonds: NDArray[np.int64],
     residue: NDArray[np.int64],
     residue_name: NDArray[np.str_],
+    atom_name: NDArray[np.str_],
 ) -> NDArray[np.int64]:
     if hasattr(atoms, "molnums"):
         return np.asarray(np.unique(atoms.molnums, return_inverse=True)[1] + 1, np.int64)
@@ -136,4 +147,5 @@ def _molecules(
         return molecules_of_bonds(bonds, len(atoms))
     starts = starts_of_runs(np.asarray(atoms.resindices, np.int64))
     breaks = starts_of_runs(np.asarray(atoms.segindices, np.int64))
-    return molecules_of_residues(starts, residue, residue_name, breaks, bonds)
+    polymer = is_polymer(starts, residue_name, atom_name)
+    return molecules_of_residues(starts, residue, polymer, breaks, bonds)
