@@ -293,17 +293,13 @@ def _open(
     )
     source = source.select_frames(frames)
 
-    if topology is None and (own := own_topology(readers[0])) is not None:
-        attrs["topology"], topology = readers[0].path, own
-    elif topology is not None and not isinstance(topology, Topology) and not is_universe(topology):
-        inputs.append(describe_file(topology))
-        attrs["topology"] = os.fspath(topology)
-    known = None if topology is None else _of_these_atoms(as_topology(topology), source)
-    if known is not None:
-        labels = labels_of(known.coordinates())
-        check_labels(readers, labels, attrs.get("topology", "the topology"))
-    else:
-        check_labels(readers, labels_of({}), "the topology")
+    known, described_by = _topology_of(topology, source)
+    if described_by is not None:
+        attrs["topology"] = described_by
+        if topology is not None:
+            inputs.append(describe_file(described_by))
+    labels = labels_of({} if known is None else known.coordinates())
+    check_labels(readers, labels, described_by or "the topology")
     source, coords, bond_origin = _with_atoms(source, known, atoms, guess_bonds)
     if bond_origin:
         attrs["bonds"] = bond_origin
@@ -327,6 +323,16 @@ def _check_options(
         raise ValueError(f"stride: expected a whole number above 0, got {stride!r}")
     check_on_truncated(on_truncated)
     check_on_overlap(overlap)
+
+
+def _topology_of(topology: TopologyLike, source: Source) -> tuple[Topology | None, str | None]:
+    """Return what is known of the atoms, and the file that it comes from."""
+    if topology is None:
+        own = own_topology(source.readers[0])
+        return own, None if own is None else source.readers[0].path
+    is_file = not isinstance(topology, Topology) and not is_universe(topology)
+    known = _of_these_atoms(as_topology(topology), source)
+    return known, os.fspath(topology) if is_file else None
 
 
 def _with_atoms(
