@@ -330,9 +330,10 @@ def _topology_of(topology: TopologyLike, source: Source) -> tuple[Topology | Non
     if topology is None:
         own = own_topology(source.readers[0])
         return own, None if own is None else source.readers[0].path
-    is_file = not isinstance(topology, Topology) and not is_universe(topology)
     known = _of_these_atoms(as_topology(topology), source)
-    return known, os.fspath(topology) if is_file else None
+    if isinstance(topology, Topology) or is_universe(topology):
+        return known, None
+    return known, os.fspath(topology)
 
 
 def _with_atoms(
