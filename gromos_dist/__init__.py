@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gromos_dist.analysis.forces import energies, forces
     from gromos_dist.analysis.rmsd import rmsd, rmsd_matrix, superpose
     from gromos_dist.errors import (
+        BrokenMoleculesWarning,
         ConstraintError,
         ForceError,
         FrameError,
@@ -56,8 +57,9 @@ _NAMES = {
         *("make_whole", "radius_of_gyration", "rmsd", "rmsd_matrix", "superpose"),
     ),
     "errors": (
-        *("ConstraintError", "ForceError", "FrameError", "SelectionError", "SettingsError"),
-        *("SimulationError", "TopologyError", "TrajectoryError"),
+        *("BrokenMoleculesWarning", "ConstraintError", "ForceError", "FrameError"),
+        *("SelectionError", "SettingsError", "SimulationError", "TopologyError"),
+        "TrajectoryError",
     ),
     "io": ("from_mdanalysis", "open_energies", "open_trajectory"),
     "kernels": ("calculate_rmsd",),
@@ -75,6 +77,7 @@ _MODULES = (
 )
 
 __all__ = [
+    "BrokenMoleculesWarning",
     "ConstraintError",
     "ForceCalculator",
     "ForceError",

@@ -30,6 +30,10 @@ class SelectionError(ValueError):
     """A selection cannot be read, or selects nothing."""
 
 
+class BrokenMoleculesWarning(UserWarning):
+    """Molecules that the periodic box has broken are measured as they are."""
+
+
 class FrameError(ValueError):
     """A frame holds numbers that a kernel cannot take.
 

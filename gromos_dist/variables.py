@@ -57,6 +57,8 @@ _ALL = (
             ("box", "a box"),
         )
     ),
+    Variable("atom_number", ("atom",), "i", "", "number of the atom in its file, from 0"),
+    Variable("bonds", ("bond", "pair"), "i", "", "bonded atoms, by their atom_number"),
     Variable("atom_name", ("atom",), "U", "", "atom name"),
     Variable("residue_name", ("atom",), "U", "", "residue name"),
     Variable("residue", ("atom",), "i", "", "residue number"),

@@ -759,7 +759,7 @@ def test_molecules_made_whole(reference: Path, tmp_path: Path) -> None:
     table = read_csv(output)
     expected = np.loadtxt(folder / "rmsd_ca_all_prop_cog.out")[:, 1]
     np.testing.assert_allclose(table[:, -1], expected, atol=1e-6)
-    assert "--whole needs the bonds" in refuse("rmsd", files[0], "--whole")
+    assert "--whole needs bonds" in refuse("rmsd", files[0], "--whole")
 
 
 class TestForPrograms:

@@ -22,7 +22,7 @@ from gromos_dist.variables import VARIABLES, validate
 
 def test_the_dataset_follows_the_data_model(adk: AdK) -> None:
     ds = open_trajectory(adk.dcd, adk.psf)
-    assert dict(ds.sizes) == {"frame": 98, "atom": 3341, "xyz": 3}
+    assert dict(ds.sizes) == {"frame": 98, "atom": 3341, "xyz": 3, "bond": 3365, "pair": 2}
     assert type(ds.positions.data) is da.Array
     for name in {*ds.variables} - {"xyz"}:
         validate(ds[name], name)

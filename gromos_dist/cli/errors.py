@@ -103,7 +103,7 @@ class Command(PlainWhereNoTerminal, TyperCommand):
         except BrokenPipeError:
             # The reader of our output has closed it; Typer ends the program quietly.
             raise
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImportError) as error:
             if ctx.meta.get(_DEBUG):
                 raise
             message, code = in_options(sentence(error), options), BAD_INPUT

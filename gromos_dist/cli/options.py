@@ -38,7 +38,7 @@ Topology = Annotated[
         "--top",
         "-t",
         metavar="FILE",
-        help="Atom names, residues and masses: a GROMOS .top, PDB, GRO or PSF.",
+        help="Atom names, residues, masses and bonds: a GROMOS .top, PDB, GRO, PSF or TPR.",
         rich_help_panel=_ATOMS,
     ),
 ]
@@ -98,7 +98,7 @@ Whole = Annotated[
     typer.Option(
         "--whole",
         help="First put molecules together that the periodic box has broken, along the bonds of "
-        "--top (a GROMOS .top or PSF).",
+        "--top. Those that it does not list (PDB, GRO) are guessed, and how many is said.",
         rich_help_panel=_ATOMS,
     ),
 ]

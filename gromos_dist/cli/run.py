@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gromos_dist.cli.summary import Outcome
     from gromos_dist.distributed import XarrayObject
 
+_STRUCTURES = (".gro", ".pdb", ".ent")
 REPORT_SUFFIXES = (".html",)
 _OF_FILES = ("on_truncated", "overlap")
 
@@ -60,15 +62,17 @@ class Input:
         from gromos_dist.analysis import make_whole
         from gromos_dist.io.trajectory import open_trajectory
 
-        if self.whole and self.topology is None:
-            raise ValueError("--whole needs the bonds of a topology: give it with --top")
-        if stores.is_store(self.files):
+        is_store = stores.is_store(self.files)
+        topology = self.topology
+        if self.whole and topology is None and not is_store:
+            topology = self._structure()
+        if is_store:
             self._refuse_options_of_files()
             trajectory = self._open_store(self.files[0], atoms)
         else:
             trajectory = open_trajectory(
                 list(self.files),
-                self.topology,
+                topology,
                 atoms=atoms,
                 start=self.start,
                 stop=self.stop,
@@ -79,9 +83,25 @@ class Input:
                 verify=self.verify,
             )
         self.require_frames(trajectory)
-        if self.whole and self.topology is not None:
-            trajectory = make_whole(trajectory, self.topology)
+        if self.whole:
+            trajectory = make_whole(trajectory)
+            if "guessed" in trajectory.attrs.get("bonds", ""):
+                warnings.warn(
+                    f"{self.names}: bonds: {trajectory.attrs['bonds']}", UserWarning, stacklevel=2
+                )
         return trajectory
+
+    def _structure(self) -> Path:
+        """Return the first file if it names its atoms, so that bonds can be guessed."""
+        from gromos_dist.io.trajectory import expand
+
+        first = Path(expand(self.files)[0])
+        if Path(first.name.lower().removesuffix(".gz")).suffix not in _STRUCTURES:
+            raise ValueError(
+                "--whole needs bonds, or names of atoms to guess them by: give a topology with "
+                "--top (a GROMOS .top, PSF, TPR, GRO or PDB)"
+            )
+        return first
 
     def require_frames(self, data: xr.Dataset) -> None:
         """Raise a ValueError if --start and --stop leave no frames."""
@@ -101,6 +121,7 @@ class Input:
 
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
+        from gromos_dist.io.atoms import bond_coordinate
         from gromos_dist.topology import load_topology, resolve
 
         trajectory = stores.open_result(path)
@@ -109,7 +130,9 @@ class Input:
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
             topology = load_topology(self.topology).with_n_atoms(trajectory.sizes["atom"])
-            trajectory = trajectory.assign_coords(topology.coordinates())
+            bonds = bond_coordinate(topology.bonds, None, topology.n_atoms)
+            trajectory = trajectory.drop_vars(["bonds", "atom_number"], errors="ignore")
+            trajectory = trajectory.assign_coords(topology.coordinates() | bonds)
         if atoms is not None:
             trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
         return trajectory

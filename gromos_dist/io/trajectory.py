@@ -18,6 +18,7 @@ from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.input_file import FileState, file_state, unchanged
+from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
 from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
@@ -32,14 +33,16 @@ from gromos_dist.io.reader import OPENERS, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
-from gromos_dist.topology import Selection, Topology, load_topology, resolve
+from gromos_dist.topology import Selection, Topology, as_topology, resolve
+from gromos_dist.topology.mdanalysis import is_universe
 from gromos_dist.variables import ROUNDED_TO, VARIABLES
 
 _HASHED_WHOLE = 1 << 26
 """Topologies of so many bytes are known by all of them."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-TopologyLike = Topology | str | os.PathLike[str] | None
+TopologyLike = Topology | str | os.PathLike[str] | Any | None
+"""A topology, its file, or an MDAnalysis Universe."""
 
 
 def open_trajectory(
@@ -54,6 +57,7 @@ def open_trajectory(
     dtype: DTypeLike = np.float32,
     on_truncated: OnTruncated = "raise",
     overlap: OnOverlap = "warn",
+    guess_bonds: GuessBonds = False,
     engine: str | None = None,
     verify: bool = False,
 ) -> xr.Dataset:
@@ -66,9 +70,10 @@ def open_trajectory(
     paths : path, glob pattern, or sequence of these
         Files of the same atoms; they follow each other in time in the order given, the files of
         a pattern in the order of their names, numbers counted as numbers.
-    topology : Topology or path, optional
-        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF). When None,
-        a first file that is PDB, GRO or a GROMOS configuration tells them itself.
+    topology : Topology, path or MDAnalysis Universe, optional
+        Where atom names, residues, masses and bonds come from (GROMOS topology, PDB, GRO, PSF;
+        TPR, with MDAnalysis). When None, a first file that is PDB, GRO or a GROMOS configuration
+        tells them itself.
     atoms : str or sequence of int, optional
         Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
     start, stop, stride : int, optional
@@ -83,6 +88,10 @@ def open_trajectory(
     overlap : {"warn", "keep", "drop", "raise"}
         What to do with frames that a later file has again, as happens when a run was restarted:
         keep both copies and warn, keep both, leave out the copy of the earlier file, or refuse.
+    guess_bonds : {"auto", False}
+        "auto": guess the bonds that the topology does not list, from names of residues and from
+        distances in the first frame (`gromos_dist.topology.guess_bonds`). The attribute ``bonds``
+        tells how many come from where.
     engine : {"chemfiles"}, optional
         Read the files with this library (an optional extra): Amber NetCDF, LAMMPS, XYZ, mmCIF, ...
     verify : bool
@@ -94,10 +103,11 @@ def open_trajectory(
     -------
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
-        ``time`` (ps), ``step`` and the properties of the atoms. What only some of the frames have,
+        ``time`` (ps), ``step`` and the properties of the atoms; with a topology also ``bonds``
+        (bond, pair), which are between atoms of these ``atom_number``. What only some frames have,
         as TRR allows, is NaN in the others, and a coordinate such as ``has_positions`` says which
-        these are. Where frames were left out or are
-        there twice, the attributes ``damage`` and ``overlap`` say which, a line for each file.
+        these are. Where frames were left out or are there twice, the attributes ``damage`` and
+        ``overlap`` say which, a line for each file.
 
     Raises
     ------
@@ -122,7 +132,8 @@ def open_trajectory(
     (98, 214, 3)
     """
     source, coords, attrs = _open(
-        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine, verify
+        *(paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
+        *(guess_bonds, engine, verify),
     )
     if chunks == "auto":
         frame_chunks = default_frame_chunks(source)
@@ -151,6 +162,7 @@ class GromosBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
+        "guess_bonds",
         "verify",
     )
 
@@ -167,11 +179,13 @@ class GromosBackend(BackendEntrypoint):
         dtype: DTypeLike = np.float32,
         on_truncated: OnTruncated = "raise",
         overlap: OnOverlap = "warn",
+        guess_bonds: GuessBonds = False,
         verify: bool = False,
     ) -> xr.Dataset:
         """Open trajectory files; parameters as those of `open_trajectory`."""
         source, coords, attrs = _open(
             *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
+            guess_bonds,
             verify=verify,
         )
         chunks = max(default_frame_chunks(source))
@@ -223,6 +237,7 @@ def _open(
     dtype: DTypeLike,
     on_truncated: OnTruncated,
     overlap: OnOverlap,
+    guess_bonds: GuessBonds,
     engine: str | None = None,
     verify: bool = False,
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
@@ -267,30 +282,22 @@ def _open(
     )
     source = source.select_frames(frames)
 
-    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
-    if topology is not None:
-        if not isinstance(topology, Topology):
-            attrs["topology"] = str(Path(topology).absolute())
-            state = file_state(topology)
-            with unchanged(attrs["topology"], state):
-                inputs.append(describe_file(topology, verify or state.size <= _HASHED_WHOLE))
-                topology = load_topology(Path(topology))
-        coords |= _coordinates(topology, source)
-    elif (own := own_topology(readers[0])) is not None:
-        attrs["topology"] = readers[0].path
-        coords |= own.coordinates()
-    check_labels(readers, labels_of(coords), attrs.get("topology", "the topology"))
-    if atoms is not None:
-        described = xr.Dataset(coords=coords)
-        indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
-        source = source.select_atoms(indices)
-        chosen = described.isel(atom=indices) if "atom" in described.dims else described
-        coords = {str(name): chosen.variables[name] for name in chosen.coords}
+    known, described_by, files = _topology_of(topology, source, verify)
+    inputs += files
+    if described_by is not None:
+        attrs["topology"] = described_by
+    labels = labels_of({} if known is None else known.coordinates())
+    check_labels(readers, labels, described_by or "the topology")
+    source, coords, bond_origin = _with_atoms(source, known, atoms, guess_bonds)
+    if bond_origin:
+        attrs["bonds"] = bond_origin
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
     coords |= presence(source)
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
+    if guess_bonds:
+        parameters["guess_bonds"] = guess_bonds
     if engine is not None:
         parameters["engine"] = engine
     return source, coords, {"history": history("open_trajectory", parameters, inputs), **attrs}
@@ -307,10 +314,51 @@ def _check_options(
     check_on_overlap(overlap)
 
 
-def _coordinates(topology: Topology, source: Source) -> dict[str, Any]:
-    """Return the properties of the atoms."""
+def _topology_of(
+    topology: TopologyLike, source: Source, verify: bool
+) -> tuple[Topology | None, str | None, list[InputFile]]:
+    """Return what is known of the atoms, the path it is from, and the files read for it."""
+    if topology is None:
+        own = own_topology(source.readers[0])
+        return own, None if own is None else source.readers[0].path, []
+    if isinstance(topology, Topology) or is_universe(topology):
+        return _of_these_atoms(as_topology(topology), source), None, []
+    path = str(Path(topology).absolute())
+    state = file_state(path)
+    with unchanged(path, state):
+        described = describe_file(path, whole=verify or state.size <= _HASHED_WHOLE)
+        return _of_these_atoms(as_topology(path), source), path, [described]
+
+
+def _with_atoms(
+    source: Source, topology: Topology | None, atoms: Selection, guess_bonds: GuessBonds
+) -> tuple[Source, dict[str, Any], str]:
+    """Return the atoms wanted, what is known of them, and where guessed bonds come from."""
+    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
+    n_atoms = source.n_atoms
+    if atoms is not None or topology is not None:
+        coords["atom_number"] = atom_numbers(np.arange(n_atoms), n_atoms)
+    known = topology or Topology()
+    if topology is not None:
+        known = with_guessed_bonds(topology, source, guess_bonds)
+        coords |= known.coordinates()
+    elif guess_bonds:
+        raise ValueError("guess_bonds needs the names of the atoms: give a topology")
+    indices = None
+    if atoms is not None:
+        described = xr.Dataset(coords=coords)
+        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms)))
+        source = source.select_atoms(indices)
+        chosen = described.isel(atom=indices)
+        coords = {str(name): chosen.variables[name] for name in chosen.coords}
+    coords |= bond_coordinate(known.bonds, indices, n_atoms)
+    return source, coords, known.bond_origin
+
+
+def _of_these_atoms(topology: Topology, source: Source) -> Topology:
+    """Return the topology with as much solvent as the files have."""
     try:
-        return dict(topology.with_n_atoms(source.n_atoms).coordinates())
+        return topology.with_n_atoms(source.n_atoms)
     except TopologyError as error:
         raise TopologyError(f"{error} (trajectory {source.readers[0].path})") from None
 
