@@ -139,5 +139,5 @@ def test_a_store_of_the_first_release_opens_if_its_blocks_are_there(stored: Path
     (stored / "zarr.json").write_text(root.replace(r"\"format\":2", r"\"format\":1"))
     xr.testing.assert_equal(open_store(stored).compute(), expected)
     (stored / "center_of_mass" / "c" / "1" / "0").unlink()
-    with pytest.raises(StoreError, match=r"1 of 15 blocks are missing"):
+    with pytest.raises(StoreError, match=r"1 of 20 blocks are missing"):
         open_store(stored)
