@@ -25,6 +25,7 @@ _SECONDS = 20
 
 def main(name: str, folder: Path, n: int) -> None:
     warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", ".*some atoms have velocities and others have none")
     random = np.random.default_rng(2026)
     read(open_reader(write(folder, name)))
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -72,12 +73,12 @@ OPTIONS = {
 def test_rmsd_equals_the_singular_value_decomposition(ds: xr.Dataset, options: dict) -> None:
     positions = ds.positions.values
     everything = np.arange(ds.sizes["atom"])
-    atoms = gd.select(options["atoms"], ds) if "atoms" in options else everything
+    atoms = gd.select(ds, options["atoms"]) if "atoms" in options else everything
     fit = atoms
     if options.get("fit") is False:
         fit = None
     elif "fit" in options:
-        fit = gd.select(options["fit"], ds)
+        fit = gd.select(ds, options["fit"])
     masses = ds.mass.values if options.get("mass_weighted") else np.ones(len(everything))
     reference = positions[options.get("reference", 0)].astype(float)
     expected = plain_rmsd(positions, reference, atoms, fit, masses)
@@ -200,7 +201,7 @@ def test_only_the_atoms_needed_are_read(ds: xr.Dataset, monkeypatch: pytest.Monk
     lazy = gd.rmsd(ds, atoms="name CA", fit="name CB")
     monkeypatch.setattr(DCDReader, "read", spy)
     lazy.compute(scheduler="synchronous")
-    assert set(read) == {len(gd.select("name CA CB", ds))}
+    assert set(read) == {len(gd.select(ds, "name CA CB"))}
 
 
 def test_a_reference_from_a_file_an_array_and_a_dataset(adk: AdK, ds: xr.Dataset) -> None:
@@ -285,3 +286,28 @@ def test_inputs_are_not_changed(ds: xr.Dataset) -> None:
     for analysis in ANALYSES.values():
         analysis(data)
     xr.testing.assert_identical(data, before)
+
+
+def test_an_array_in_memory_is_neither_hashed_nor_copied(
+    ds: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = ds.compute()
+    hashed: list[int] = []
+    array_hash = provenance.array_hash
+
+    def noted(array: np.ndarray) -> str:
+        hashed.append(array.nbytes)
+        return array_hash(array)
+
+    monkeypatch.setattr(provenance, "array_hash", noted)
+    tracemalloc.start()
+    try:
+        result = gd.rmsd(loaded)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    size = loaded.positions.nbytes
+    one_frame = 2 * size // ds.sizes["frame"]
+    assert sum(hashed) <= one_frame < 0.03 * size
+    assert most < 0.2 * size
+    assert provenance.parse(result.attrs["history"])["parameters"]["of"]["array"] == "in memory"

@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 
+import gromos_dist as gd
 from gromos_dist.errors import SelectionError
 from gromos_dist.topology import Topology, load_topology, resolve, select
 from gromos_dist.topology.residue_names import PROTEIN, WATER
@@ -21,6 +22,7 @@ with warnings.catch_warnings():
     import MDAnalysis
     import MDAnalysisTests
 
+CASES = Path(__file__).parent / "data" / "cases"
 FILES = Path(MDAnalysisTests.__file__).parent / "data"
 DATA = Path(__file__).parent / "data"
 DIGLYCINE = load_topology(DATA / "diglycine.top").solvate(3)
@@ -59,12 +61,16 @@ def system(request: pytest.FixtureRequest) -> tuple[Topology, Any]:
 )  # fmt: skip
 def test_selections_equal_mdanalysis(system: tuple[Topology, Any], ours: str, theirs: str) -> None:
     topology, universe = system
+    # An oxidised cysteine, which is in no list of MDAnalysis.
+    if "CSO" in topology.residue_name:
+        theirs = theirs.replace("protein", "(protein or resname CSO)")
+        theirs = theirs.replace("backbone", "(backbone or (resname CSO and name N CA C O))")
     expected = universe.select_atoms(theirs).indices
     if len(expected):
-        np.testing.assert_array_equal(select(ours, topology), expected)
+        np.testing.assert_array_equal(select(topology, ours), expected)
     else:
         with pytest.raises(SelectionError, match="chooses no atom"):
-            select(ours, topology)
+            select(topology, ours)
 
 
 @pytest.mark.parametrize("name", ["adk_oplsaa.gro", "watdyn.psf", "cobrotoxin.pdb"])
@@ -72,7 +78,7 @@ def test_water_equals_mdanalysis(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = MDAnalysis.Universe(str(FILES / name)).select_atoms("water").indices
-    np.testing.assert_array_equal(select("water", load_topology(FILES / name)), expected)
+    np.testing.assert_array_equal(select(load_topology(FILES / name), "water"), expected)
 
 
 def test_elements_equal_mdanalysis() -> None:
@@ -81,7 +87,7 @@ def test_elements_equal_mdanalysis() -> None:
         universe = MDAnalysis.Universe(str(FILES / "1hvr.pdb"))
     expected = universe.select_atoms("element N S").indices
     np.testing.assert_array_equal(
-        select("element N S", load_topology(FILES / "1hvr.pdb")), expected
+        select(load_topology(FILES / "1hvr.pdb"), "element N S"), expected
     )
 
 
@@ -108,7 +114,7 @@ def test_elements_equal_mdanalysis() -> None:
 )
 def test_small_selections(expression: str, expected: list[int]) -> None:
     for atoms in (DIGLYCINE, DIGLYCINE.to_dataset(), DIGLYCINE.to_dataset()["mass"]):
-        chosen = select(expression, atoms)
+        chosen = select(atoms, expression)
         assert chosen.dtype == np.int64
         assert chosen.tolist() == expected
 
@@ -129,21 +135,91 @@ def with_names(names: list[str], residues: list[str]) -> xr.Dataset:
 
 def test_strange_names() -> None:
     atoms = with_names(["O5*", "O5'", "all", "[C]", "C"], ["ALL", "U", "U", "and", "U"])
-    assert select("name O5*", atoms).tolist() == [0, 1]
-    assert select('name "O5*"', atoms).tolist() == [0]
-    assert select("name O5?", atoms).tolist() == [0, 1]
-    assert select("name O5'", atoms).tolist() == [1]
-    assert select("name [*", atoms).tolist() == [3]
-    assert select('name "all" or resname "ALL" "and"', atoms).tolist() == [0, 2, 3]
+    assert select(atoms, "name O5*").tolist() == [0, 1]
+    assert select(atoms, 'name "O5*"').tolist() == [0]
+    assert select(atoms, "name O5?").tolist() == [0, 1]
+    assert select(atoms, "name O5'").tolist() == [1]
+    assert select(atoms, "name [*").tolist() == [3]
+    assert select(atoms, 'name "all" or resname "ALL" "and"').tolist() == [0, 2, 3]
 
 
 def test_a_solvent_is_water_only_when_it_is() -> None:
-    assert select("water", DIGLYCINE).tolist() == list(range(10, 19))
-    assert select("water", with_names(["OW"], ["SOLV"])).tolist() == [0]
+    assert select(DIGLYCINE, "water").tolist() == list(range(10, 19))
+    assert select(with_names(["OW"], ["SOLV"]), "water").tolist() == [0]
     elements = np.where(DIGLYCINE.element == "O", "S", DIGLYCINE.element)
     dataset = DIGLYCINE.to_dataset().assign_coords(element=("atom", elements))
     with pytest.raises(SelectionError, match="chooses no atom"):
-        select("water", dataset)
+        select(dataset, "water")
+
+
+def test_numbers_of_many_digits() -> None:
+    assert len(select(DIGLYCINE, f"resid < {'9' * 5000}")) == DIGLYCINE.n_atoms
+    assert len(select(DIGLYCINE, f"mass 0:{'9' * 5000}")) == DIGLYCINE.n_atoms
+
+
+def test_the_old_order_works_and_warns() -> None:
+    with pytest.warns(DeprecationWarning, match=r"write select\(atoms, expression\)"):
+        chosen = select("name CA", DIGLYCINE)
+    assert chosen.tolist() == select(DIGLYCINE, "name CA").tolist() == [2, 7]
+    dataset = DIGLYCINE.to_dataset()
+    with pytest.warns(DeprecationWarning, match="the old order"):
+        assert gd.select("name CA", dataset).tolist() == [2, 7]
+    assert dataset.gromos.select("name CA").tolist() == [2, 7]
+    assert "select" in dir(dataset.gromos)
+    with pytest.raises(TypeError, match="expected text, got int"):
+        select(DIGLYCINE, 3)  # type: ignore[call-overload]
+
+
+def test_chains_and_segments() -> None:
+    for atoms in (load_topology(CASES / "chains.pdb"), gd.open_trajectory(CASES / "chains.pdb")):
+        assert select(atoms, "chain B and resid 10").tolist() == [2]
+        assert select(atoms, "resid 10").tolist() == [0, 2]
+        assert select(atoms, "chain A B").tolist() == [0, 1, 2, 3]
+        with pytest.raises(SelectionError, match=r"chain: A, B"):
+            select(atoms, "chain C")
+    psf = load_topology(CASES / "hydrogen_4.0.psf")
+    assert select(psf, "segid PRO* and name HB1").tolist() == [1]
+    with pytest.raises(SelectionError, match="'chain' needs the atom coordinate 'chain'"):
+        select(psf, "chain A")
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "theirs"),
+    [("adk.psf", "segid 4AKE", "segid 4AKE"), ("1hvr.pdb", "chain B", "chainID B")],
+)
+def test_chains_and_segments_equal_mdanalysis(name: str, word: str, theirs: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = MDAnalysis.Universe(str(FILES / name)).select_atoms(theirs).indices
+    np.testing.assert_array_equal(select(load_topology(FILES / name), word), expected)
+
+
+def test_residues_are_known_by_their_atoms() -> None:
+    topology = load_topology(CASES / "selenocysteine.pdb")
+    assert set(topology.residue_name.tolist()) == {"ALA", "SEC", "PYL", "CYP", "HSD"}
+    assert len(select(topology, "protein")) == len(select(topology, "backbone")) == 20
+    # One molecule, with the residue that is in no list.
+    assert topology.n_molecules == 1
+    # The carbonyl is missing: no amino acid.
+    few = topology.to_dataset().isel(atom=[0, 1, 2, 3, 12, 13, 14])
+    assert select(few, "protein").tolist() == [0, 1, 2, 3]
+
+
+def test_nucleic_acid_and_water_are_known_by_their_atoms() -> None:
+    sugar = ["C1'", "C2'", "C3'", "C4'", "C5'", "O4'", "O5'", "N1"]
+    atoms = with_names([*sugar, "OX", "HX1", "HX2", "O", "H1", "H2", "H3"], ["XU"] * 8 + ["XW"] * 7)
+    atoms = atoms.assign_coords(
+        residue=("atom", [1] * 8 + [2] * 3 + [3] * 4),
+        element=("atom", list("CCCCCOON" + "OHH" + "OHHH")),
+    )
+    assert select(atoms, "nucleic").tolist() == list(range(8))
+    assert select(atoms, "water").tolist() == [8, 9, 10]
+    dna = load_topology(FILES / "analysis" / "1k5i_c36.pdb.gz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe(str(FILES / "analysis" / "1k5i_c36.pdb.gz"))
+    expected = universe.select_atoms("nucleic").indices
+    np.testing.assert_array_equal(select(dna, "nucleic"), expected)
 
 
 LEAVES = st.sampled_from(
@@ -153,7 +229,7 @@ LEAVES = st.sampled_from(
 
 def chosen_or_none(expression: str) -> set[int]:
     try:
-        return set(select(expression, DIGLYCINE).tolist())
+        return set(select(DIGLYCINE, expression).tolist())
     except SelectionError as error:
         if "chooses no atom" in str(error):
             return set()
@@ -198,7 +274,7 @@ def test_nested_expressions(expression: tuple[str, set[int]]) -> None:
 @given(st.text(alphabet=' ()"<>=!:-*?aN0123nameresidotprin.\n', max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        chosen = select(text, DIGLYCINE)
+        chosen = select(DIGLYCINE, text)
     except SelectionError:
         return
     assert 0 < len(chosen) <= DIGLYCINE.n_atoms
@@ -206,7 +282,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def check_error(expression: str, message: str, place: int) -> None:
     with pytest.raises(SelectionError, match=message) as caught:
-        select(expression, DIGLYCINE)
+        select(DIGLYCINE, expression)
     first, shown, caret = str(caught.value).split("\n")
     assert shown == "  " + expression.replace("\n", " ").replace("\t", " ")
     assert caret == "  " + " " * place + "^", first
@@ -239,6 +315,13 @@ def check_error(expression: str, message: str, place: int) -> None:
         ("name > 3", "expected names after 'name'", 5),
         ('name "CA', "this quote is not closed", 5),
         ("resid = 3", "expected numbers", 6),
+        pytest.param(
+            f"resid 1 {'9' * 5000}", "a number of at most 18 digits", 8, id="resid of 5000 digits"
+        ),
+        pytest.param(
+            f"index 0:{'9' * 19}", "a number of at most 18 digits", 6, id="index of 19 digits"
+        ),
+        ("chain A", "'chain' needs the atom coordinate 'chain', which is not there", 0),
     ],
 )
 def test_errors_point_at_the_place(expression: str, message: str, place: int) -> None:
@@ -246,41 +329,41 @@ def test_errors_point_at_the_place(expression: str, message: str, place: int) ->
 
 
 def test_too_deep_is_an_error_too() -> None:
-    assert len(select("not " * 100_000 + "all", DIGLYCINE)) == DIGLYCINE.n_atoms
+    assert len(select(DIGLYCINE, "not " * 100_000 + "all")) == DIGLYCINE.n_atoms
     with pytest.raises(SelectionError, match="too many parentheses"):
-        select("(" * 100_000 + "all" + ")" * 100_000, DIGLYCINE)
+        select(DIGLYCINE, "(" * 100_000 + "all" + ")" * 100_000)
 
 
 def test_an_empty_selection_says_what_exists() -> None:
     with pytest.raises(SelectionError) as caught:
-        select("resname GLX and resid 1000", DIGLYCINE)
+        select(DIGLYCINE, "resname GLX and resid 1000")
     assert str(caught.value) == (
         "the selection 'resname GLX and resid 1000' chooses no atom; these exist:\n"
         "  resname: GLY, SOLV; did you mean 'GLY'?\n"
         "  resid: from 1 to 5"
     )
     with pytest.raises(SelectionError, match=r"name: C, CA, H, HW1, .*did you mean 'CA'"):
-        select("name ca", DIGLYCINE)
+        select(DIGLYCINE, "name ca")
     with pytest.raises(SelectionError, match=r"'not all' chooses no atom$"):
-        select("not all", DIGLYCINE)
+        select(DIGLYCINE, "not all")
 
 
 def test_what_is_not_known_of_the_atoms() -> None:
     bare = xr.DataArray(np.zeros((2, 5, 3)), dims=("frame", "atom", "xyz"))
-    assert select("index 1:3", bare).tolist() == [1, 2, 3]
+    assert select(bare, "index 1:3").tolist() == [1, 2, 3]
     with pytest.raises(
         SelectionError, match=r"'protein' needs the atom coordinate 'residue_name', .*topology"
     ):
-        select("protein", bare)
+        select(bare, "protein")
     with pytest.raises(SelectionError, match="'name' needs the atom coordinate 'atom_name'"):
-        select("all and name CA", bare)
+        select(bare, "all and name CA")
     with pytest.raises(SelectionError, match="no dimension 'atom', only"):
-        select("all", bare.isel(atom=0))
+        select(bare.isel(atom=0), "all")
     coarse = load_topology(FILES / "martini_dppc_chol_bilayer.gro")
     with pytest.raises(
         SelectionError, match=r"the mass of .* atoms is unknown, the first is atom 2"
     ):
-        select("mass > 2", coarse)
+        select(coarse, "mass > 2")
 
 
 def test_resolve_takes_expressions_indices_and_masks() -> None:

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import gromos_dist as gd
 from gromos_dist import provenance
 from gromos_dist.beside import locked
 from gromos_dist.distributed import scheduler
@@ -642,6 +643,27 @@ def test_open_store_refuses_what_is_none(tmp_path: Path) -> None:
     xr.Dataset({"x": ("frame", [1.0])}).to_zarr(tmp_path / "other.zarr", consolidated=False)
     with pytest.raises(ValueError, match=r"open it with xarray\.open_zarr"):
         open_store(tmp_path / "other.zarr")
+    for name, message in (
+        (
+            "result.csv",
+            r"is not a store, which is a folder; read it with pandas\.read_csv\('.*csv'",
+        ),
+        ("run.trc.gz", r"read it with gromos_dist\.open_trajectory\('.*run\.trc\.gz'\)"),
+        ("notes.txt", r"expected the name of a \.zarr or \.nc"),
+    ):
+        (tmp_path / name).write_text("frame\n1\n")
+        with pytest.raises(ValueError, match=message):
+            open_store(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+def test_open_store_opens_both_formats_alike(tmp_path: Path, suffix: str) -> None:
+    lazy = store_run.lazy_fields(tmp_path)
+    opened = open_store(store(lazy, tmp_path / f"result{suffix}"))
+    assert all(opened[name].chunks is not None for name in FIELDS)
+    xr.testing.assert_equal(opened.compute(), lazy.compute())
+    assert opened.atom_name.dtype.kind == "U"
+    assert opened.forces.attrs == lazy.forces.attrs
 
 
 # netCDF and CSV
@@ -811,3 +833,55 @@ def test_no_frames_are_no_problem(tmp_path: Path) -> None:
     for suffix in (".zarr", ".nc", ".csv"):
         store(lazy, tmp_path / f"result{suffix}")
     assert open_store(tmp_path / "result.zarr").center.shape == (0, 3)
+
+
+# ---- results of arrays in memory ----
+
+
+def in_memory(seed: int) -> xr.Dataset:
+    values = np.random.default_rng(seed).normal(size=(40, 5, 3))
+    return xr.Dataset({"positions": (("frame", "atom", "xyz"), values)})
+
+
+FROM_MEMORY: dict[str, Callable[[xr.Dataset], xr.DataArray]] = {
+    "chunked before": lambda ds: gd.rmsd(ds.chunk(frame=10), reference=np.eye(5, 3)),
+    "chunked after": lambda ds: gd.rmsd(ds, reference=np.eye(5, 3)).chunk(frame=10),
+    "other of a matrix": lambda ds: gd.rmsd_matrix(in_memory(9).chunk(frame=10), ds),
+    "never chunked": lambda ds: gd.rmsd(ds, reference=np.eye(5, 3)),
+}
+
+
+@pytest.mark.parametrize("name", FROM_MEMORY)
+def test_the_values_of_arrays_in_memory_are_part_of_the_identity(name: str, tmp_path: Path) -> None:
+    result, again, other = (FROM_MEMORY[name](in_memory(seed)) for seed in (1, 1, 2))
+    path = store(result, tmp_path / "result.zarr", progress=False)
+    before = tree(path)
+    store(again, path, progress=False)
+    assert tree(path) == before
+    # As if killed before the store was marked as complete.
+    attributes = json.loads((path / "zarr.json").read_text())
+    attributes["attributes"]["complete"] = False
+    (path / "zarr.json").write_text(json.dumps(attributes))
+    with pytest.raises(ValueError, match="unfinished store of another run"):
+        store(other, path, progress=False)
+    store(again, path, progress=False)
+    assert tree(path) == before
+
+
+def test_blocks_smaller_than_those_of_the_store_they_came_from(tmp_path: Path) -> None:
+    # A store in shards; each task of the next one would write into those of its neighbours.
+    values = np.random.default_rng(3).normal(size=(400, 1000, 3))
+    trajectory = xr.Dataset(
+        {"positions": (("frame", "atom", "xyz"), da.from_array(values, chunks=(200, 1000, 3)))},
+        {"time": ("frame", np.arange(400.0))},
+    )
+    opened = open_store(store(trajectory, tmp_path / "a.zarr", progress=False))
+    assert list((tmp_path / "a.zarr" / "positions" / "c").glob("*")), "no blocks"
+    for frames in (7, 150):
+        cut = opened.chunk(frame=frames)
+        theirs = tmp_path / f"theirs_{frames}.zarr"
+        cut.to_zarr(theirs, consolidated=False)
+        ours = store(cut, tmp_path / f"ours_{frames}.zarr", progress=False)
+        for found in (xr.open_zarr(theirs, consolidated=False), open_store(ours)):
+            np.testing.assert_array_equal(found.positions, values)
+            np.testing.assert_array_equal(found.time, np.arange(400.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 import warnings
 from pathlib import Path
@@ -14,9 +15,11 @@ from MDAnalysisTests import datafiles
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.io.graphs import source_of
 from gromos_dist.io.mdanalysis_reader import MDAnalysisReader
 from gromos_dist.io.reader import open_reader
 
+CASES = Path(__file__).parent / "data" / "cases"
 _FOLDER = Path(datafiles.GRO).parent
 FILES = sorted(
     str(path.relative_to(_FOLDER))
@@ -41,7 +44,11 @@ def read(reader: Any, *names: str) -> dict[str, np.ndarray]:
 def test_all_files_of_mdanalysis(name: str) -> None:
     if name in NO_FRAMES:
         pytest.skip(NO_FRAMES[name])
-    reader = open_reader(_FOLDER / name)
+    if name in SOME_VELOCITIES:
+        with pytest.warns(UserWarning, match="some atoms have velocities and others have none"):
+            reader = open_reader(_FOLDER / name)
+    else:
+        reader = open_reader(_FOLDER / name)
     fields = [field for field in reader.fields if field not in ("time", "step")]
     found = read(reader, *fields)
     with warnings.catch_warnings():
@@ -102,6 +109,131 @@ def test_models_of_other_sizes(tmp_path: Path) -> None:
     )
     with pytest.raises(TrajectoryError, match=r"frame 1, line 8, atom 1: expected 3 numbers"):
         read(open_reader(path), "positions")
+
+
+def test_blanks_are_no_velocities() -> None:
+    ds = gd.open_trajectory(CASES / "padded.gro")
+    assert set(ds.data_vars) == {"positions", "box"}
+    np.testing.assert_allclose(ds.positions[0], [[1, 2, 3], [1.5, 2.5, 3.5]])
+    np.testing.assert_allclose(ds.box[0], np.diag([5, 5, 5]))
+
+
+@pytest.mark.parametrize("decimals", [2, 3, 5])
+@pytest.mark.parametrize("padding", [0, 1, 40])
+@pytest.mark.parametrize("velocities", [False, True])
+def test_layouts_of_gro(tmp_path: Path, decimals: int, padding: int, velocities: bool) -> None:
+    positions = np.random.default_rng(1).normal(size=(5, 3))
+    width = decimals + 5
+    text = "title\n5\n"
+    for i, vector in enumerate(positions):
+        text += f"{1:5d}AAA  {'C' + str(i):>5}{i + 1:5d}"
+        text += "".join(f"{number:{width}.{decimals}f}" for number in vector)
+        if velocities:
+            text += "".join(f"{-number:{width}.{decimals + 1}f}" for number in vector)
+        # Some lines are padded, some are not.
+        text += " " * (padding * (i % 2)) + "\n"
+    path = tmp_path / "file.gro"
+    path.write_text(text + "5 5 5\n")
+    found = read(open_reader(path), "positions", *["velocities"] * velocities)
+    np.testing.assert_allclose(found["positions"][0], positions, atol=0.51 * 10.0**-decimals)
+    if velocities:
+        np.testing.assert_allclose(found["velocities"][0], -positions, atol=0.51 * 10.0**-decimals)
+    assert ("velocities" in open_reader(path).fields) == velocities
+
+
+def test_lines_of_another_precision_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.gro"
+    frame = "title\n2\n    1AAA     C1    1{}\n    1AAA     C2    2{}\n5 5 5\n"
+    short, long = "   1.000   2.000   3.000", "   1.00000   2.00000   3.00000"
+    path.write_text(frame.format(short, long))
+    with pytest.raises(TrajectoryError, match=r"frame 0, line 4, atom 1: expected positions"):
+        open_reader(path)
+    path.write_text(frame.format(short, short) + frame.format(long, long))
+    with pytest.raises(TrajectoryError, match=r"frame 1, line 8, atom 0: expected positions"):
+        open_reader(path)
+
+
+# Files that are cut behind a whole frame
+
+_ATOM = "ATOM      1  CA  ALA A   1       1.000   2.000   3.000  1.00  0.00           C\n"
+_MODEL = "MODEL        {}\n" + _ATOM + "ENDMDL\n"
+_MODELS = "TITLE     t= 1.0\n" + _MODEL.format(1) + "TITLE     t= 2.0\n" + _MODEL.format(2)
+_OURS = "REMARK   1 WRITTEN BY GROMOS_DIST 0.2.0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "n_frames", "problem"),
+    [
+        (_MODELS.removesuffix("ENDMDL\n"), 1, "frame 1, which begins at line 7: its ENDMDL is"),
+        (_MODELS.removesuffix("MDL\n"), 1, "frame 1, which begins at line 7: its ENDMDL is"),
+        (_MODELS.removesuffix("DL\n"), 1, "frame 1, which begins at line 7: its ENDMDL is"),
+        (
+            _MODELS + "MODEL        3\n",
+            2,
+            "frame 2, which begins at line 9: expected 1 atoms, found 0",
+        ),
+        (_MODELS + "MOD", 2, "frame 2, which begins at line 9: expected 1 atoms, found 0"),
+        (_MODELS + "TITLE     t= 3.0\n", 2, "frame 2, which begins at line 9: expected 1"),
+        (_MODELS + "TITLE     t=", 2, "frame 2, which begins at line 9: expected 1 atoms"),
+        (_OURS + _MODELS, 2, "line 9 without END, which gromos_dist writes last"),
+        (_OURS + _MODELS + "EN", 2, "frame 2, which begins at line 10|without END"),
+        ("NUMMDL    3\n" + _MODELS, 2, r"line 1 \(NUMMDL\) announces more models"),
+    ],
+    ids=["no ENDMDL", "END", "ENDM", "MODEL", "MOD", "TITLE", "t=", "no END", "EN", "NUMMDL"],
+)
+def test_pdb_cut_behind_a_whole_frame(
+    tmp_path: Path, text: str, n_frames: int, problem: str
+) -> None:
+    path = tmp_path / "file.pdb"
+    path.write_text(text)
+    with pytest.raises(TrajectoryError, match=problem):
+        open_reader(path)
+    reader = open_reader(path, on_truncated="drop")
+    assert reader.n_frames == n_frames
+    assert f"frame {n_frames} left out" in reader.damage
+    with pytest.warns(UserWarning, match=problem):
+        open_reader(path, on_truncated="warn")
+    packed = tmp_path / "file.pdb.gz"
+    packed.write_bytes(gzip.compress(text.encode()))
+    with pytest.raises(TrajectoryError, match=problem):
+        open_reader(packed)
+
+
+@pytest.mark.parametrize(
+    ("text", "n_frames"),
+    [
+        (_MODELS, 2),  # as GROMACS ends them
+        (_MODELS.removesuffix("\n"), 2),
+        (_MODELS + "END\n", 2),
+        (_MODELS + "END", 2),
+        (_OURS + _MODELS + "END", 2),
+        ("NUMMDL    2\n" + _MODELS + "MASTER        0\nEND   \n", 2),
+        (_MODELS + "CONECT    1    1\n", 2),
+        (_ATOM, 1),
+        (_ATOM.rstrip("\n"), 1),
+        (_ATOM + "TER", 1),
+        (_ATOM + "END", 1),
+        (_ATOM + "END\n" + _ATOM, 2),
+    ],
+)
+def test_pdb_that_is_whole(tmp_path: Path, text: str, n_frames: int) -> None:
+    path = tmp_path / "file.pdb"
+    path.write_text(text)
+    reader = open_reader(path)
+    assert (reader.n_frames, reader.damage) == (n_frames, "")
+
+
+def test_a_pdb_of_ours_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.pdb"
+    ds = gd.open_trajectory(datafiles.PDB_multiframe, atoms=range(5), stop=4)
+    gd.store(ds, whole)
+    content = whole.read_bytes()
+    path = tmp_path / "cut.pdb"
+    # But for the line feed behind END.
+    for size in range(len(content) - 1):
+        path.write_bytes(content[:size])
+        with pytest.raises(TrajectoryError):
+            open_reader(path)
 
 
 # chemfiles
@@ -182,8 +314,10 @@ def test_a_universe_of_files_that_only_mdanalysis_reads(client: Any) -> None:
     universe.trajectory[4]
     ds = gd.from_mdanalysis(universe, chunks=3)
     assert universe.trajectory.frame == 4
-    assert isinstance(ds.positions.data.source.readers[0], MDAnalysisReader)
-    assert len(pickle.dumps(ds.positions.data.source.readers[0])) < 2000
+    found = source_of(ds.positions.data)
+    assert found is not None
+    assert isinstance(found.source.readers[0], MDAnalysisReader)
+    assert len(pickle.dumps(found.source.readers[0])) < 2000
     for i, step in enumerate(universe.trajectory):
         np.testing.assert_allclose(ds.positions[i], step.positions / 10, atol=1e-6)
         np.testing.assert_allclose(ds.velocities[i], step.velocities / 10, rtol=1e-6)

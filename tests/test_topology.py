@@ -117,7 +117,12 @@ def test_the_number_of_atoms_tells_the_solvent(diglycine: Topology) -> None:
 
 
 def test_coordinates_are_those_of_the_registry(diglycine: Topology) -> None:
-    topology = diglycine.solvate(2)
+    labels = {
+        name: np.full(diglycine.n_atoms, letter)
+        for name, letter in (("chain", "A"), ("segment", "PROA"), ("insertion_code", "B"))
+    }
+    topology = dataclasses.replace(diglycine, **labels).solvate(2)
+    assert topology.chain.tolist() == ["A"] * diglycine.n_atoms + [""] * 6
     dataset = xr.Dataset(coords=topology.coordinates())
     assert set(dataset.coords) == {
         name for name, variable in VARIABLES.items() if variable.dims == ("atom",)

@@ -10,9 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gromos_dist as gd
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology import Topology, load_topology
-from gromos_dist.topology.elements import MASSES, element_of_mass, element_of_name
+from gromos_dist.topology.elements import (
+    MASSES,
+    element_of_columns,
+    element_of_mass,
+    element_of_name,
+    elements_of_columns,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -20,6 +27,7 @@ with warnings.catch_warnings():
     import MDAnalysisTests
     from MDAnalysis.guesser import tables
 
+CASES = Path(__file__).parent / "data" / "cases"
 DATA = Path(MDAnalysisTests.__file__).parent / "data"
 
 PSF = (
@@ -174,8 +182,17 @@ def test_atomic_weights_equal_a_second_table() -> None:
         for symbol, mass in MASSES.items()
         if symbol in tables.masses and abs(mass - tables.masses[symbol]) > 0.02
     }
+    # Where no isotope is stable the tables choose different ones.
+    unstable = {
+        symbol
+        for symbol, mass in MASSES.items()
+        if mass == round(mass) and (mass > 200 or symbol in ("Tc", "Pm"))
+    }
+    assert unstable >= {"Tc", "Ra", "Pu", "Og"}
+    differing = {symbol: pair for symbol, pair in differing.items() if symbol not in unstable}
     assert differing.keys() <= {"Ar", "Ge", "Se", "Mo", "Hg", "Zn", "Cd", "Os"}
     assert all(abs(one - other) < 0.1 for one, other in differing.values())
+    assert len(MASSES) == 118 + 1  # with deuterium
 
 
 @pytest.mark.parametrize(
@@ -196,6 +213,18 @@ def test_atomic_weights_equal_a_second_table() -> None:
         (14.0067, "AN9", "ATP", "N"),
         (0.0, "OM", "TIP4", ""),
         (72.0, "GL1", "DPPC", ""),
+        *[(mass, "HB1", "ALA", "H") for mass in (1.008, 1.5, 2.014, 3.0, 3.024, 4.0, 4.0026, 4.05)],
+        (4.002602, "HE1", "HIS", "H"),
+        (4.002602, "HE", "HE", "He"),
+        (2.014, "D1", "DOD", "D"),
+        (22.98977, "SOD", "ION", "Na"),
+        (22.98977, "NA", "ION", "Na"),
+        (195.084, "PT1", "CPT", "Pt"),
+        (106.42, "PD", "LIG", "Pd"),
+        (118.71, "SN1", "LIG", "Sn"),
+        (101.07, "RU", "LIG", "Ru"),
+        (12.983, "OG", "SER", "O"),
+        (5.963, "CB", "LEU", "C"),
     ],
 )
 def test_elements_from_masses(mass: float, name: str, residue_name: str, element: str) -> None:
@@ -221,10 +250,88 @@ def test_elements_from_masses(mass: float, name: str, residue_name: str, element
         ("OM", "TIP4", ""),
         ("OM", "GLU", "O"),
         ("DUM", "DUM", ""),
+        ("NA+", "ION", "Na"),
+        ("NA", "ION", "Na"),
+        ("CL-", "LIG", "Cl"),
+        ("CA2+", "XYZ", "Ca"),
+        ("SOD", "ION", "Na"),
+        ("PT1", "CPT", "Pt"),
+        ("PD", "LIG", "Pd"),
+        ("SN1", "LIG", "Sn"),
+        ("RU", "LIG", "Ru"),
+        ("AU", "LIG", "Au"),
+        ("PA", "ATP", "P"),
+        ("PB", "ATP", "P"),
+        ("SG", "CYS", "S"),
+        ("SD", "MET", "S"),
+        ("SE", "MSE", "Se"),
+        ("CD", "ARG", "C"),
+        ("NE", "ARG", "N"),
+        ("HO3'", "ADE", "H"),
+        ("D", "ALA", "D"),
+        ("D2", "DOD", "D"),
     ],
 )
 def test_elements_from_names(name: str, residue_name: str, element: str) -> None:
     assert element_of_name(name, residue_name) == element
+
+
+@pytest.mark.parametrize(
+    ("columns", "residue_name", "element"),
+    [
+        (" CA ", "ALA", "C"),
+        ("CA  ", "CA", "Ca"),
+        ("CA  ", "LIG", "Ca"),
+        (" CA ", "LIG", "C"),
+        ("CD  ", "LIG", "Cd"),
+        (" CD ", "GLU", "C"),
+        (" CD1", "ILE", "C"),
+        ("HG21", "VAL", "H"),
+        ("HG21", "LIG", "H"),
+        ("HG  ", "HG", "Hg"),
+        (" HG ", "SER", "H"),
+        ("1HB ", "ALA", "H"),
+        ("PT1 ", "CPT", "Pt"),
+        ("PD  ", "LIG", "Pd"),
+        (" PD ", "LIG", "P"),
+        (" PB ", "ATP", "P"),
+        ("SN1 ", "LIG", "Sn"),
+        (" SN1", "LIG", "S"),
+        ("RU  ", "LIG", "Ru"),
+        ("RU12", "LIG", "Ru"),
+        (" U  ", "LIG", "U"),
+        (" V1 ", "VO4", "V"),
+        ("IR  ", "LIG", "Ir"),
+        (" D1 ", "DOD", "D"),
+        ("NA+ ", "ION", "Na"),
+        (" NA+", "ION", "Na"),
+        # Programs that begin every short name in the second column do so with metals, too.
+        (" FE ", "HEM", "Fe"),
+        (" ZN ", "ZN", "Zn"),
+        (" CL ", "CL", "Cl"),
+    ],
+)
+def test_elements_from_the_columns_of_names(columns: str, residue_name: str, element: str) -> None:
+    assert element_of_columns(columns, residue_name) == element
+
+
+def test_names_that_all_begin_in_the_first_column_are_not_in_columns() -> None:
+    names = np.array(["CA  ", "CD  ", "N   ", "HG  "])
+    residues = np.array(["LIG"] * 4)
+    assert elements_of_columns(names, residues).tolist() == ["C", "C", "N", "H"]
+    aligned = np.array(["CA  ", "CD  ", " N  ", "HG  "])
+    assert elements_of_columns(aligned, residues).tolist() == ["Ca", "Cd", "N", "Hg"]
+
+
+def test_metals() -> None:
+    topology = load_topology(CASES / "metals.pdb")
+    assert topology.element.tolist() == ["Pt", "Pd", "Sn", "Ru", "D", "Na", "Ca", "C", "Cl"]
+    assert topology.mass.tolist() == [MASSES[symbol] for symbol in topology.element.tolist()]
+
+
+@pytest.mark.parametrize("name", ["hydrogen_1.008.psf", "hydrogen_4.0.psf"])
+def test_repartitioned_hydrogen(name: str) -> None:
+    assert load_topology(CASES / name).element.tolist() == ["C", "H", "H"]
 
 
 def test_massless_sites_of_water_weigh_nothing_and_unknown_atoms_are_nan() -> None:
@@ -279,7 +386,7 @@ def test_pdb_chains_and_ter_end_molecules(tmp_path: Path) -> None:
 
 
 def test_pdb_warns_of_bonds_between_ambiguous_atoms() -> None:
-    with pytest.warns(UserWarning, match="serial numbers 12276"):
+    with pytest.warns(UserWarning, match="line 12: .*serial numbers '12276'"):
         assert len(load_topology(DATA / "conect_parsing.pdb").bonds)
 
 
@@ -357,6 +464,7 @@ def test_damage_is_named(tmp_path: Path, name: str, text: str, message: str) -> 
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore:.*bonds of CONECT records were left out")
 @pytest.mark.parametrize("name", ["watdyn.psf", "two_water_gro.gro", "CONECT2TER.pdb"])
 def test_random_damage_never_gives_another_exception(tmp_path: Path, name: str) -> None:
     random = np.random.default_rng(1)
@@ -373,3 +481,37 @@ def test_random_damage_never_gives_another_exception(tmp_path: Path, name: str) 
         except TopologyError:
             damaged += 1
     assert damaged > 0
+
+
+GROMOS = Path(__file__).parent / "data" / "gromos"
+
+
+@pytest.mark.parametrize("name", ["small.cnf", "small.cnf.gz"])
+def test_gromos_configurations_name_their_atoms(name: str) -> None:
+    topology = load_topology(GROMOS / name)
+    words = [
+        line.split()[:3]
+        for line in (GROMOS / "small.cnf").read_text().split("POSITION\n")[1].split("END")[0]
+        .splitlines()
+        if line[:1] != "#"
+    ]  # fmt: skip
+    assert topology.n_atoms == len(words) > 3
+    assert topology.residue.tolist() == [int(number) for number, _, _ in words]
+    assert topology.residue_name.tolist() == [residue for _, residue, _ in words]
+    assert topology.atom_name.tolist() == [atom for _, _, atom in words]
+    ds = gd.open_trajectory(GROMOS / name)
+    assert ds.atom_name.values.tolist() == topology.atom_name.tolist()
+
+
+def test_positions_without_names_name_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.g96"
+    path.write_bytes((GROMOS / "triclinic.trc").read_bytes())
+    assert "atom_name" not in gd.open_trajectory(path).coords
+    with pytest.raises(TopologyError, match="no block POSITION with atoms before POSITIONRED"):
+        load_topology(path)
+    path.write_text("TITLE\nx\nEND\nPOSITION\n    1 SOLV  OW\nEND\n")
+    with pytest.raises(TopologyError, match=r"a\.g96, line 5: expected an atom"):
+        load_topology(path)
+    path.write_text("TITLE\nx\nEND\nPOSITION\n    1 SOLV  OW         1    1.0    2.0    3.0\n")
+    with pytest.raises(TopologyError, match="POSITION has no END; the file is cut off"):
+        load_topology(path)

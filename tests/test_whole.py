@@ -105,7 +105,7 @@ def test_atoms_that_are_left_out(files: tuple[Path, Path]) -> None:
     whole_molecules = gd.open_trajectory(*files, atoms="molecule 1")
     everything = gd.make_whole(gd.open_trajectory(*files), files[1])
     some = gd.make_whole(whole_molecules, files[1])
-    indices = gd.select("molecule 1", everything)
+    indices = gd.select(everything, "molecule 1")
     np.testing.assert_array_equal(some.positions, everything.positions[:, indices])
     with pytest.raises(ValueError, match="not connected by bonds"):
         gd.make_whole(gd.open_trajectory(*files, atoms=[0, 7, 9]), files[1])
@@ -115,8 +115,11 @@ def test_what_it_needs(files: tuple[Path, Path]) -> None:
     ds = gd.open_trajectory(*files)
     with pytest.raises(ValueError, match="has none"):
         gd.make_whole(ds.drop_vars("box"), files[1])
+    twice = xr.concat([ds, ds], "atom", data_vars="all")
+    with pytest.raises(ValueError, match="not connected by bonds"):
+        gd.make_whole(twice, files[1])
     with pytest.raises(gd.TopologyError, match="atoms"):
-        gd.make_whole(xr.concat([ds, ds], "atom", data_vars="all"), files[1])
+        gd.make_whole(twice.load(), files[1])
 
 
 def into_octahedron(xyz: np.ndarray, length: float) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import provenance
-from gromos_dist.io.lazy import TrajectoryArray
+from gromos_dist.analysis.labels import places_of_atoms
+from gromos_dist.io.graphs import as_read, atoms_of, source_of
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology import Selection, resolve
 from gromos_dist.variables import validate
@@ -27,7 +28,7 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ValueError
-        There are none, or their dims or dtype are not those of positions.
+        There are none, or not in every frame, or their dims or dtype are not those of positions.
     """
     if isinstance(data, xr.Dataset):
         if "positions" not in data:
@@ -36,7 +37,8 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
         data = data["positions"]
         data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
     validate(data, "positions")
-    return data
+    require_in_all_frames(data, "positions")
+    return data.copy(deep=False, data=as_read(data.data))
 
 
 def selected(positions: xr.DataArray, selection: Selection) -> Indices:
@@ -59,7 +61,7 @@ def narrow(
         The sets as indices into the atoms kept.
     """
     given = [indices for indices in sets if indices is not None]
-    if not isinstance(positions.data, TrajectoryArray) or len(given) < len(sets):
+    if source_of(positions.data) is None or len(given) < len(sets):
         return positions, slice(None), list(sets)
     kept = np.unique(np.concatenate(given))
     within = [np.searchsorted(kept, indices) for indices in given]
@@ -97,7 +99,9 @@ def masses_of(positions: xr.DataArray, indices: Indices) -> NDArray[np.float64]:
     return masses
 
 
-def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArray[np.float64]:
+def reference_positions(
+    positions: xr.DataArray, reference: Reference, *sets: Indices
+) -> NDArray[np.float64]:
     """Return the reference, shape (atom, xyz), in nm.
 
     Parameters
@@ -106,13 +110,20 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
         Of the trajectory.
     reference : int, path, Dataset, DataArray or array
         A frame number of the trajectory (negative ones count from its end); a file, of which the
-        first frame is taken; or the positions themselves.
+        first frame is taken; or the positions themselves. Where it names its atoms, they are
+        brought into the order of the trajectory (`gromos_dist.analysis.labels`).
+    *sets : indices or None
+        The atoms that are used; None stands for all.
 
     Raises
     ------
     ValueError
-        There is no such frame, or the numbers of atoms differ.
+        There is no such frame, the numbers of atoms differ, or the order of the atoms does, and
+        nothing tells which is which.
     """
+    given = [indices for indices in sets if indices is not None]
+    used = np.unique(np.concatenate(given)) if given and len(given) == len(sets) else None
+    places: Indices = None
     n_atoms = positions.sizes["atom"]
     if isinstance(reference, int | np.integer):
         n_frames = positions.sizes["frame"]
@@ -122,17 +133,21 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
         values = _frames(positions.isel(frame=slice(frame, frame + 1)).data)
         what = f"frame {frame}"
     elif isinstance(reference, str | os.PathLike):
-        values = _frames(open_trajectory(reference, stop=1, dtype=np.float64).positions.data)
+        opened = open_trajectory(reference, stop=1, dtype=np.float64).positions
+        values = _frames(opened.data)
         what = os.fspath(reference)
-        data = positions.data
-        if isinstance(data, TrajectoryArray) and data.source.atoms is not None:
-            whole = data.source.readers[0].n_atoms
-            if values.shape[-2] == whole != n_atoms:
-                values = values[:, data.source.atoms]
+        among: Indices = None
+        whole, chosen = atoms_of(positions.data) or (n_atoms, None)
+        if chosen is not None and values.shape[-2] == whole != n_atoms:
+            among = chosen
+            values = values[:, among]
+        places = places_of_atoms(positions, opened, what, among=among, atoms=used)
     else:
         array = reference["positions"] if isinstance(reference, xr.Dataset) else reference
         values = array.data if isinstance(array, xr.DataArray) else np.asarray(array)
         what = "the reference"
+        if isinstance(array, xr.DataArray):
+            places = places_of_atoms(positions, array, what, atoms=used)
     if values.ndim == 3 and values.shape[0] >= 1:
         values = values[0]
     if values.shape != (n_atoms, 3):
@@ -140,26 +155,22 @@ def reference_positions(positions: xr.DataArray, reference: Reference) -> NDArra
             f"reference: {what} has shape {tuple(values.shape)}, the trajectory needs "
             f"({n_atoms}, 3): give a reference of the same {n_atoms} atoms"
         )
-    return np.ascontiguousarray(values, np.float64)
+    return np.ascontiguousarray(values if places is None else values[places], np.float64)
 
 
 def _frames(data: Any) -> NDArray[Any]:
     """Return lazy frames in memory; straight from the file where that is where they are."""
-    if isinstance(data, TrajectoryArray):
-        return data.source.read([data.field])[data.field]
-    return np.asarray(data)
+    found = source_of(data)
+    return np.asarray(data) if found is None else found[:]
 
 
 def derived_history(data: xr.DataArray, call: str, parameters: Mapping[str, Any]) -> str:
     """Return the provenance of a result computed from `data`."""
-    given = data.attrs.get("history") or provenance.history("in memory", {}, [])
+    given = data.attrs.get("history") or provenance.history(provenance.IN_MEMORY, {}, [])
     source = provenance.parse(given)
     inputs = [provenance.InputFile(**file) for file in source["inputs"]]
     values = data.data
-    identity = (
-        hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-        if isinstance(values, np.ndarray)
-        else values.name
-    )
-    of = {"call": source["call"], "parameters": source["parameters"], "array": identity}
+    # Of arrays in memory the values tell, when a result is stored.
+    name = provenance.IN_MEMORY if isinstance(values, np.ndarray) else values.name
+    of = {"call": source["call"], "parameters": source["parameters"], "array": name}
     return provenance.history(call, {**parameters, "of": of}, inputs)

@@ -19,6 +19,7 @@ from gromos_dist.analysis.inputs import (
     reference_positions,
     selected,
 )
+from gromos_dist.analysis.labels import places_of_atoms
 from gromos_dist.mapping import FrameMap, map_frames, map_pairs
 from gromos_dist.topology import Selection
 
@@ -80,7 +81,8 @@ def rmsd(
     positions = positions_of(ds)
     measured = selected(positions, atoms)
     fitted = None if fit is False else measured if fit is None else selected(positions, fit)
-    target = reference_positions(positions, reference)
+    sets = [measured] if fit is False else [measured, fitted]
+    target = reference_positions(positions, reference, *sets)
     parameters = {
         "reference": reference if isinstance(reference, int | str) else target,
         "reference_positions": target,
@@ -90,7 +92,6 @@ def rmsd(
     }
     history = derived_history(positions, "rmsd", parameters)
     weights = None
-    sets = [measured] if fit is False else [measured, fitted]
     if mass_weighted:
         for indices in sets:
             weights = masses_of(positions, indices)
@@ -142,7 +143,7 @@ def superpose(
     """
     positions = positions_of(ds)
     fitted = selected(positions, fit)
-    target = reference_positions(positions, reference)
+    target = reference_positions(positions, reference, fitted)
     parameters = {
         "reference": reference if isinstance(reference, int | str) else target,
         "reference_positions": target,
@@ -227,6 +228,9 @@ def rmsd_matrix(
     if other is not None:
         parameters["other"] = derived_history(second, "other", {})
         history = derived_history(first, "rmsd_matrix", parameters)
+    if other is not None:
+        places = places_of_atoms(first, second, "other", atoms=indices)
+        second = second if places is None else second.isel(atom=places)
     if indices is not None:
         first, second = first.isel(atom=indices), second.isel(atom=indices)
     return map_pairs(_MATRIX, first, second, history=history, weights=weights)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from gromos_dist import kernels
 from gromos_dist.analysis.inputs import derived_history, positions_of
-from gromos_dist.io.lazy import TrajectoryArray
+from gromos_dist.io.graphs import atoms_of
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.mapping import FrameMap, map_frames
 from gromos_dist.topology import Topology, load_topology
@@ -69,6 +70,7 @@ def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> x
     positions = positions_of(ds)
     if "box" not in ds:
         raise ValueError("make_whole needs the box, and this trajectory has none")
+    require_in_all_frames(ds, "box")
     loaded = topology if isinstance(topology, Topology) else load_topology(Path(topology))
     bonds = _bonds_within(loaded, positions)
     parameters = {"bonds": bonds}
@@ -82,13 +84,10 @@ def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> x
 
 def _bonds_within(topology: Topology, positions: xr.DataArray) -> NDArray[np.int64]:
     """Return the bonds between the atoms that are read, as indices into these."""
-    data = positions.data
-    chosen = data.source.atoms if isinstance(data, TrajectoryArray) else None
+    n_atoms, chosen = atoms_of(positions.data) or (positions.sizes["atom"], None)
+    topology = topology.with_n_atoms(n_atoms)
     if chosen is None:
-        topology = topology.with_n_atoms(positions.sizes["atom"])
-        chosen = np.arange(topology.n_atoms)
-    else:
-        topology = topology.with_n_atoms(data.source.readers[0].n_atoms)
+        chosen = np.arange(n_atoms)
     place = np.full(topology.n_atoms, -1, np.int64)
     place[chosen] = np.arange(len(chosen))
     bonds = place[topology.bonds]

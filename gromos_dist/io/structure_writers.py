@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,13 @@ from numpy.typing import NDArray
 from gromos_dist._version import __version__
 from gromos_dist.io.columns import Columns, ColumnsError, format_columns
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
+from gromos_dist.topology.connectivity import starts_of_runs
+from gromos_dist.topology.numbering import hybrid_36, read_numbers
+from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, is_polymer, residue_starts
+from gromos_dist.variables import VARIABLES
 
 _TILT = 1e-6
+_TER = b"TER\n"
 
 
 def gro_encoder(contents: Contents) -> Encoder:
@@ -82,12 +89,14 @@ def pdb_encoder(contents: Contents) -> Encoder:
     """Return the encoder of a PDB file; several frames are its models."""
     _check(contents, "PDB")
     box = ("box",) if "box" in contents.fields else ()
+    chain_ends = _chain_ends(contents)
     encoder = PDBEncoder(
         path=contents.path,
         n_atoms=contents.n_atoms,
         fields=("positions", *box, "time", "step"),
-        labels=_pdb_labels(contents),
+        labels=_pdb_labels(contents, chain_ends),
         is_single=contents.n_frames == 1,
+        chain_ends=chain_ends,
     )
     return encoder if contents.precision is None else Rounding(encoder, contents.precision)
 
@@ -105,6 +114,8 @@ class PDBEncoder:
     labels: tuple[tuple[bytes, bytes], ...]
     """What stands before and behind the numbers of each atom."""
     is_single: bool
+    chain_ends: tuple[int, ...] = ()
+    """The atoms that a TER follows."""
 
     def header(self, time: NDArray[np.float64], step: NDArray[np.int64]) -> bytes:  # noqa: ARG002
         """Return who wrote it."""
@@ -116,9 +127,13 @@ class PDBEncoder:
 
     def encode(self, frames: Frames, first: int) -> list[memoryview]:
         """Return the text of a block of frames: see `gromos_dist.io.writer.Encoder.encode`."""
-        body = b"".join(before + b" " * 24 + after for before, after in self.labels)
-        before, after = self.labels[0]
-        columns = Columns(30, len(before) + 24 + len(after), 8, 3, power=4)
+        lines = [before + b" " * 24 + after for before, after in self.labels]
+        bounds = sorted({0, *(atom + 1 for atom in self.chain_ends), self.n_atoms})
+        parts = [
+            b"".join(lines[i:j]) + (j - 1 in self.chain_ends) * _TER for i, j in pairwise(bounds)
+        ]
+        body = b"".join(parts)
+        columns = Columns(30, len(lines[0]), 8, 3, power=4)
         heads = []
         timeline = zip(frames["time"], frames["step"], strict=True)
         for i, (time, step) in enumerate(timeline):
@@ -130,7 +145,9 @@ class PDBEncoder:
             heads.append(head.encode())
         tail = b"" if self.is_single else b"ENDMDL\n"
         text, starts = assemble(heads, body, [tail] * len(heads))
-        _fill(self, frames, "positions", columns, starts, text, first)
+        for (i, j), part in zip(pairwise(bounds), parts, strict=True):
+            _fill(self, frames, "positions", columns, starts, text, first, slice(i, j))
+            starts = starts + len(part)
         return [text.data]
 
 
@@ -160,14 +177,15 @@ def _fill(
     starts: NDArray[np.int64],
     text: NDArray[np.uint8],
     first_frame: int,
+    atoms: slice = slice(0, None),
 ) -> None:
-    values: NDArray[Any] = frames[name]
+    values: NDArray[Any] = frames[name][:, atoms]
     try:
         format_columns(values, columns, starts, text)
     except ColumnsError as error:
         raise ValueError(
-            f"{encoder.path}: frame {first_frame + error.frame}, atom {error.row}: {name} "
-            f"{error.problem}"
+            f"{encoder.path}: frame {first_frame + error.frame}, atom {atoms.start + error.row}: "
+            f"{name} {error.problem}"
         ) from None
 
 
@@ -178,37 +196,119 @@ def _check(contents: Contents, kind: str) -> None:
         raise no_octahedron(contents.path, kind)
 
 
-def _names(contents: Contents) -> list[tuple[int, str, str, str]]:
-    """Return residue number, residue name, atom name and element of each atom."""
-    n_atoms = contents.n_atoms
-    missing = {
-        "residue": np.ones(n_atoms, np.int64),
-        "residue_name": np.full(n_atoms, "UNK"),
-        "atom_name": np.full(n_atoms, "X"),
-        "element": np.full(n_atoms, ""),
-    }
-    columns = [contents.atoms.get(name, values).tolist() for name, values in missing.items()]
-    return list(zip(*columns, strict=True))
+_MISSING = {
+    "residue": 1,
+    "residue_name": "UNK",
+    "atom_name": "X",
+    "element": "",
+    "chain": "",
+    "segment": "",
+    "insertion_code": "",
+}
+
+
+def _labels(contents: Contents, *names: str) -> list[NDArray[Any]]:
+    """Return properties of the atoms, and what stands for them where they are not known."""
+    return [
+        np.asarray(contents.atoms.get(name, np.full(contents.n_atoms, _MISSING[name])))
+        for name in names
+    ]
 
 
 def _gro_labels(contents: Contents) -> tuple[bytes, ...]:
-    return tuple(
-        f"{number % 10**5:5d}{residue[:5]:<5}{name[:5]:>5}{(i + 1) % 10**5:5d}".encode(
-            "ascii", "replace"
+    number, residue, name = _labels(contents, "residue", "residue_name", "atom_name")
+    residue = _cut(contents, "residue_name", residue, 5)
+    name = _cut(contents, "atom_name", name, 5)
+    wrapped = np.where(number >= 0, number % 10**5, np.maximum(number, 1 - 10**4))
+    no_breaks = np.zeros(len(number), bool)
+    if not np.array_equal(read_numbers(wrapped.astype(np.str_), 5, no_breaks).values, number):
+        warnings.warn(
+            f"{contents.path}: GRO has five columns for residue numbers: those from "
+            f"{number.min()} to {number.max()} are written without what does not fit",
+            stacklevel=4,
         )
-        for i, (number, residue, name, _) in enumerate(_names(contents))
+    atoms = zip(wrapped.tolist(), residue.tolist(), name.tolist(), strict=True)
+    return tuple(
+        f"{number:5d}{residue:<5}{name:>5}{(i + 1) % 10**5:5d}".encode("ascii", "replace")
+        for i, (number, residue, name) in enumerate(atoms)
     )
 
 
-def _pdb_labels(contents: Contents) -> tuple[tuple[bytes, bytes], ...]:
+def _pdb_labels(contents: Contents, chain_ends: tuple[int, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    residue, name, element, chain, segment, code = _labels(
+        contents, "residue_name", "atom_name", "element", "chain", "segment", "insertion_code"
+    )
+    if "segment" not in contents.atoms and np.char.str_len(chain).max() > 1:
+        warnings.warn(
+            f"{contents.path}: PDB has one column for a chain: {str(max(chain, key=len))!r} and "
+            "all others are written as segments",
+            stacklevel=4,
+        )
+        segment, chain = chain, np.full(len(chain), "")
+    residue = _cut(contents, "residue_name", residue, 4)
+    name = _cut(contents, "atom_name", name, 4)
+    segment = _cut(contents, "segment", segment, 4)
+    chain = _cut(contents, "chain", chain, 1)
+    code = _cut(contents, "insertion_code", code, 1)
+    breaks = starts_of_runs(chain, segment)
+    breaks[np.array([atom + 1 for atom in chain_ends if atom + 1 < len(breaks)], np.int64)] = True
+    numbers = _pdb_residue_numbers(contents, breaks)
     labels = []
-    for i, (number, residue, name, element) in enumerate(_names(contents)):
+    columns = (residue, name, element, chain, segment, code)
+    atoms = zip(numbers, *(column.tolist() for column in columns), strict=True)
+    for i, (number, of, atom, symbol, where, group, letter) in enumerate(atoms):
         # Names begin in the column of their element's last letter.
-        placed = name[:4] if len(name) >= 4 or len(element) == 2 else f" {name}"
-        before = f"ATOM  {(i + 1) % 10**5:5d} {placed:<4} {residue[:4]:<4} {number % 10**4:4d}    "
-        after = f"  1.00  0.00          {element.upper()[:2]:>2}\n"
+        placed = atom if len(atom) >= 4 or len(symbol) == 2 else f" {atom}"
+        before = f"ATOM  {(i + 1) % 10**5:5d} {placed:<4} {of:<4}{where:1}{number:>4}{letter:1}   "
+        after = f"  1.00  0.00      {group:<4}{symbol.upper()[:2]:>2}\n"
         labels.append((before.encode("ascii", "replace"), after.encode("ascii", "replace")))
     return tuple(labels)
+
+
+def _pdb_residue_numbers(contents: Contents, breaks: NDArray[np.bool_]) -> list[str]:
+    """Return residue numbers in four columns: wrapping where that reads back, else in hybrid-36."""
+    (number,) = _labels(contents, "residue")
+    # Most programs read wrapped numbers, few hybrid-36.
+    wrapped = np.where(number >= 0, number % 10**4, number).astype(np.str_)
+    if number.min() > -(10**3) and np.array_equal(read_numbers(wrapped, 4, breaks).values, number):
+        return [str(word) for word in wrapped.tolist()]
+    words = [hybrid_36(value, 4) for value in number.tolist()]
+    for atom, word in enumerate(words):
+        if word is None:
+            raise ValueError(
+                f"{contents.path}: atom {atom}: PDB has four columns for residue numbers, into "
+                f"which {number[atom]} does not fit; number the residues anew, or write another "
+                "format"
+            )
+    return [word or "" for word in words]
+
+
+def _chain_ends(contents: Contents) -> tuple[int, ...]:
+    """Return the last atoms of chains of protein and nucleic acid, which a TER follows."""
+    labels = {
+        name: np.asarray(contents.atoms[name]) for name in RESIDUE_LABELS if name in contents.atoms
+    }
+    if "residue_name" not in labels or not contents.n_atoms:
+        return ()
+    names = contents.atoms.get("atom_name")
+    polymer = is_polymer(residue_starts(labels), labels["residue_name"], names)
+    chains = [labels[name] for name in ("chain", "segment", "molecule") if name in labels]
+    breaks = starts_of_runs(polymer.astype(np.int64), *chains)
+    ends = np.append(breaks[1:], True) & polymer
+    return tuple(np.flatnonzero(ends).tolist())
+
+
+def _cut(contents: Contents, name: str, values: NDArray[np.str_], width: int) -> NDArray[np.str_]:
+    """Return names that fit into their columns, and say which are too long."""
+    long = np.flatnonzero(np.char.str_len(values) > width)
+    if len(long):
+        others = f", as is that of {len(long) - 1} others" if len(long) > 1 else ""
+        warnings.warn(
+            f"{contents.path}: the {VARIABLES[name].long_name} {str(values[long[0]])!r} of atom "
+            f"{long[0]} is cut to {width} characters{others}",
+            stacklevel=5,
+        )
+    return values.astype(f"<U{width}")
 
 
 def _gro_box(box: NDArray[Any] | None, decimals: int) -> bytes:

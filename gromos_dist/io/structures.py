@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,15 @@ from numpy.typing import NDArray
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io import gzip_access
 from gromos_dist.io.columns import Columns, ColumnsError, parse_columns
-from gromos_dist.io.frame_index import FileKey, cached_index, open_index
+from gromos_dist.io.frame_index import (
+    DamagedIndexError,
+    FileKey,
+    StoredArrays,
+    cached_index,
+    check_numbers,
+    check_rows,
+    open_index,
+)
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
@@ -29,12 +40,18 @@ Integers = NDArray[np.int64]
 
 _TIME = re.compile(rb"\bt=\s*([-+0-9.eE]+)")
 _STEP = re.compile(rb"\bstep=\s*([-+]?[0-9]+)")
-_NEWLINE = 10
+_NEWLINE, _SPACE = 10, 32
 _GRO_LABELS = 20
+_NONE, _ALL, _SOME = 0, 1, 2  # of the atoms have velocities
 _PDB = Columns(30, 0, 8, 3, power=4)
 _LEAVE = frozenset({gzip_access.WINDOWS})
 _PDB_COORDINATES = 54
+_PDB_NAMES, _GRO_NAMES = (12, 27), (0, 15)
+_RECORDS_OF_FRAMES = (b"ATOM", b"HETATM", b"MODEL", b"ENDMDL", b"TITLE", b"CRYST1")
+_WHOLE_WHEN_SHORT = (b"END", b"ENDMDL", b"TER")
+_NO_END, _ANNOUNCED = -1, -2  # what tells that a file is cut behind a whole frame
 _PIECE = 1 << 22
+_WIDEST = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,11 @@ class StructureReader:
     key: FileKey
 
     @property
+    def single_precision(self) -> tuple[str, ...]:
+        """None: decimal numbers are rounded in binary."""
+        return ()
+
+    @property
     def preferred_step(self) -> int:
         """1: chunks may begin anywhere."""
         return 1
@@ -67,8 +89,7 @@ class StructureReader:
         check_read(self, frames, out, atoms)
         if not frames:
             return
-        scan = _scan_pdb if self.is_pdb else _scan_gro
-        index = cached_index(self.index_path, self.path, self.key, scan, _LEAVE)
+        index = self._index()
         chosen = slice(frames.start, frames.stop, frames.step)
         for name in ("time", "step"):
             if name in out:
@@ -87,6 +108,29 @@ class StructureReader:
                 self._read_frame(
                     text, frame, first_line, {name: out[name][i] for name in wanted}, atoms
                 )
+
+    def _index(self) -> StoredArrays:
+        scan = _scan_pdb if self.is_pdb else _scan_gro
+        return cached_index(
+            self.index_path, self.path, self.key, scan, _LEAVE, _CHECKS[self.is_pdb]
+        )
+
+    def label_digest(self) -> bytes:
+        """Return a digest of the names and residues of the first frame's atoms."""
+        index = self._index()
+        begin, end = index["begin"][:1].item(), index["end"][:1].item()
+        text = np.empty(end - begin, np.uint8)
+        with _opened(self.path, index, begin, end) as fill:
+            fill(text, begin)
+        starts = _line_starts(text)
+        first, last = _GRO_NAMES
+        if self.is_pdb:
+            starts = starts[_is_atom(_records(text, starts))]
+            first, last = _PDB_NAMES
+        digest = blake2b(b"PDB" if self.is_pdb else b"GRO", digest_size=16)
+        for column in range(first, last):
+            digest.update(text[np.minimum(starts + column, len(text) - 1)].tobytes())
+        return digest.digest()
 
     def _read_frame(
         self,
@@ -187,23 +231,33 @@ def _open(
     path: str, is_pdb: bool, on_truncated: OnTruncated, folder: str | Path | None
 ) -> StructureReader:
     check_on_truncated(on_truncated)
-    with Path(path).open("rb", buffering=0):
-        pass  # the system's own error when there is no such file
     scan = _scan_pdb if is_pdb else _scan_gro
-    place, key, index = open_index(path, lambda: scan(path), leave=_LEAVE, folder=folder)
+    place, key, index = open_index(
+        path, lambda: scan(path), check=_CHECKS[is_pdb], leave=_LEAVE, folder=folder
+    )
     columns = {"positions": _PDB}
     if not is_pdb:
-        width, has_velocities = index["layout"].tolist()
+        width, velocities = index["layout"].tolist()
         columns["positions"] = Columns(_GRO_LABELS, 0, width, 0)
-        if has_velocities:
+        if velocities == _SOME:
+            warnings.warn(
+                f"{path}: some atoms have velocities and others have none: velocities are not read",
+                stacklevel=3,
+            )
+        if velocities == _ALL:
             columns["velocities"] = Columns(_GRO_LABELS + 3 * width, 0, width, 0)
     line, found = index["cut"].tolist()
     damage = ""
     if line:
-        cut = (
-            f"the file ends inside frame {len(index['step'])}, which begins at line {line}: "
-            f"expected {index['n_atoms'].item()} atoms"
-            f"{'' if is_pdb else ' and a box'}, found {found}"
+        n_atoms = index["n_atoms"].item()
+        inside = f"the file ends inside frame {len(index['step'])}, which begins at line {line}"
+        cut = {
+            _NO_END: f"the file ends at line {line} without END, which gromos_dist writes last",
+            _ANNOUNCED: f"line {line} (NUMMDL) announces more models",
+            n_atoms: f"{inside}: its {'ENDMDL' if is_pdb else 'box'} is missing",
+        }.get(
+            found,
+            f"{inside}: expected {n_atoms} atoms{'' if is_pdb else ' and a box'}, found {found}",
         )
         damage = handle_cut(path, on_truncated, n_frames=len(index["step"]), cut=cut)
     has_box = bool(np.isfinite(index["box"]).any())
@@ -227,11 +281,50 @@ def _load(path: str) -> tuple[Bytes, dict[str, NDArray[Any]]]:
     """Return the whole text, and what the frame index needs for reading from any place of it."""
     if not path.lower().endswith(".gz"):
         return np.fromfile(path, np.uint8), {}
+    text, arrays = gzip_access.inflated(path, _whole_text)
+    if gzip_access.CUT in arrays:
+        raise TrajectoryError(
+            f"{path}: the gzip stream is cut off, after {len(text)} bytes of text; fetch the file "
+            "again, or write what zcat gives of it to a file without .gz"
+        )
+    return text, arrays
+
+
+def _whole_text(read_into: gzip_access.ReadInto) -> Bytes:
     pieces = []
-    with gzip_access.inflate(path) as (read_into, arrays):
-        while n_bytes := read_into(piece := np.empty(_PIECE, np.uint8)):
-            pieces.append(piece[:n_bytes])
-    return np.concatenate(pieces) if pieces else np.empty(0, np.uint8), arrays
+    while n_bytes := read_into(piece := np.empty(_PIECE, np.uint8)):
+        pieces.append(piece[:n_bytes])
+    return np.concatenate(pieces) if pieces else np.empty(0, np.uint8)
+
+
+def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> None:
+    """See that an index fits its file, and its arrays each other.
+
+    Raises
+    ------
+    DamagedIndexError
+        They do not.
+    """
+    columns = {"step": "<i8", "time": "<f8", "begin": "<i8", "end": "<i8", "line": "<i8"}
+    n_frames = check_rows(index, columns, "step")
+    if path.lower().endswith(".gz"):
+        gzip_access.check_arrays(index, size)
+        size = int(index["gzip_text"][0])
+    check_numbers(index, {"n_atoms": (1,), "cut": (2,), **({} if is_pdb else {"layout": (2,)})})
+    begin, end, box = index["begin"], index["end"], index["box"]
+    n_atoms = int(index["n_atoms"][0])
+    good = (
+        bool((begin >= 0).all() and (end <= size).all())
+        and bool((end - begin >= n_atoms).all() and (begin[1:] >= end[:-1]).all())
+        and n_atoms > 0
+        and box.shape == (n_frames, 9)
+        and (is_pdb or 2 <= index["layout"][0] <= _WIDEST)
+    )
+    if not good:
+        raise DamagedIndexError(f"{index.path}: its frames do not fit {size} bytes of text")
+
+
+_CHECKS = {is_pdb: partial(_check_index, is_pdb) for is_pdb in (True, False)}
 
 
 def _opened(path: str, index: Any, begin: int, end: int) -> Any:
@@ -283,17 +376,21 @@ def _line(text: Bytes, starts: Integers, row: int) -> bytes:
 
 def _records(text: Bytes, starts: Integers) -> NDArray[np.bytes_]:
     """Return the first six characters of each line, without blanks behind them."""
-    places = np.minimum(starts[:, None] + np.arange(6), max(len(text) - 1, 0))
-    characters = text[places]
+    places = starts[:, None] + np.arange(6)
+    is_behind = places >= len(text)
+    characters = text[np.minimum(places, max(len(text) - 1, 0))]
     # What lies behind the end of a short line belongs to none.
-    ended = np.logical_or.accumulate((characters == _NEWLINE) | (characters == 13), axis=1)
+    is_end = is_behind | (characters == _NEWLINE) | (characters == 13)
+    ended = np.logical_or.accumulate(is_end, axis=1)
     characters = np.where(ended, 32, characters).astype(np.uint8)
     records: NDArray[np.bytes_] = np.char.rstrip(characters.view("S6")[:, 0])
     return records
 
 
 def _is_atom(records: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-    return np.asarray((records == b"ATOM") | (records == b"HETATM"))
+    # Serial numbers of six digits begin in the blank behind ATOM.
+    is_wide = np.char.startswith(records, b"ATOM ")
+    return np.asarray((records == b"ATOM") | (records == b"HETATM") | is_wide)
 
 
 def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
@@ -303,27 +400,35 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     ends = np.append(starts[1:], len(text))
     # A last line without a line feed may be the beginning of one.
     last = len(starts) if not len(text) or text[-1] == _NEWLINE else len(starts) - 1
+    begun = b""
     if last < len(starts) and ends[last] - starts[last] < _PDB_COORDINATES:
-        records = records[:last]
+        begun = _line(text, starts, last)
+        marks = records[:last][np.isin(records[:last], [b"MODEL", b"ENDMDL", b"END"])]
+        is_in_model = len(marks) > 0 and marks[-1] == b"MODEL" and b"END" not in marks
+        is_half_endmdl = begun == b"END" and is_in_model
+        if begun.rstrip() not in _WHOLE_WHEN_SHORT or is_half_endmdl:
+            records = records[:last]
     atoms = np.flatnonzero(_is_atom(records))
     if not len(atoms):
         raise TrajectoryError(f"{path}: no ATOM or HETATM records; is this a PDB file?")
     borders = np.cumsum((records == b"MODEL") | (records == b"ENDMDL") | (records == b"END"))
     groups, first, counts = np.unique(borders[atoms], return_index=True, return_counts=True)
     cut = np.zeros(2, "<i8")
+    is_open = borders[-1] == groups[-1]
+    is_cut_off = len(records) < len(starts) and _is_beginning(begun)
     # Of a first model that was begun and not ended, nobody knows how many atoms it should have.
-    in_atom = len(records) < len(starts) and _line(text, starts, last)[:4] in (b"ATOM", b"HETA")
-    is_same = borders[-1] == groups[-1]
-    if in_atom and not is_same:
-        cut[:] = last + 1, 0
-    if len(groups) == 1 and is_same and (in_atom or b"MODEL" in records[: atoms[0]]):
+    if len(groups) == 1 and is_open and (is_cut_off or b"MODEL" in records[: atoms[0]]):
         raise TrajectoryError(
             f"{path}: the file ends at line {len(starts)}, inside its first frame; there is no "
             "whole frame"
         )
-    if len(counts) > 1 and counts[-1] < counts[0] and is_same:
-        cut[:] = atoms[first[-1]] + 1, counts[-1]
-        groups, first, counts = groups[:-1], first[:-1], counts[:-1]
+    if is_open and len(counts) > 1:
+        is_closed_elsewhere = b"ENDMDL" in records
+        if counts[-1] < counts[0] or is_cut_off or is_closed_elsewhere:
+            cut[:] = atoms[first[-1]] + 1, counts[-1]
+            groups, first, counts = groups[:-1], first[:-1], counts[:-1]
+    elif not is_open:
+        cut[:] = _cut_behind(text, starts, records, int(atoms[-1]), len(groups), is_cut_off)
     wrong = np.flatnonzero(counts != counts[0])
     if len(wrong):
         frame = int(wrong[0])
@@ -357,6 +462,45 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
         "n_atoms": counts[:1].astype("<i8"),
         "cut": cut,
     }
+
+
+def _is_beginning(line: bytes) -> bool:
+    """Tell whether a line is the beginning of a record, or of its name, that frames consist of."""
+    name = line[:6].rstrip()
+    return bool(name) and any(
+        name == record or record.startswith(line) for record in _RECORDS_OF_FRAMES
+    )
+
+
+def _cut_behind(
+    text: Bytes,
+    starts: Integers,
+    records: NDArray[np.bytes_],
+    last_atom: int,
+    n_frames: int,
+    is_cut_off: bool,
+) -> tuple[int, int]:
+    """Tell whether a file is cut behind a whole frame, as the array ``cut`` of the index has it."""
+    behind = records[last_atom:]
+    closed = int(np.flatnonzero((behind == b"ENDMDL") | (behind == b"END"))[0])
+    heads = np.flatnonzero((behind == b"MODEL") | (behind == b"TITLE"))
+    heads = heads[heads > closed]
+    if len(heads):
+        return last_atom + int(heads[0]) + 1, 0
+    if is_cut_off:
+        return len(starts), 0
+    head = records[:last_atom]
+    announced = np.flatnonzero(head == b"NUMMDL")
+    if len(announced):
+        row = int(announced[0])
+        number = _line(text, starts, row)[10:14].strip()
+        if number.isdigit() and int(number) > n_frames:
+            return row + 1, _ANNOUNCED
+    remarks = np.flatnonzero(head == b"REMARK")[:1]
+    is_ours = len(remarks) and b"WRITTEN BY GROMOS_DIST" in _line(text, starts, int(remarks[0]))
+    if is_ours and b"END" not in behind:
+        return len(starts), _NO_END
+    return 0, 0
 
 
 def _cryst1(path: str, row: int, line: bytes) -> NDArray[np.float64]:
@@ -457,8 +601,8 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
     first = np.array(rows)
     width = _gro_width(path, rows[0], _line(text, starts, rows[0]))
     lines = (first[:, None] + np.arange(n_atoms)).ravel()
-    shortest = int((starts[lines + 1] - starts[lines]).min())
-    has_velocities = shortest > _GRO_LABELS + 6 * width - 1
+    _check_gro_points(path, text, starts, lines, n_atoms, width)
+    velocities = _gro_velocities(text, starts[lines], starts[lines + 1], width)
     return {
         **_timeline(titles),
         **extra,
@@ -468,15 +612,50 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
         "box": np.array(boxes, "<f8"),
         "n_atoms": np.array([n_atoms], "<i8"),
         "cut": cut,
-        "layout": np.array([width, has_velocities], "<i8"),
+        "layout": np.array([width, velocities], "<i8"),
     }
+
+
+def _gro_velocities(text: Bytes, begins: Integers, ends: Integers, width: int) -> int:
+    """Tell which atoms have velocities: _NONE of them, _SOME or _ALL.
+
+    Blanks behind the positions are no velocities, however many.
+    """
+    first, size = _GRO_LABELS + 3 * width, 3 * width
+    written = 0
+    for start in range(0, len(begins), _PIECE):
+        piece = slice(start, start + _PIECE)
+        has = np.zeros(len(begins[piece]), bool)
+        is_long = ends[piece] - begins[piece] > first + size - 1
+        for column in range(first, first + size):
+            has[is_long] |= text[begins[piece][is_long] + column] > _SPACE
+        written += int(np.count_nonzero(has))
+    return _NONE if not written else _ALL if written == len(begins) else _SOME
+
+
+def _check_gro_points(
+    path: str, text: Bytes, starts: Integers, lines: Integers, n_atoms: int, width: int
+) -> None:
+    """Refuse lines whose decimal points stand elsewhere than in the first: no other precision."""
+    begin, line = starts[lines[0]], _line(text, starts, lines[0])
+    first = line.index(b".", _GRO_LABELS)
+    for column in (first, first + width, first + 2 * width):
+        places = np.minimum(starts[lines] + column, len(text) - 1)
+        wrong = np.flatnonzero(text[places] != text[begin + column])
+        if len(wrong):
+            row = int(lines[wrong[0]])
+            raise TrajectoryError(
+                f"{path}: frame {wrong[0] // n_atoms}, line {row + 1}, atom {wrong[0] % n_atoms}: "
+                f"expected positions in columns of {width} characters as in the first line, found "
+                f"{_line(text, starts, row).decode('latin-1')!r}"
+            )
 
 
 def _gro_width(path: str, row: int, line: bytes) -> int:
     """Return the width of a coordinate: the distance between two decimal points."""
     points = [i for i, c in enumerate(line[_GRO_LABELS:]) if c == ord(".")]
     width = points[1] - points[0] if len(points) > 1 else 0
-    if len(points) < 3 or points[2] - points[1] != width or not 2 <= width <= 24:
+    if len(points) < 3 or points[2] - points[1] != width or not 2 <= width <= _WIDEST:
         raise TrajectoryError(
             f"{path}: frame 0, line {row + 1}: expected three positions behind the first 20 "
             f"columns, found {line.decode('latin-1')!r}"

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike
-from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
-from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.input_file import FileState, file_state, unchanged
+from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
     OnOverlap,
@@ -25,12 +26,17 @@ from gromos_dist.io.overlap import (
     find_overlaps,
     handle_overlaps,
 )
-from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, Reader, open_reader
+from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
+from gromos_dist.io.presence import presence
+from gromos_dist.io.reader import OPENERS, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
 from gromos_dist.topology import Selection, Topology, load_topology, resolve
-from gromos_dist.variables import VARIABLES
+from gromos_dist.variables import ROUNDED_TO, VARIABLES
+
+_HASHED_WHOLE = 1 << 26
+"""Topologies of so many bytes are known by all of them."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 TopologyLike = Topology | str | os.PathLike[str] | None
@@ -49,6 +55,7 @@ def open_trajectory(
     on_truncated: OnTruncated = "raise",
     overlap: OnOverlap = "warn",
     engine: str | None = None,
+    verify: bool = False,
 ) -> xr.Dataset:
     """Open trajectory files as one lazy Dataset.
 
@@ -60,7 +67,8 @@ def open_trajectory(
         Files of the same atoms; they follow each other in time in the order given, the files of
         a pattern in the order of their names, numbers counted as numbers.
     topology : Topology or path, optional
-        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF).
+        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF). When None,
+        a first file that is PDB, GRO or a GROMOS configuration tells them itself.
     atoms : str or sequence of int, optional
         Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
     start, stop, stride : int, optional
@@ -77,12 +85,18 @@ def open_trajectory(
         keep both copies and warn, keep both, leave out the copy of the earlier file, or refuse.
     engine : {"chemfiles"}, optional
         Read the files with this library (an optional extra): Amber NetCDF, LAMMPS, XYZ, mmCIF, ...
+    verify : bool
+        Hash every byte of the files, which means to read them once more, for the provenance and
+        identity of results. Otherwise a file is known by its size, the time of its last change and
+        samples of its content.
 
     Returns
     -------
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
-        ``time`` (ps), ``step`` and the properties of the atoms. Where frames were left out or are
+        ``time`` (ps), ``step`` and the properties of the atoms. What only some of the frames have,
+        as TRR allows, is NaN in the others, and a coordinate such as ``has_positions`` says which
+        these are. Where frames were left out or are
         there twice, the attributes ``damage`` and ``overlap`` say which, a line for each file.
 
     Raises
@@ -90,10 +104,12 @@ def open_trajectory(
     FileNotFoundError
         A file is missing, or a pattern matches nothing.
     TrajectoryError, TopologyError
-        A file is damaged, or topology and trajectory have different numbers of atoms.
+        A file is damaged, changes while it is read, or topology and trajectory have different
+        numbers of atoms.
     ValueError
         No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
-        or `dtype` make no sense.
+        or `dtype` make no sense; or a file has the atoms of the topology, or of the first file, in
+        another order.
     SelectionError
         `atoms` cannot be read, or selects nothing.
 
@@ -106,7 +122,7 @@ def open_trajectory(
     (98, 214, 3)
     """
     source, coords, attrs = _open(
-        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine
+        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine, verify
     )
     if chunks == "auto":
         frame_chunks = default_frame_chunks(source)
@@ -119,7 +135,7 @@ def open_trajectory(
         name: (
             VARIABLES[name].dims,
             trajectory_array(source, name, frame_chunks),
-            _attributes_in(source, name),
+            attributes_in(source, name),
         )
         for name in source.fields
         if name not in coords
@@ -135,6 +151,7 @@ class GromosBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
+        "verify",
     )
 
     def open_dataset(  # type: ignore[override]
@@ -150,17 +167,19 @@ class GromosBackend(BackendEntrypoint):
         dtype: DTypeLike = np.float32,
         on_truncated: OnTruncated = "raise",
         overlap: OnOverlap = "warn",
+        verify: bool = False,
     ) -> xr.Dataset:
         """Open trajectory files; parameters as those of `open_trajectory`."""
         source, coords, attrs = _open(
-            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap)
+            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
+            verify=verify,
         )
         chunks = max(default_frame_chunks(source))
         variables = {
             name: xr.Variable(
                 VARIABLES[name].dims,
-                indexing.LazilyIndexedArray(_FieldOfSource(source, name)),
-                _attributes_in(source, name),
+                indexing.LazilyIndexedArray(FieldOfSource(source, name)),
+                attributes_in(source, name),
                 {"preferred_chunks": {"frame": chunks}},
             )
             for name in source.fields
@@ -177,54 +196,21 @@ class GromosBackend(BackendEntrypoint):
         return any(suffix in OPENERS for suffix in Path(filename_or_obj).suffixes)
 
 
-class _FieldOfSource(BackendArray):
-    """What xarray indexes lazily: slices of frames and any choice of atoms reach the files."""
-
-    def __init__(self, source: Source, field: str) -> None:
-        self.source = source
-        self.field = field
-        self.shape = source.shape(field)
-        self.dtype = source.field_dtype(field)
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> Any:
-        indices = list(key)
-        source = self.source
-        if isinstance(key[0], slice) and (key[0].step or 1) > 0:
-            source = source.select_frames(range(*key[0].indices(self.shape[0])))
-            indices[0] = slice(None)
-        else:
-            # The span that holds all of them is read, and then the choice made.
-            wanted = np.arange(self.shape[0])[key[0]]
-            low, high = np.min(wanted, initial=self.shape[0]), np.max(wanted, initial=-1)
-            source = source.select_frames(range(int(low), int(high) + 1))
-            indices[0] = wanted - low
-        if FRAME_FIELDS[self.field][:1] == (None,):
-            atoms = np.arange(self.shape[1])[key[1]]
-            source = source.select_atoms(np.atleast_1d(atoms))
-            indices[1] = slice(None) if atoms.ndim else 0
-        values = source.read([self.field])[self.field]
-        for axis in reversed(range(values.ndim)):
-            values = values[(slice(None),) * axis + (indices[axis],)]
-        return values
-
-
 def attributes(name: str) -> dict[str, str]:
     """Return a fresh copy of a variable's attributes."""
     return dict(VARIABLES[name].attrs)
 
 
-def _attributes_in(source: Source, name: str) -> dict[str, str]:
+def attributes_in(source: Source, name: str) -> dict[str, str]:
     """Return a variable's attributes, with what these files say beyond its numbers."""
+    attrs = attributes(name)
     shape = getattr(source.readers[0], "box_shape", "")
     if name == "box" and shape == "truncated octahedron":
         # The numbers are the edges of the cube that it is cut from.
-        return {**attributes(name), "shape": shape}
-    return attributes(name)
+        attrs["shape"] = shape
+    if source.rounds(name):
+        attrs[ROUNDED_TO] = source.dtype.name
+    return attrs
 
 
 def _open(
@@ -238,10 +224,11 @@ def _open(
     on_truncated: OnTruncated,
     overlap: OnOverlap,
     engine: str | None = None,
+    verify: bool = False,
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
     _check_options(stride, dtype, on_truncated, overlap)
-    opened = _open_files(expand(paths), on_truncated, engine)
+    opened = _open_files(expand(paths), on_truncated, engine, verify)
     readers = tuple(file.reader for file in opened)
     for reader in readers[1:]:
         if reader.n_atoms != readers[0].n_atoms:
@@ -249,6 +236,7 @@ def _open(
                 f"{reader.path} has {reader.n_atoms} atoms, {readers[0].path} has "
                 f"{readers[0].n_atoms}: files on one time axis need the same atoms"
             )
+    warn_of_cautions(readers)
     damage = [f"{reader.path}: {reader.damage}" for reader in readers if reader.damage]
     if on_truncated == "warn":
         for line in damage:
@@ -263,8 +251,13 @@ def _open(
     attrs = {name: text for name, text in attrs.items() if text}
 
     inputs = [file.described for file in opened]
-    tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
-    source = Source(readers, tuple(map(range, n_frames)), tokens, dtype=np.dtype(dtype))
+    source = Source(
+        readers,
+        tuple(map(range, n_frames)),
+        tuple(file.token for file in inputs),
+        dtype=np.dtype(dtype),
+        states=tuple(file.state for file in opened),
+    )
     frames = range(source.n_frames)[start:stop:stride]
     time, step = (
         np.concatenate([column[:n] for column, n in zip(columns, n_frames, strict=True)])[
@@ -277,10 +270,16 @@ def _open(
     coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
     if topology is not None:
         if not isinstance(topology, Topology):
-            inputs.append(describe_file(topology))
-            attrs["topology"] = os.fspath(topology)
-            topology = load_topology(Path(topology))
+            attrs["topology"] = str(Path(topology).absolute())
+            state = file_state(topology)
+            with unchanged(attrs["topology"], state):
+                inputs.append(describe_file(topology, verify or state.size <= _HASHED_WHOLE))
+                topology = load_topology(Path(topology))
         coords |= _coordinates(topology, source)
+    elif (own := own_topology(readers[0])) is not None:
+        attrs["topology"] = readers[0].path
+        coords |= own.coordinates()
+    check_labels(readers, labels_of(coords), attrs.get("topology", "the topology"))
     if atoms is not None:
         described = xr.Dataset(coords=coords)
         indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
@@ -289,6 +288,7 @@ def _open(
         coords = {str(name): chosen.variables[name] for name in chosen.coords}
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
+    coords |= presence(source)
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
     if engine is not None:
@@ -319,21 +319,28 @@ class _Opened(NamedTuple):
     """What opening one file gives."""
 
     reader: Reader
+    state: FileState
     described: InputFile
     clock: Clock
 
 
-def _open_files(files: list[str], on_truncated: OnTruncated, engine: str | None) -> list[_Opened]:
+def _open_files(
+    files: list[str], on_truncated: OnTruncated, engine: str | None, verify: bool
+) -> list[_Opened]:
     """Open files, several at a time: scanning and hashing do not hold the GIL."""
 
     def open_file(path: str) -> _Opened:
-        # Warnings are given by the thread that was called, in the order of the files.
-        reader = open_reader(
-            path, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
-        )
-        time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
-        reader.read(range(reader.n_frames), {"time": time, "step": step})
-        return _Opened(reader, describe_file(path), Clock(path, time, step))
+        absolute = Path(path).absolute()
+        state = file_state(path)
+        with unchanged(path, state):
+            # Warnings are given by the thread that was called, in the order of the files.
+            reader = open_reader(
+                absolute, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
+            )
+            time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
+            reader.read(range(reader.n_frames), {"time": time, "step": step})
+            described = describe_file(path, whole=verify)
+        return _Opened(reader, state, described, Clock(path, time, step))
 
     if len(files) == 1:
         return [open_file(files[0])]

@@ -106,6 +106,10 @@ WRITERS: dict[str, str] = {
 COMPRESSIBLE = (".trc", ".trv", ".trf", ".cnf", ".g96", ".pdb", ".ent", ".gro")
 
 
+# Those whose frames need not all have the same fields.
+SPARSE = (".trr",)
+
+
 def writable_suffix(path: str | os.PathLike[str]) -> str | None:
     """Return the suffix in `WRITERS` that a path ends with (``.gz`` may follow), or None."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]

@@ -12,6 +12,10 @@ import xarray as xr
 from gromos_dist import provenance
 
 FORMAT = 2
+_TOUCHED = (
+    " (a file that was only touched or copied gets its time back with touch -d TIME FILE; one that "
+    "is opened with verify=True, --verify, is known by all its bytes instead)"
+)
 
 
 def describe(dataset: xr.Dataset, grid: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -42,7 +46,11 @@ def _variable(variable: xr.Variable, block: tuple[int, ...] | None) -> dict[str,
         "attrs": _attrs(variable.attrs),
     }
     if block is not None:
-        return {**described, "block": list(block)}
+        described["block"] = list(block)
+        if provenance.IN_MEMORY in str(variable.attrs.get("history", "")):
+            # Dask names arrays after their content, from the values in memory on.
+            described["array"] = variable.data.name
+        return described
     values = variable.values
     if values.dtype.kind in "OT":
         values = values.astype(str)
@@ -74,6 +82,7 @@ def differences(stored: Any, now: Any) -> list[str]:
     before, after = dict(_leaves(stored)), dict(_leaves(now))
     return [
         f"{name}: in the store {before.get(name, 'absent')}, now {after.get(name, 'absent')}"
+        f"{_TOUCHED if name.endswith('.modified') else ''}"
         for name in sorted(before.keys() | after.keys())
         if before.get(name, "absent") != after.get(name, "absent")
     ]

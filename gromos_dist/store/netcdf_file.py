@@ -32,6 +32,21 @@ def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | N
             _fill(file, lazy, target.name, progress)
 
 
+def open_file(path: Path) -> xr.Dataset:
+    """Open a stored result lazily; see `open_store`."""
+    dataset: xr.Dataset = xr.open_dataset(path, engine="h5netcdf")
+    # Coordinates in memory, strings as NumPy has them.
+    coords = {}
+    for name, coordinate in dataset.coords.items():
+        values = coordinate.values
+        if values.dtype.kind in "OT":
+            values = np.array(values.tolist(), dtype=str)
+        coords[name] = coordinate.variable.copy(data=values)
+    lazy = dataset.drop_vars(list(coords))
+    lazy = lazy.chunk({"frame": "auto"} if "frame" in lazy.dims else {})
+    return lazy.assign_coords(coords)
+
+
 def _create(file: Any, array: xr.DataArray) -> None:
     for dim, size in array.sizes.items():
         if dim not in file.dimensions:

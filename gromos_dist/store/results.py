@@ -127,19 +127,19 @@ def check_storable(result: xr.DataArray | xr.Dataset, path: str | Path) -> None:
 
 
 def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Dataset:
-    """Open a ``.zarr`` that `store` wrote, lazily.
+    """Open a ``.zarr`` or ``.nc`` that `store` wrote, lazily.
 
     Parameters
     ----------
     path : path
-        The folder.
+        The folder, or the file of a ``.nc``.
     allow_unfinished : bool
         Open a store that is not complete too: what is missing reads as NaN, or 0 in integers.
 
     Returns
     -------
     Dataset
-        Chunked as it was computed.
+        Chunked as it was computed; of a ``.nc`` in frames as Dask finds suitable.
 
     Raises
     ------
@@ -152,9 +152,27 @@ def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Datase
     FileNotFoundError
         There is nothing at `path`.
     """
-    reading = import_module("gromos_dist.store.zarr_reading")
-    folder: xr.Dataset = reading.open_folder(Path(path), allow_unfinished)
-    return folder
+    # Blocks are read later, and by workers that were started elsewhere.
+    target = Path(path).absolute()
+    dataset: xr.Dataset
+    if target.is_file():
+        if target.suffix != ".nc":
+            raise ValueError(f"{path} is not a store, which is a folder; {_advice(target)}")
+        dataset = import_module(_FORMATS[".nc"]).open_file(target)
+    else:
+        dataset = import_module("gromos_dist.store.zarr_reading").open_folder(
+            target, allow_unfinished
+        )
+    return dataset
+
+
+def _advice(path: Path) -> str:
+    """Return how a file is read that is no store."""
+    if path.suffix == ".csv":
+        return f"read it with pandas.read_csv({os.fspath(path)!r}, comment='#')"
+    if trajectory_file.can_write(path):
+        return f"read it with gromos_dist.open_trajectory({os.fspath(path)!r})"
+    return "expected the name of a .zarr or .nc"
 
 
 def _target(path: str | Path) -> Path:

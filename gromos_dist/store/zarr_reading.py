@@ -58,6 +58,10 @@ def open_folder(path: Path, allow_unfinished: bool) -> xr.Dataset:
             dataset = dataset.assign_coords({name: coordinate.variable.copy(data=values)})
     for ours in OURS:
         del dataset.attrs[ours]
+    # Chunks of another store are none of the next one's: several tasks would write one shard.
+    for variable in dataset.variables.values():
+        for layout in ("chunks", "shards", "preferred_chunks"):
+            variable.encoding.pop(layout, None)
     return dataset
 
 

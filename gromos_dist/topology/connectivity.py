@@ -7,10 +7,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from gromos_dist.topology.residue_names import NUCLEIC, PROTEIN
-
-_POLYMER = PROTEIN | NUCLEIC
-
 
 def molecules_of_bonds(bonds: NDArray[np.int64], n_atoms: int) -> NDArray[np.int64]:
     """Give a molecule number to each connected component of a graph of bonds.
@@ -42,7 +38,7 @@ def molecules_of_bonds(bonds: NDArray[np.int64], n_atoms: int) -> NDArray[np.int
 def molecules_of_residues(
     starts: NDArray[np.bool_],
     residue: NDArray[np.int64],
-    residue_name: NDArray[np.str_],
+    is_polymer: NDArray[np.bool_],
     breaks: NDArray[np.bool_],
     bonds: NDArray[np.int64],
 ) -> NDArray[np.int64]:
@@ -56,8 +52,10 @@ def molecules_of_residues(
     ----------
     starts, breaks : (atoms,) bool array
         Where a residue begins; where a chain begins.
-    residue, residue_name : (atoms,) array
-        Residue numbers and names.
+    residue : (atoms,) int64 array
+        Residue numbers.
+    is_polymer : (atoms,) bool array
+        Which atoms are of protein or nucleic acid.
     bonds : (n, 2) int64 array
         Pairs of atoms, from 0.
 
@@ -67,7 +65,6 @@ def molecules_of_residues(
         Molecule numbers, from 1, in the order of their first atoms.
     """
     n_atoms = len(starts)
-    is_polymer = np.fromiter(map(_POLYMER.__contains__, residue_name.tolist()), bool, n_atoms)
     joined = np.zeros(n_atoms, dtype=bool)
     joined[1:] = is_polymer[1:] & is_polymer[:-1] & ~breaks[1:] & (residue[1:] >= residue[:-1])
     molecule = np.cumsum(starts & ~joined, dtype=np.int64)

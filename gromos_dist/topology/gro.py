@@ -9,10 +9,13 @@ import numpy as np
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
 from gromos_dist.topology.elements import elements_of_names, masses_of_names
-from gromos_dist.topology.files import TextColumns, integers, read_bytes
+from gromos_dist.topology.files import read_first_lines
+from gromos_dist.topology.numbering import read_numbers
+from gromos_dist.topology.residue_kinds import is_polymer
 from gromos_dist.topology.topology import Topology
 
 _SHORTEST_ATOM_LINE = 20  # residue number and name, atom name and number: %5d%-5s%5s%5d
+_RESIDUE_WIDTH = 5
 
 _MOST_DIGITS = 18  # of a number of atoms
 
@@ -37,12 +40,13 @@ def load_gro(path: str | Path) -> Topology:
     TopologyError
         The file is damaged: file, line, what was expected, what came.
     """
-    columns = TextColumns(read_bytes(path))
+    columns = read_first_lines(path, 2)
     second = columns.line(1).split() if len(columns) > 1 else []
     if not second or not second[0].isdecimal() or len(second[0]) > _MOST_DIGITS:
         found = columns.line(1)[:60] if len(columns) > 1 else "the end of the file"
         raise TopologyError(f"{path}, line 2: expected the number of atoms, found {found!r}")
     n_atoms = int(second[0])
+    columns = read_first_lines(path, 2 + n_atoms)
     if n_atoms > len(columns) - 2:
         raise TopologyError(
             f"{path}, line {len(columns)}: expected {n_atoms} atoms (line 2), but the file ends "
@@ -50,18 +54,18 @@ def load_gro(path: str | Path) -> Topology:
         )
     rows = slice(2, 2 + n_atoms)
     lengths = columns.lengths(rows)
-    residue, bad = integers(columns.text(rows, 0, 5))
+    no_breaks = np.zeros(n_atoms, dtype=bool)
+    numbers = read_numbers(columns.text(rows, 0, 5), _RESIDUE_WIDTH, no_breaks)
     residue_name = columns.text(rows, 5, 10)
     name = columns.text(rows, 10, 15)
-    bad |= (lengths < _SHORTEST_ATOM_LINE) | (name == "") | (residue_name == "")
+    bad = numbers.bad | (lengths < _SHORTEST_ATOM_LINE) | (name == "") | (residue_name == "")
     if bad.any():
         row = 2 + int(np.argmax(bad))
         raise TopologyError(
             f"{path}, line {row + 1}: expected an atom (residue number, residue name, atom name, "
             f"atom number in columns of 5, then a position), found {columns.line(row)[:60]!r}"
         )
-    wraps = (residue[1:] <= 1) & (residue[:-1] == 99999)
-    residue[1:] += 100000 * np.cumsum(wraps)
+    residue = numbers.values
     starts = starts_of_runs(residue, residue_name)
     no_bonds = np.empty((0, 2), dtype=np.int64)
     element = elements_of_names(name, residue_name)
@@ -70,7 +74,7 @@ def load_gro(path: str | Path) -> Topology:
         residue_name=residue_name,
         residue=residue,
         molecule=molecules_of_residues(
-            starts, residue, residue_name, np.zeros(n_atoms, dtype=bool), no_bonds
+            starts, residue, is_polymer(starts, residue_name, name), no_breaks, no_bonds
         ),
         element=element,
         mass=masses_of_names(element, name, residue_name),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from gromos_dist.topology.cnf import load_cnf
 from gromos_dist.topology.gro import load_gro
 from gromos_dist.topology.gromos import load_gromos
 from gromos_dist.topology.pdb import load_pdb
@@ -17,6 +18,8 @@ LOADERS: Mapping[str, Callable[[str | Path], Topology]] = {
     ".pdb": load_pdb,
     ".ent": load_pdb,
     ".gro": load_gro,
+    ".cnf": load_cnf,
+    ".g96": load_cnf,
     ".psf": load_psf,
 }
 
@@ -27,8 +30,8 @@ def load_topology(path: str | Path) -> Topology:
     Parameters
     ----------
     path : str or Path
-        The file: ``.top`` or ``.topo`` (GROMOS), ``.pdb`` or ``.ent``, ``.gro``, ``.psf``; ``.gz``
-        may follow.
+        The file: ``.top`` or ``.topo`` (GROMOS), ``.cnf`` or ``.g96`` (names only), ``.pdb`` or
+        ``.ent``, ``.gro``, ``.psf``; ``.gz`` may follow.
 
     Returns
     -------

@@ -16,10 +16,14 @@ from gromos_dist.topology.connectivity import (
 )
 from gromos_dist.topology.elements import elements_of_masses
 from gromos_dist.topology.files import read_lines
+from gromos_dist.topology.numbering import DECIMAL, read_numbers
+from gromos_dist.topology.residue_kinds import is_polymer
 from gromos_dist.topology.topology import Topology
 
 _SECTION = re.compile(r"\s*(\d{1,18})\s+!(\w+)")
-_RESIDUE_NUMBER = re.compile(r"([+-]?\d{1,18})[A-Za-z]?")  # a letter is an insertion code
+_RESIDUE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})([A-Za-z]?)")  # a letter is an insertion code
+_RESIDUE_WIDTH = 4  # of the PDB files that segments are built from
+_WIDE_RESIDUE_NUMBER = re.compile(r"[0-9A-Za-z]{4}")  # hybrid-36 or hexadecimal
 _ATOM = "an atom: number, segment, residue number, residue, name, type, charge, mass"
 
 
@@ -28,8 +32,8 @@ def load_psf(path: str | Path) -> Topology:
 
     Masses and charges are the file's; elements follow from masses and names
     (`elements.element_of_mass`). Molecules are what the bonds connect, or follow from segments
-    and residues (`connectivity.molecules_of_residues`) when the file has no bonds section. An
-    insertion code after a residue number is dropped.
+    and residues (`connectivity.molecules_of_residues`) when the file has no bonds section. Residue
+    numbers that come from PDB files (hybrid-36, hexadecimal) are read as there.
 
     Parameters
     ----------
@@ -69,9 +73,7 @@ def load_psf(path: str | Path) -> Topology:
     segment, residue_text, residue_name, name = (
         np.array([atom[i] for atom in atoms], dtype=np.str_) for i in range(4)
     )
-    residue = np.array(
-        [_RESIDUE_NUMBER.sub(r"\1", word) for word in residue_text.tolist()], dtype=np.str_
-    ).astype(np.int64)
+    residue, insertion_code = _residue_numbers(path, first, residue_text, starts_of_runs(segment))
     charge, mass = (_numbers(path, first, [atom[i] for atom in atoms]) for i in (5, 6))
     if "NBOND" in sections:
         bonds = _read_bonds(path, lines, *sections["NBOND"], n_atoms)
@@ -79,9 +81,8 @@ def load_psf(path: str | Path) -> Topology:
     else:
         bonds = np.empty((0, 2), dtype=np.int64)
         starts = starts_of_runs(residue_text, residue_name, segment)
-        molecule = molecules_of_residues(
-            starts, residue, residue_name, starts_of_runs(segment), bonds
-        )
+        polymer = is_polymer(starts, residue_name, name)
+        molecule = molecules_of_residues(starts, residue, polymer, starts_of_runs(segment), bonds)
     return Topology(
         atom_name=name,
         residue_name=residue_name,
@@ -91,6 +92,8 @@ def load_psf(path: str | Path) -> Topology:
         mass=mass,
         charge=charge,
         bonds=bonds,
+        segment=segment if (segment != "").any() else None,
+        insertion_code=insertion_code if (insertion_code != "").any() else None,
     )
 
 
@@ -105,9 +108,36 @@ def _atom_words(path: str | Path, number: int, line: str, segment_columns: slice
         and not _RESIDUE_NUMBER.fullmatch(words[2])
     ):
         words.insert(1, "")
-    if len(words) < 8 or not _RESIDUE_NUMBER.fullmatch(words[2]):
+    if len(words) < 8 or not (
+        _RESIDUE_NUMBER.fullmatch(words[2]) or _WIDE_RESIDUE_NUMBER.fullmatch(words[2])
+    ):
         raise TopologyError(f"{path}, line {number}: expected {_ATOM}; found {line[:70]!r}")
     return words[1:8]
+
+
+def _residue_numbers(
+    path: str | Path, first: int, text: NDArray[np.str_], begins: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Return residue numbers and insertion codes; `begins` says where segments do."""
+    matches = [_RESIDUE_NUMBER.fullmatch(word) for word in text.tolist()]
+    plain = np.array([match[1] if match else "" for match in matches], dtype=np.str_)
+    codes = np.array([match[2] if match else "" for match in matches], dtype=np.str_)
+    numbers = read_numbers(plain, _RESIDUE_WIDTH, begins)
+    if numbers.bad.any() or numbers.way != DECIMAL:
+        # Then a letter behind digits is one of these, too.
+        is_wide = np.char.str_len(text) == _RESIDUE_WIDTH
+        plain, codes = np.where(is_wide, text, plain), np.where(is_wide, "", codes)
+        numbers = read_numbers(plain, _RESIDUE_WIDTH, begins)
+    step = np.diff(numbers.values, prepend=0)
+    # Any word of four letters could be a number of this kind: only one that goes on is.
+    strange = np.array([not match for match in matches]) & (begins | (step < 0) | (step > 1))
+    if (numbers.bad | strange).any():
+        atom = int(np.argmax(numbers.bad | strange))
+        raise TopologyError(
+            f"{path}, line {first + atom + 1}: expected {_ATOM}; found {str(text[atom])!r} as a "
+            "residue number"
+        )
+    return numbers.values, codes
 
 
 def _numbers(path: str | Path, first: int, words: list[str]) -> NDArray[np.float64]:

@@ -5,17 +5,26 @@ from __future__ import annotations
 import difflib
 import operator
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.errors import SelectionError
-from gromos_dist.topology.residue_names import ANY_SOLVENT, PROTEIN, WATER
+from gromos_dist.topology.residue_kinds import (
+    RESIDUE_LABELS,
+    among,
+    is_nucleic,
+    is_protein,
+    is_water,
+    residue_starts,
+)
+from gromos_dist.topology.residue_names import ANY_SOLVENT
 from gromos_dist.topology.topology import Topology
 
 Atoms = Topology | xr.Dataset | xr.DataArray
@@ -23,10 +32,16 @@ Mask = NDArray[np.bool_]
 Selection = str | Sequence[int] | Sequence[bool] | NDArray[Any] | slice | None
 
 # Word -> the atom coordinate that it looks at.
-STRINGS = {"name": "atom_name", "resname": "residue_name", "element": "element"}
+STRINGS = {
+    "name": "atom_name",
+    "resname": "residue_name",
+    "element": "element",
+    "chain": "chain",
+    "segid": "segment",
+}
 INTEGERS = {"resid": "residue", "molecule": "molecule", "index": "index"}
 REALS = {"mass": "mass"}
-SETS = ("all", "protein", "backbone", "water")
+SETS = ("all", "protein", "backbone", "nucleic", "water")
 _OPERATORS = ("and", "or", "not")
 WORDS = (*STRINGS, *INTEGERS, *REALS, *SETS, *_OPERATORS)
 
@@ -41,6 +56,7 @@ _COMPARISONS: dict[str, Callable[[Any, float], Any]] = {
 }
 _TOKEN = re.compile(r'"[^"]*"|[()]|[<>=!]=?|[^\s()"<>=!]+')
 _INTEGER_RANGE = re.compile(r"(-?\d+)(?:[:-](-?\d+))?")
+_MOST_DIGITS = 18  # of an integer of 64 bits
 _REAL = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _REAL_RANGE = re.compile(f"({_REAL})(?:[:-]({_REAL}))?")
 
@@ -57,13 +73,19 @@ class _Token:
         return lower if lower in WORDS else ""
 
 
-def select(expression: str, atoms: Atoms) -> NDArray[np.int64]:
+@overload
+def select(atoms: Atoms, expression: str) -> NDArray[np.int64]: ...
+@overload
+def select(atoms: str, expression: Atoms) -> NDArray[np.int64]: ...
+def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
     """Return the atoms that a selection expression chooses.
 
     ========================  ========================================================
     ``name CA C*``            atom names; ``*`` and ``?`` stand for any text, any letter
     ``resname ALA GLY``       residue names, likewise
     ``element C N``           chemical elements
+    ``chain A B``             chain identifiers; ``chain ""`` where there is none
+    ``segid PROA``            segment names, likewise
     ``resid 1:10 15 20-25``   residue numbers as in the file, ranges with both ends
     ``molecule 1``            molecule numbers, from 1
     ``index 0 5:10``          atom numbers, from 0, ranges with both ends
@@ -71,6 +93,7 @@ def select(expression: str, atoms: Atoms) -> NDArray[np.int64]:
     ``mass 12:16``            range, both ends included
     ``protein``               residues of amino acids, their variants, and caps
     ``backbone``              atoms N, CA, C and O of ``protein``
+    ``nucleic``               residues of nucleotides
     ``water``                 residues of water
     ``all``                   every atom
     ``not``, ``and``, ``or``  in this order of strength; ``( )`` group
@@ -78,14 +101,16 @@ def select(expression: str, atoms: Atoms) -> NDArray[np.int64]:
 
     Words of the language may be in any case; names of atoms, residues and elements are as in the
     file. Quotes take a name literally: ``name "O5*"``, ``resname "ALL"``. Residues named SOLV or
-    SOL, as GROMOS and GROMACS call any solvent, are water when only O and H are in them.
+    SOL, as GROMOS and GROMACS call any solvent, are water when only O and H are in them. A residue
+    whose name is in no list is protein when N, CA, C and O are in it, nucleic acid when a sugar's
+    atoms are, and water when it is one O with two H.
 
     Parameters
     ----------
-    expression : str
-        What to choose.
     atoms : Topology, xarray.Dataset or xarray.DataArray
         The atoms; xarray objects have the atoms' properties as coordinates on ``atom``.
+    expression : str
+        What to choose.
 
     Returns
     -------
@@ -97,13 +122,27 @@ def select(expression: str, atoms: Atoms) -> NDArray[np.int64]:
     SelectionError
         The expression cannot be read, asks for what is not known of the atoms, or chooses none.
 
+    Warns
+    -----
+    DeprecationWarning
+        The expression comes first, as it did in version 0.1.
+
     Examples
     --------
     >>> from gromos_dist.topology import load_topology
     >>> topology = load_topology("tests/data/spc.top").solvate(2)
-    >>> select("water and not name HW*", topology)
+    >>> select(topology, "water and not name HW*")
     array([0, 3])
     """
+    if isinstance(atoms, str):
+        warnings.warn(
+            "select(expression, atoms) is the old order: write select(atoms, expression)",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        atoms, expression = expression, atoms
+    if not isinstance(expression, str) or isinstance(atoms, str):
+        raise TypeError(f"expression: expected text, got {type(expression).__name__}")
     parser = _Parser(expression, atoms)
     chosen = np.flatnonzero(parser.parse()).astype(np.int64)
     if not len(chosen):
@@ -133,7 +172,7 @@ def resolve(selection: Selection | xr.DataArray, atoms: Atoms) -> NDArray[np.int
         As `select`, or atoms are out of range, or none is chosen, or the dtype is no choice.
     """
     if isinstance(selection, str):
-        return select(selection, atoms)
+        return select(atoms, selection)
     n_atoms = _n_atoms(atoms)
     if selection is None or isinstance(selection, slice):
         chosen = np.arange(n_atoms, dtype=np.int64)[selection or slice(None)]
@@ -297,16 +336,15 @@ class _Parser:
         if word == "index":
             return np.arange(self._n_atoms)
         coordinate = {**STRINGS, **INTEGERS, **REALS}[word]
-        if isinstance(self._atoms, Topology):
-            return np.asarray(getattr(self._atoms, coordinate))
-        if coordinate not in self._atoms.coords:
+        values = self._known(coordinate)
+        if values is None:
             asked = asking.text if asking else word
             self._fail(
                 f"{asked!r} needs the atom coordinate {coordinate!r}, which is not there; give a "
                 "topology that has it: open_trajectory(..., topology='system.top')",
                 asking.place if asking else None,
             )
-        return np.asarray(self._atoms.coords[coordinate].values)
+        return values
 
     def _take_values(self) -> list[_Token]:
         taken: list[_Token] = []
@@ -337,10 +375,7 @@ class _Parser:
                 # Brackets are part of some names, not classes of letters.
                 pattern = text.replace("[", "[[]")
                 matched |= {name for name in unique if fnmatchcase(name, pattern)}
-        return self._among(values, matched)
-
-    def _among(self, values: NDArray[Any], names: set[str] | frozenset[str]) -> Mask:
-        return np.fromiter(map(names.__contains__, values.tolist()), bool, self._n_atoms)
+        return among(values, matched)
 
     def _numbers(self, keyword: _Token) -> Mask:
         values = self._values(keyword.word, keyword)
@@ -382,6 +417,8 @@ class _Parser:
                 f"expected {kind}, found {token.text!r}{self._near(token.text.lower(), WORDS)}",
                 token.place,
             )
+        if word in INTEGERS and max(map(len, re.findall(r"\d+", token.text))) > _MOST_DIGITS:
+            self._fail(f"expected a number of at most {_MOST_DIGITS} digits", token.place)
         convert = int if word in INTEGERS else float
         first = convert(match.group(1))
         last = convert(match.group(2)) if match.group(2) else first
@@ -394,18 +431,36 @@ class _Parser:
             return np.ones(self._n_atoms, dtype=bool)
         residue_names = self._values("resname", keyword)
         self._used.setdefault("resname", [])
+        starts = self._residue_starts()
         if keyword.word == "water":
-            return self._among(residue_names, WATER - self._solvents_that_are_not_water())
-        mask = self._among(residue_names, PROTEIN)
+            water = is_water(starts, residue_names, self._known("element"))
+            return water & ~among(residue_names, self._solvents_that_are_not_water())
+        if keyword.word == "nucleic":
+            return is_nucleic(starts, residue_names, self._known("atom_name"))
+        mask = is_protein(starts, residue_names, self._known("atom_name"))
         if keyword.word == "backbone":
             self._used.setdefault("name", [])
-            mask = mask & self._among(self._values("name", keyword), _BACKBONE_ATOMS)
+            mask = mask & among(self._values("name", keyword), _BACKBONE_ATOMS)
         return mask
 
+    def _known(self, coordinate: str) -> NDArray[Any] | None:
+        """Return a property of the atoms, None where it is not known."""
+        if isinstance(self._atoms, Topology):
+            values = getattr(self._atoms, coordinate)
+            return None if values is None else np.asarray(values)
+        if coordinate not in self._atoms.coords:
+            return None
+        return np.asarray(self._atoms.coords[coordinate].values)
+
+    def _residue_starts(self) -> Mask:
+        labels = {name: self._known(name) for name in RESIDUE_LABELS}
+        known = {name: values for name, values in labels.items() if values is not None}
+        return residue_starts(known)
+
     def _solvents_that_are_not_water(self) -> frozenset[str]:
-        if not isinstance(self._atoms, Topology) and "element" not in self._atoms.coords:
+        elements = self._known("element")
+        if elements is None:
             return frozenset()
-        elements = self._values("element")
-        other = ~self._among(elements, {"O", "H", "D", ""})
+        other = ~among(elements, {"O", "H", "D", ""})
         names = self._values("resname")
         return frozenset(name for name in ANY_SOLVENT if (other & (names == name)).any())

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.force_field import ForceField
 from gromos_dist.topology.frozen_arrays import FrozenArrays, frozen
+from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
 from gromos_dist.variables import VARIABLES
 
 Integers = NDArray[np.int64]
@@ -28,7 +29,11 @@ _DTYPES: dict[str, type] = {
     "mass": np.float64,
     "charge": np.float64,
     "charge_group": np.int64,
+    "chain": np.str_,
+    "segment": np.str_,
+    "insertion_code": np.str_,
 }
+_OPTIONAL = ("charge_group", "chain", "segment", "insertion_code")
 
 SOLVENT_RESIDUE_NAME = "SOLV"
 
@@ -83,8 +88,8 @@ class Topology(FrozenArrays):
     atom_name, residue_name : array of str
         Names as in the file.
     residue : array of int64
-        Residue numbers as in the file (PDB: resSeq; insertion codes are not kept). Solvent that
-        `solvate` adds goes on after the solute's highest number.
+        Residue numbers as in the file (PDB: resSeq; 52 and 52A are both 52, told apart by
+        `insertion_code`). Solvent that `solvate` adds goes on after the solute's highest number.
     molecule : array of int64
         Molecule numbers, from 1.
     element : array of str
@@ -105,6 +110,9 @@ class Topology(FrozenArrays):
     force_field : ForceField, optional
         The parameters of the interactions of solute and solvent molecule; None when the file has
         none (PSF, PDB, GRO).
+    chain, segment, insertion_code : array of str, optional
+        Chain identifiers, segment names and what PDB files put behind residue numbers; empty where
+        an atom has none, None when the file has none.
 
     Raises
     ------
@@ -124,12 +132,15 @@ class Topology(FrozenArrays):
     solvent: Solvent | None = None
     n_solvent_molecules: int = 0
     force_field: ForceField | None = None
+    chain: Strings | None = None
+    segment: Strings | None = None
+    insertion_code: Strings | None = None
 
     def __post_init__(self) -> None:
         n_atoms = len(self.atom_name)
         for name, dtype in _DTYPES.items():
             values = getattr(self, name)
-            if values is None and name == "charge_group":
+            if values is None and name in _OPTIONAL:
                 continue
             array = frozen(values, dtype)
             if array.shape != (n_atoms,):
@@ -169,13 +180,10 @@ class Topology(FrozenArrays):
 
     @cached_property
     def n_residues(self) -> int:
-        """Number of residues: runs of atoms with one residue number, name and molecule."""
-        if not self.n_atoms:
-            return 0
-        starts = np.zeros(self.n_atoms - 1, dtype=bool)
-        for array in (self.residue, self.molecule, self.residue_name):
-            starts |= array[1:] != array[:-1]
-        return 1 + int(np.count_nonzero(starts))
+        """Number of residues: runs of atoms of one residue, chain and molecule."""
+        labels = {name: getattr(self, name) for name in RESIDUE_LABELS}
+        known = {name: values for name, values in labels.items() if values is not None}
+        return int(np.count_nonzero(residue_starts(known)))
 
     @cached_property
     def n_molecules(self) -> int:
@@ -255,6 +263,11 @@ class Topology(FrozenArrays):
             solvent=solvent,
             n_solvent_molecules=n_molecules,
             force_field=self.force_field,
+            **{
+                name: np.concatenate([values[solute], np.full(count, "")])
+                for name in ("chain", "segment", "insertion_code")
+                if (values := getattr(self, name)) is not None
+            },
         )
         # Not a field: what is pickled instead of a million equal molecules.
         object.__setattr__(solvated, "_unsolvated", self.__dict__.get("_unsolvated", self))
