@@ -64,14 +64,17 @@ static double sum_of_lanes(const double *s) {
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
-/* Sums of the coordinates, each component apart, and of their squares. */
-static double sums_of(const double *groups, int64_t n_groups, double *sums) {
+/* Sums over n atoms relative to a point, each component apart, and of their squares. */
+static double sums_around(const double *groups, int64_t n, const double *point, double *sums) {
     double lanes[GD_GROUP] = {0}, squares[GD_GROUP] = {0};
-    for (int64_t g = 0; g < n_groups; g++) {
-        for (int lane = 0; lane < GD_GROUP; lane++) {
-            const double v = groups[GD_GROUP * g + lane];
-            lanes[lane] += v;
-            squares[lane] += v * v;
+    for (int64_t first = 0; first < n; first += GD_GROUP_ATOMS) {
+        const int there = n - first < GD_GROUP_ATOMS ? (int)(n - first) : GD_GROUP_ATOMS;
+        for (int c = 0; c < 3; c++) {
+            for (int lane = 8 * c; lane < 8 * c + there; lane++) {
+                const double v = groups[3 * first + lane] - point[c];
+                lanes[lane] += v;
+                squares[lane] += v * v;
+            }
         }
     }
     for (int c = 0; c < 3; c++)
@@ -116,18 +119,18 @@ int gd_center_frames(const void *positions, int type, int64_t n_frames, int64_t 
         gd_walk(&frames, frame, 1, &set, centre_piece, &walk);
         for (int c = 0; c < 3 && exact; c++)
             move_exactly(out + 8 * c, set.n, set.pivot);
-        double *tail = out + GD_GROUP * set.groups;
+        double *tail = out + GD_GROUP * set.groups, *mean = tail + MEAN;
         memset(tail, 0, sizeof(double) * TAIL);
-        tail[TOTAL] = spreads[frame] = sums_of(out, set.groups, sums);
+        tail[EXACT] = exact;
+        tail[TOTAL] = spreads[frame] = sums_around(out, set.n, mean, sums);
         if (!isfinite(tail[TOTAL]))
             return gd_not_finite(&frames, frame, &set, where);
-        tail[EXACT] = exact;
-        for (int c = 0; c < 3 && exact; c++) {
-            tail[MEAN + c] = sums[c] / set.weight;
-            spreads[frame] -= sums[c] * tail[MEAN + c];
+        /* Twice: the second time takes what rounding of the first left. */
+        for (int pass = 0; pass < 2 && exact; pass++) {
+            for (int c = 0; c < 3; c++)
+                mean[c] += sums[c] / set.weight;
+            spreads[frame] = sums_around(out, set.n, mean, sums);
         }
-        if (spreads[frame] < 0)
-            spreads[frame] = 0;
     }
     return GD_OK;
 }
