@@ -9,7 +9,7 @@
 
 /* Blocking: BLOCK x BLOCK pairs have their sums in `work`; a tile of atoms of ROWS frames of a
  * stays in the first-level cache while one frame of b after the other meets it. */
-enum { BLOCK = 32, ROWS = 4, TILE_GROUPS = 32, TILE = GD_GROUP * TILE_GROUPS };
+enum { BLOCK = 24, ROWS = 4, TILE_GROUPS = 32, TILE = GD_GROUP * TILE_GROUPS };
 
 static const double cancelled = 1e-6;
 
