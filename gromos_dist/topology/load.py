@@ -19,6 +19,7 @@ LOADERS: Mapping[str, Callable[[str | Path], Topology]] = {
     ".ent": load_pdb,
     ".gro": load_gro,
     ".cnf": load_cnf,
+    ".conf": load_cnf,
     ".g96": load_cnf,
     ".psf": load_psf,
 }
