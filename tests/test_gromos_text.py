@@ -773,3 +773,15 @@ def test_a_configuration_may_be_called_conf(tmp_path: Path, suffix: str) -> None
     opened = gd.open_trajectory(path)
     assert opened.positions.values.tolist() == [[[1.0, 2.0, 3.0]]]
     assert xr.open_dataset(path, engine="gromos").box.values[0, 0, 0] == 3.0
+
+
+def test_a_conf_is_a_topology_as_a_cnf_is(reference: Path, tmp_path: Path) -> None:
+    conf = reference / "mdpp/butane_vacuum/butane_vacuum.conf"
+    cnf = tmp_path / "butane.cnf"
+    cnf.write_bytes(conf.read_bytes())
+    for one, other in (
+        (gd.load_topology(conf).atom_name, gd.load_topology(cnf).atom_name),
+        (gd.open_trajectory(conf).atom_name.values, gd.open_trajectory(cnf).atom_name.values),
+    ):
+        assert len(one) == 4
+        np.testing.assert_array_equal(one, other)

@@ -26,6 +26,7 @@ LOADERS: Mapping[str, Callable[[str | Path], Topology]] = {
     ".ent": load_pdb,
     ".gro": load_gro,
     ".cnf": load_cnf,
+    ".conf": load_cnf,
     ".g96": load_cnf,
     ".psf": load_psf,
     ".tpr": load_with_mdanalysis,
