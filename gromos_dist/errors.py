@@ -12,6 +12,10 @@ class TrajectoryError(OSError):
     """A trajectory file is damaged or is not what it says it is."""
 
 
+class StoreError(OSError):
+    """A stored result lacks a part, or has one that is not what was written."""
+
+
 class TopologyError(OSError):
     """A topology file is damaged or contradicts itself."""
 
@@ -132,11 +136,6 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
         raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
     if status == lib.GD_NO_VOLUME and path is None:
         raise FrameError("the box has no volume", first_frame + where.frame)
-    if status == lib.GD_SMALL_BOX and path is None:
-        raise FrameError(
-            "the cutoff is longer than half the shortest box vector; use a shorter one",
-            first_frame + where.frame,
-        )
     if status == lib.GD_SAME_PLACE and path is None:
         atom = f" (atom {where.atom})" if where.atom >= 0 else ""
         raise FrameError(

@@ -7,8 +7,8 @@ Dask-backed input stays lazy; both give the same bits, for every chunking and ev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import dask
 import dask.array as da
@@ -18,8 +18,10 @@ from dask.base import tokenize
 from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.errors import FrameError
-from gromos_dist.io.lazy import TrajectoryArray, block_bounds, constant
-from gromos_dist.variables import VARIABLES, label
+from gromos_dist.io.graphs import as_read, one_source, source_of
+from gromos_dist.io.lazy import block_bounds, constant, trajectory_array
+from gromos_dist.io.source import Source
+from gromos_dist.variables import ROUNDED_TO, VARIABLES, label
 
 Array = NDArray[Any]
 Chunks = tuple[tuple[int, ...], ...]
@@ -90,22 +92,35 @@ def map_frames(
         values = _Piece(0, datas).call(record.kernel, constants)
     else:
         chunks = (datas[0].chunks[0], *((size,) for size in shape[1:]))
-        job = (record.kernel, dtype)
-        values = _over_blocks(record.variable, _map_block, job, datas, constants, chunks, dtype)
-    return _labelled(values, record.variable, arrays[0], dims, history)
+        job = _MapJob(record.kernel, dtype, record.dtype is None)
+        values = _over_blocks(record.variable, job, datas, constants, chunks, dtype)
+    result = _labelled(values, record.variable, arrays[0], dims, history)
+    rounded = [array.attrs[ROUNDED_TO] for array in arrays if ROUNDED_TO in array.attrs]
+    if record.dtype is None and rounded:
+        result.attrs[ROUNDED_TO] = rounded[0]
+    return result
 
 
-def _map_block(
-    job: Any, constants: dict[str, Any], pieces: Iterator[_Piece], shape: tuple[int, ...]
-) -> Array:
-    kernel, dtype = job
-    out = np.empty(shape, dtype)
-    done = 0
-    for piece in pieces:
-        values = piece.call(kernel, constants)
-        out[done : done + len(values)] = values
-        done += len(values)
-    return out
+@dataclass(frozen=True)
+class _MapJob:
+    kernel: Callable[..., Array]
+    dtype: np.dtype[Any]
+    follows: bool
+    """Whether the dtype is that of the input."""
+
+    def __call__(
+        self, constants: dict[str, Any], pieces: Iterator[_Piece], shape: tuple[int, ...]
+    ) -> Array:
+        out = np.empty(shape, self.dtype)
+        done = 0
+        for piece in pieces:
+            values = piece.call(self.kernel, constants)
+            out[done : done + len(values)] = values
+            done += len(values)
+        return out
+
+    def following(self, dtype: DTypeLike) -> _MapJob | None:
+        return replace(self, dtype=np.dtype(dtype)) if self.follows else None
 
 
 # --- several values of one pass -------------------------------------------------------------
@@ -189,9 +204,7 @@ def _lazy_fields(
     row = np.dtype([(name, dtype, shapes[name][1][1:]) for name, dtype in record.dtypes.items()])
     chunks = (datas[0].chunks[0],)
     name = "-".join(record.dtypes)
-    together = _over_blocks(
-        name, _fields_block, (record.kernel, row), datas, constants, chunks, row
-    )
+    together = _over_blocks(name, _FieldsJob(record.kernel, row), datas, constants, chunks, row)
     fields = {}
     for field, dtype in record.dtypes.items():
         shape = shapes[field][1]
@@ -208,19 +221,26 @@ def _lazy_fields(
     return fields
 
 
-def _fields_block(
-    job: Any, constants: dict[str, Any], pieces: Iterator[_Piece], shape: tuple[int, ...]
-) -> Array:
-    kernel, row = job
-    out = np.empty(shape, row)
-    done = 0
-    for piece in pieces:
-        values = piece.call(kernel, constants)
-        n_frames = len(piece.arrays[0])
-        for name in row.names:
-            out[name][done : done + n_frames] = values[name]
-        done += n_frames
-    return out
+@dataclass(frozen=True)
+class _FieldsJob:
+    kernel: Callable[..., Mapping[str, Array]]
+    row: np.dtype[Any]
+
+    def __call__(
+        self, constants: dict[str, Any], pieces: Iterator[_Piece], shape: tuple[int, ...]
+    ) -> Array:
+        out = np.empty(shape, self.row)
+        done = 0
+        for piece in pieces:
+            values = piece.call(self.kernel, constants)
+            n_frames = len(piece.arrays[0])
+            for name in self.row.names or ():
+                out[name][done : done + n_frames] = values[name]
+            done += n_frames
+        return out
+
+    def following(self, _: DTypeLike) -> None:
+        return None
 
 
 def _field_of_block(block: Array, *, field: str) -> Array:
@@ -332,16 +352,14 @@ def reduce_frames(
     dims, shape = _result_shape(record.variable, arrays[0])
     datas = [array.data for array in arrays]
     block = reduction_block(datas)
-    job = (record, block)
+    job = _ReductionJob(record, block)
     if _in_memory(datas):
-        values = _finish(record, [_reduce_block(job, constants, iter([_Piece(0, datas)]), ())])
+        values = _finish(record, [job(constants, iter([_Piece(0, datas)]))])
     else:
         datas = _common_chunks(datas, multiple_of=block)
         chunks = ((1,) * len(datas[0].chunks[0]),)
         of_object = np.dtype(object)
-        leaves = _over_blocks(
-            record.variable, _reduce_block, job, datas, constants, chunks, of_object, block
-        )
+        leaves = _over_blocks(record.variable, job, datas, constants, chunks, of_object, block)
         trees = list(leaves.to_delayed())
         merge = dask.delayed(_merge)
         while len(trees) > _FAN_IN:
@@ -356,14 +374,27 @@ def reduction_block(datas: Sequence[Any]) -> int:
     return int(2 ** np.clip(np.log2(_PIECE_BYTES / 4 / max(1, values)) // 1, 0, 10))
 
 
-def _reduce_block(job: Any, constants: dict[str, Any], pieces: Iterator[_Piece], _: Any) -> Array:
-    record, n_frames = job
-    tree: _Tree = {}
-    for piece in pieces:
-        for block in piece.split(n_frames):
-            leaf = (0, block.first_frame // n_frames)
-            tree = _join(record, tree, {leaf: block.call(record.partial, constants)})
-    return _boxed(tree)
+@dataclass(frozen=True)
+class _ReductionJob:
+    record: FrameReduction
+    n_frames: int
+
+    def __call__(
+        self,
+        constants: dict[str, Any],
+        pieces: Iterator[_Piece],
+        shape: tuple[int, ...] = (),  # noqa: ARG002
+    ) -> Array:
+        tree: _Tree = {}
+        for piece in pieces:
+            for block in piece.split(self.n_frames):
+                leaf = (0, block.first_frame // self.n_frames)
+                state = block.call(self.record.partial, constants)
+                tree = _join(self.record, tree, {leaf: state})
+        return _boxed(tree)
+
+    def following(self, _: DTypeLike) -> None:
+        return None
 
 
 def _join(record: FrameReduction, one: _Tree, other: _Tree) -> _Tree:
@@ -515,35 +546,90 @@ class _Piece:
             yield _Piece(self.first_frame + start, arrays, self.locate)
 
 
+class _Job(Protocol):
+    """What a task does with the pieces of a block."""
+
+    def __call__(
+        self, constants: dict[str, Any], pieces: Iterator[_Piece], shape: tuple[int, ...]
+    ) -> Array:
+        """Return the output block."""
+
+    def following(self, dtype: DTypeLike) -> _Job | None:
+        """Return the job for inputs of another dtype; None if the output's stays."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the tasks of all blocks share."""
+
+    job: _Job
+    constants: dict[str, Any]
+    bounds: list[tuple[int, int]]
+    chunks: Chunks
+
+    def run(self, pieces: Iterator[_Piece], block_id: tuple[int, ...]) -> Array:
+        return self.job(self.constants, pieces, _block_shape(self.chunks, block_id))
+
+    def following(self, dtype: DTypeLike) -> _Work | None:
+        job = self.job.following(dtype)
+        return None if job is None else replace(self, job=job)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Work on frames that the tasks read themselves, some at a time."""
+
+    work: _Work
+    source: Source
+    fields: tuple[str, ...]
+    multiple_of: int
+
+    def run(self, block_id: tuple[int, ...]) -> Array:
+        start, stop = self.work.bounds[block_id[0]]
+        frame_bytes = sum(self.source.frame_bytes(name) for name in self.fields)
+        size = max(1, _PIECE_BYTES // frame_bytes // self.multiple_of) * self.multiple_of
+
+        def pieces() -> Iterator[_Piece]:
+            buffers = self.source.allocate(self.fields, min(size, stop - start))
+            for begin in range(start, stop, size):
+                block = self.source.read(self.fields, begin, min(begin + size, stop), buffers)
+                yield _Piece(begin, [block[name] for name in self.fields], self.source.locate)
+
+        return self.work.run(pieces(), block_id)
+
+    def with_dtype(self, dtype: DTypeLike) -> _Stream | None:
+        """Return the same on what is read in another dtype; None if that changes nothing."""
+        work = self.work.following(dtype)
+        if work is None or not any(map(self.source.rounds, self.fields)):
+            return None
+        return replace(self, work=work, source=replace(self.source, dtype=np.dtype(dtype)))
+
+
 def _over_blocks(
     name: str,
-    task: Callable[..., Array],
-    job: Any,
+    job: _Job,
     datas: list[da.Array],
     constants: dict[str, Any],
     chunks: Chunks,
     dtype: np.dtype[Any],
     multiple_of: int = 1,
 ) -> da.Array:
-    """Run ``task(job, constants, pieces, shape of the output block)`` for every block.
+    """Run a job for every block.
 
     Dask's dashboard shows them as `name`. Pieces have a multiple of so many frames, but for the
     last of a block.
     """
-    bounds = block_bounds(datas[0].chunks[0])
-    shared = constant((task, job, constants, bounds, chunks))
-    name = f"{name}-{tokenize(shared.key, [data.name for data in datas])}"
+    work = _Work(job, constants, block_bounds(datas[0].chunks[0]), chunks)
+    shared = constant(work)
+    origin = one_source(datas)
+    # What is persisted keeps its name: of one name, the blocks have one rank.
+    name = f"{name}-{tokenize(shared.key, [data.name for data in datas], origin is None)}"
     meta = np.empty((0,) * len(chunks), dtype)
-    if _one_source(datas):
+    if origin is not None:
         # One task reads and computes, piece by piece: no chunk of coordinates is ever whole.
-        fields = [data.field for data in datas]
-        source = datas[0].source
-        frame_bytes = sum(source.frame_bytes(name) for name in fields)
-        piece = max(1, _PIECE_BYTES // frame_bytes // multiple_of) * multiple_of
         return da.map_blocks(
             _source_block,
-            shared=shared,
-            origin=constant((source, fields, piece)),
+            stream=constant(_Stream(work, *origin, multiple_of)),
             dtype=dtype,
             chunks=chunks,
             meta=meta,
@@ -556,7 +642,7 @@ def _over_blocks(
     values = da.map_blocks(
         _array_block,
         *(data.reshape(data.shape + (1,) * (rank - data.ndim)) for data in datas),
-        shared=shared,
+        work=shared,
         ranks=[data.ndim for data in datas],
         dtype=dtype,
         chunks=chunks + ((1,),) * padding,
@@ -567,26 +653,14 @@ def _over_blocks(
     return values[(..., *(0,) * padding)] if padding else values
 
 
-def _source_block(*, shared: Any, origin: Any, block_id: tuple[int, ...]) -> Array:
-    task, job, constants, bounds, chunks = shared
-    source, fields, size = origin
-    start, stop = bounds[block_id[0]]
-
-    def pieces() -> Iterator[_Piece]:
-        buffers = source.allocate(fields, min(size, stop - start))
-        for begin in range(start, stop, size):
-            block = source.read(fields, begin, min(begin + size, stop), buffers)
-            yield _Piece(begin, [block[name] for name in fields], source.locate)
-
-    block: Array = task(job, constants, pieces(), _block_shape(chunks, block_id))
-    return block
+def _source_block(*, stream: _Stream, block_id: tuple[int, ...]) -> Array:
+    return stream.run(block_id)
 
 
-def _array_block(*blocks: Array, shared: Any, ranks: list[int], block_id: tuple[int, ...]) -> Array:
-    task, job, constants, bounds, chunks = shared
+def _array_block(*blocks: Array, work: _Work, ranks: list[int], block_id: tuple[int, ...]) -> Array:
     arrays = [block.reshape(block.shape[:rank]) for block, rank in zip(blocks, ranks, strict=True)]
-    piece = _Piece(bounds[block_id[0]][0], arrays)
-    values: Array = task(job, constants, iter([piece]), _block_shape(chunks, block_id))
+    piece = _Piece(work.bounds[block_id[0]][0], arrays)
+    values = work.run(iter([piece]), block_id)
     return values.reshape(values.shape + (1,) * (blocks[0].ndim - values.ndim))
 
 
@@ -598,26 +672,25 @@ def _in_memory(datas: Sequence[Any]) -> bool:
     return all(isinstance(data, np.ndarray) for data in datas)
 
 
-def _one_source(datas: Sequence[Any]) -> bool:
-    return (
-        all(isinstance(data, TrajectoryArray) for data in datas)
-        and len({data.source.identity for data in datas}) == 1
-    )
-
-
 def _common_chunks(datas: list[Any], multiple_of: int = 1) -> list[Any]:
     """Give all inputs the frame chunks of the first lazy one, and one chunk in other dims."""
     if _in_memory(datas):
         return datas
+    datas = [as_read(data) for data in datas]
     lazy = next(data for data in datas if not isinstance(data, np.ndarray))
     frames = lazy.chunks[0]
     if any(size % multiple_of for size in frames[:-1]):
         size = -(-max(frames) // multiple_of) * multiple_of
         full, rest = divmod(sum(frames), size)
         frames = (size,) * full + ((rest,) if rest else ())
-    return [
-        da.asarray(data).rechunk((frames, *((size,) for size in data.shape[1:]))) for data in datas
-    ]
+    return [_with_frame_chunks(data, frames) for data in datas]
+
+
+def _with_frame_chunks(data: Any, frames: tuple[int, ...]) -> da.Array:
+    found = source_of(data)
+    if found is not None:
+        return trajectory_array(found.source, found.field, frames)
+    return da.asarray(data).rechunk((frames, *((size,) for size in data.shape[1:])))
 
 
 def _result_shape(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -18,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
+from gromos_dist.beside import file_beside
 
 STYLE: Any = {
     "figure.dpi": 110,
@@ -617,16 +616,5 @@ def _save(ax: Axes, path: str | Path | None) -> None:
     figure = ax.get_figure(root=True)
     if figure is None:
         raise ValueError("these axes belong to no figure: they cannot be written to a file")
-    with _beside(Path(path)) as temporary:
-        figure.savefig(temporary, format=Path(path).suffix[1:].lower())
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Give a file beside `path` to write to, renamed to `path` only when it is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with file_beside(Path(path), overwrite=True) as beside:
+        figure.savefig(beside, format=Path(path).suffix[1:].lower())

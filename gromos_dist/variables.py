@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+ROUNDED_TO = "rounded_to"
+"""Attribute of arrays whose numbers have more digits in the files than here: of which dtype."""
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -18,7 +21,7 @@ class Variable:
     name: str
     dims: tuple[str, ...]
     kind: str
-    """NumPy kind characters that are accepted: ``"f"`` any float, ``"i"``, ``"U"``."""
+    """NumPy kind characters that are accepted: ``"f"`` any float, ``"i"``, ``"U"``, ``"b"``."""
     units: str
     """pint-readable; empty for what has no unit."""
     long_name: str
@@ -45,6 +48,15 @@ _ALL = (
     Variable("lambda", ("frame",), "f", "", "coupling parameter"),
     Variable("time", ("frame",), "f", "ps", "time"),
     Variable("step", ("frame",), "i", "", "step"),
+    *(
+        Variable(f"has_{name}", ("frame",), "b", "", f"whether the frame has {what}")
+        for name, what in (
+            ("positions", "positions"),
+            ("velocities", "velocities"),
+            ("forces", "forces"),
+            ("box", "a box"),
+        )
+    ),
     Variable("atom_number", ("atom",), "i", "", "number of the atom in its file, from 0"),
     Variable("bonds", ("bond", "pair"), "i", "", "bonded atoms, by their atom_number"),
     Variable("atom_name", ("atom",), "U", "", "atom name"),
@@ -185,10 +197,23 @@ def validate(array: xr.DataArray, name: str) -> None:
     if array.dims != variable.dims:
         raise ValueError(
             f"{name}: expected dims {variable.dims}, got {array.dims}; "
-            f"rename or transpose the array, for example with .transpose{variable.dims}"
+            f"{_way_to(variable.dims, tuple(map(str, array.dims)))}"
         )
     if np.dtype(array.dtype).kind not in variable.kind:
         raise ValueError(f"{name}: expected a dtype of kind {variable.kind!r}, got {array.dtype}")
+
+
+def _way_to(expected: tuple[str, ...], found: tuple[str, ...]) -> str:
+    """Say what turns the dims `found` into those expected."""
+    missing = [dim for dim in expected if dim not in found]
+    others = [dim for dim in found if dim not in expected]
+    if not missing and not others:
+        return f"transpose it with .transpose{expected}"
+    if len(missing) == len(others) == 1:
+        return f"swap them back with .swap_dims({others[0]}='{missing[0]}')"
+    if not others:
+        return f"keep {' and '.join(missing)}, for example with .isel({missing[0]}=[0])"
+    return "rename the dims, for example with .rename"
 
 
 def label(array: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:

@@ -21,6 +21,7 @@ class MemoryReader:
     n_frames: int
     n_atoms: int
     fields: tuple[str, ...] = ("positions", "box", "time", "step")
+    single_precision: tuple[str, ...] = ()
     preferred_step: int = 1
     damage: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -285,3 +286,28 @@ def test_inputs_are_not_changed(ds: xr.Dataset) -> None:
     for analysis in ANALYSES.values():
         analysis(data)
     xr.testing.assert_identical(data, before)
+
+
+def test_an_array_in_memory_is_neither_hashed_nor_copied(
+    ds: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = ds.compute()
+    hashed: list[int] = []
+    array_hash = provenance.array_hash
+
+    def noted(array: np.ndarray) -> str:
+        hashed.append(array.nbytes)
+        return array_hash(array)
+
+    monkeypatch.setattr(provenance, "array_hash", noted)
+    tracemalloc.start()
+    try:
+        result = gd.rmsd(loaded)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    size = loaded.positions.nbytes
+    one_frame = 2 * size // ds.sizes["frame"]
+    assert sum(hashed) <= one_frame < 0.03 * size
+    assert most < 0.2 * size
+    assert provenance.parse(result.attrs["history"])["parameters"]["of"]["array"] == "in memory"

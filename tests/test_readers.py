@@ -80,7 +80,9 @@ def test_any_part_equals_slicing_the_whole(folder: Path, name: str, data: st.Dat
 @given(data=st.data())
 def test_any_chunks_equal_slicing_the_whole(folder: Path, name: str, data: st.DataObject) -> None:
     path = path_of(folder, name)
-    whole = read(open_reader(path), dtype=np.float32)
+    reader = open_reader(path)
+    whole = read(reader, dtype=np.float32)
+    whole |= read(reader, fields=tuple({"box", "lambda"} & set(reader.fields)))
     n_frames, n_atoms = whole["time"].size, open_reader(path).n_atoms
     bound = st.none() | st.integers(-n_frames - 1, n_frames + 1)
     start, stop = data.draw(bound), data.draw(bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,3 +143,24 @@ def test_a_frame_in_double_precision_keeps_its_digits_and_its_box() -> None:
         gd.State.from_frame(dataset)
     with pytest.raises(ValueError, match="expected positions, found velocities"):
         gd.State.from_frame(dataset.isel(frame=0)[["velocities"]])
+
+
+def test_a_frame_of_text_keeps_its_digits() -> None:
+    data = Path(__file__).parent / "data"
+    ds = gd.open_trajectory(data / "butane.trc")
+    ds = ds.assign(velocities=gd.open_trajectory(data / "butane.trv").velocities)
+    precise = gd.open_trajectory(data / "butane.trc", dtype=np.float64).isel(frame=1)
+    for frame in (ds.isel(frame=1), ds.isel(frame=[2, 1]).isel(frame=1)):
+        state = gd.State.from_frame(frame)
+        assert state.dtype == np.float64
+        np.testing.assert_array_equal(state.positions(), precise.positions)
+        np.testing.assert_array_equal(state.box, precise.box)
+    with pytest.raises(ValueError, match=r"positions: State.from_frame needs all digits"):
+        gd.State.from_frame(ds.load().isel(frame=1))
+    accepted = gd.State.from_frame(ds.astype(np.float64).isel(frame=1))
+    np.testing.assert_array_equal(accepted.positions(), ds.positions[1])
+    rounded = gd.State.from_frame(ds.isel(frame=1), dtype=np.float32)
+    assert rounded.positions().dtype == np.float32
+    np.testing.assert_array_equal(rounded.positions(), ds.positions[1])
+    mixed = ds.assign(positions=ds.positions.drop_attrs()).isel(frame=1)
+    assert gd.State.from_frame(mixed[["positions"]]).dtype == np.float32

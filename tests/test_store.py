@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -20,9 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import gromos_dist as gd
 from gromos_dist import provenance
+from gromos_dist.beside import locked
 from gromos_dist.distributed import scheduler
-from gromos_dist.io.beside import locked
 from gromos_dist.store import check_storable, open_store, store
 
 HERE = Path(__file__).parent
@@ -58,8 +60,7 @@ def computed(log: Path) -> list[int]:
 
 def done(path: Path) -> set[int]:
     """Return which blocks of an unfinished store are there."""
-    blocks = (path / "center_of_mass" / "c").glob("*/0")
-    return {int(block.parent.name) for block in blocks}
+    return blocks_of(path, "center_of_mass")
 
 
 def run(path: Path, name: str = "threads", workers: int = 2, **environment: str) -> int:
@@ -219,9 +220,12 @@ FIELDS = ("forces", "energy", "virial")
 
 
 def blocks_of(path: Path, name: str) -> set[int]:
-    """Return which blocks of frames of a variable are there."""
+    """Return which blocks of frames of a variable are there, in place or about to be."""
     files = (found for found in (path / name / "c").rglob("*") if found.is_file())
-    return {int(found.relative_to(path / name / "c").parts[0]) for found in files}
+    in_place = {int(found.relative_to(path / name / "c").parts[0]) for found in files}
+    names = (found.name for found in path.glob(f".blocks-*/{name}-*"))
+    whole = (match for staged in names if (match := re.fullmatch(rf"{name}-(\d+)[.\d]*", staged)))
+    return in_place | {int(match[1]) for match in whole}
 
 
 def unfinished(path: Path) -> None:
@@ -396,7 +400,7 @@ def test_killed_at_a_random_moment_and_run_again(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while not any(tmp_path.glob(".result.zarr.partial")) and process.poll() is None:
+    while not any(tmp_path.glob(".result.zarr.*.partial")) and process.poll() is None:
         time.sleep(0.001)
     time.sleep(random.Random(seed).uniform(0, 0.35))
     process.kill()
@@ -639,6 +643,27 @@ def test_open_store_refuses_what_is_none(tmp_path: Path) -> None:
     xr.Dataset({"x": ("frame", [1.0])}).to_zarr(tmp_path / "other.zarr", consolidated=False)
     with pytest.raises(ValueError, match=r"open it with xarray\.open_zarr"):
         open_store(tmp_path / "other.zarr")
+    for name, message in (
+        (
+            "result.csv",
+            r"is not a store, which is a folder; read it with pandas\.read_csv\('.*csv'",
+        ),
+        ("run.trc.gz", r"read it with gromos_dist\.open_trajectory\('.*run\.trc\.gz'\)"),
+        ("notes.txt", r"expected the name of a \.zarr or \.nc"),
+    ):
+        (tmp_path / name).write_text("frame\n1\n")
+        with pytest.raises(ValueError, match=message):
+            open_store(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+def test_open_store_opens_both_formats_alike(tmp_path: Path, suffix: str) -> None:
+    lazy = store_run.lazy_fields(tmp_path)
+    opened = open_store(store(lazy, tmp_path / f"result{suffix}"))
+    assert all(opened[name].chunks is not None for name in FIELDS)
+    xr.testing.assert_equal(opened.compute(), lazy.compute())
+    assert opened.atom_name.dtype.kind == "U"
+    assert opened.forces.attrs == lazy.forces.attrs
 
 
 # netCDF and CSV
@@ -808,3 +833,55 @@ def test_no_frames_are_no_problem(tmp_path: Path) -> None:
     for suffix in (".zarr", ".nc", ".csv"):
         store(lazy, tmp_path / f"result{suffix}")
     assert open_store(tmp_path / "result.zarr").center.shape == (0, 3)
+
+
+# ---- results of arrays in memory ----
+
+
+def in_memory(seed: int) -> xr.Dataset:
+    values = np.random.default_rng(seed).normal(size=(40, 5, 3))
+    return xr.Dataset({"positions": (("frame", "atom", "xyz"), values)})
+
+
+FROM_MEMORY: dict[str, Callable[[xr.Dataset], xr.DataArray]] = {
+    "chunked before": lambda ds: gd.rmsd(ds.chunk(frame=10), reference=np.eye(5, 3)),
+    "chunked after": lambda ds: gd.rmsd(ds, reference=np.eye(5, 3)).chunk(frame=10),
+    "other of a matrix": lambda ds: gd.rmsd_matrix(in_memory(9).chunk(frame=10), ds),
+    "never chunked": lambda ds: gd.rmsd(ds, reference=np.eye(5, 3)),
+}
+
+
+@pytest.mark.parametrize("name", FROM_MEMORY)
+def test_the_values_of_arrays_in_memory_are_part_of_the_identity(name: str, tmp_path: Path) -> None:
+    result, again, other = (FROM_MEMORY[name](in_memory(seed)) for seed in (1, 1, 2))
+    path = store(result, tmp_path / "result.zarr", progress=False)
+    before = tree(path)
+    store(again, path, progress=False)
+    assert tree(path) == before
+    # As if killed before the store was marked as complete.
+    attributes = json.loads((path / "zarr.json").read_text())
+    attributes["attributes"]["complete"] = False
+    (path / "zarr.json").write_text(json.dumps(attributes))
+    with pytest.raises(ValueError, match="unfinished store of another run"):
+        store(other, path, progress=False)
+    store(again, path, progress=False)
+    assert tree(path) == before
+
+
+def test_blocks_smaller_than_those_of_the_store_they_came_from(tmp_path: Path) -> None:
+    # A store in shards; each task of the next one would write into those of its neighbours.
+    values = np.random.default_rng(3).normal(size=(400, 1000, 3))
+    trajectory = xr.Dataset(
+        {"positions": (("frame", "atom", "xyz"), da.from_array(values, chunks=(200, 1000, 3)))},
+        {"time": ("frame", np.arange(400.0))},
+    )
+    opened = open_store(store(trajectory, tmp_path / "a.zarr", progress=False))
+    assert list((tmp_path / "a.zarr" / "positions" / "c").glob("*")), "no blocks"
+    for frames in (7, 150):
+        cut = opened.chunk(frame=frames)
+        theirs = tmp_path / f"theirs_{frames}.zarr"
+        cut.to_zarr(theirs, consolidated=False)
+        ours = store(cut, tmp_path / f"ours_{frames}.zarr", progress=False)
+        for found in (xr.open_zarr(theirs, consolidated=False), open_store(ours)):
+            np.testing.assert_array_equal(found.positions, values)
+            np.testing.assert_array_equal(found.time, np.arange(400.0))

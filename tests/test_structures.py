@@ -15,6 +15,7 @@ from MDAnalysisTests import datafiles
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.io.graphs import source_of
 from gromos_dist.io.mdanalysis_reader import MDAnalysisReader
 from gromos_dist.io.reader import open_reader
 
@@ -313,8 +314,10 @@ def test_a_universe_of_files_that_only_mdanalysis_reads(client: Any) -> None:
     universe.trajectory[4]
     ds = gd.from_mdanalysis(universe, chunks=3)
     assert universe.trajectory.frame == 4
-    assert isinstance(ds.positions.data.source.readers[0], MDAnalysisReader)
-    assert len(pickle.dumps(ds.positions.data.source.readers[0])) < 2000
+    found = source_of(ds.positions.data)
+    assert found is not None
+    assert isinstance(found.source.readers[0], MDAnalysisReader)
+    assert len(pickle.dumps(found.source.readers[0])) < 2000
     for i, step in enumerate(universe.trajectory):
         np.testing.assert_allclose(ds.positions[i], step.positions / 10, atol=1e-6)
         np.testing.assert_allclose(ds.velocities[i], step.velocities / 10, rtol=1e-6)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
 from conftest import AdK
+from distributed import Client
 
+import gromos_dist as gd
 from gromos_dist.errors import SelectionError, TopologyError, TrajectoryError
 from gromos_dist.io import open_trajectory
-from gromos_dist.io.lazy import TrajectoryArray
+from gromos_dist.io.graphs import source_of
 from gromos_dist.variables import VARIABLES, validate
 
 
 def test_the_dataset_follows_the_data_model(adk: AdK) -> None:
     ds = open_trajectory(adk.dcd, adk.psf)
     assert dict(ds.sizes) == {"frame": 98, "atom": 3341, "xyz": 3, "bond": 3365, "pair": 2}
-    assert isinstance(ds.positions.data, TrajectoryArray)
+    assert type(ds.positions.data) is da.Array
     for name in {*ds.variables} - {"xyz"}:
         validate(ds[name], name)
         assert VARIABLES[name].attrs.items() <= ds[name].attrs.items()
@@ -50,7 +54,9 @@ def test_several_files_are_one_time_axis(adk: AdK, tmp_path: Path) -> None:
     ds = open_trajectory(str(tmp_path / "md_*.dcd"), start=90, stop=200, stride=9)
     expected = xr.concat([one] * 3, "frame").isel(frame=slice(90, 200, 9))
     np.testing.assert_array_equal(ds.positions, expected)
-    assert [Path(reader.path).name for reader in ds.positions.data.source.readers] == [
+    found = source_of(ds.positions.data)
+    assert found is not None
+    assert [Path(reader.path).name for reader in found.source.readers] == [
         "md_1.dcd",
         "md_2.dcd",
         "md_10.dcd",
@@ -102,8 +108,16 @@ def test_the_engine_knows_its_files(adk: AdK) -> None:
 
 
 def test_a_result_does_not_depend_on_where_the_file_lies(adk: AdK, tmp_path: Path) -> None:
-    copy = shutil.copy(adk.dcd, tmp_path / "copy.dcd")
-    assert open_trajectory(copy).positions.data.name == open_trajectory(adk.dcd).positions.data.name
+    def name_of(path: Path, *, verify: bool = False) -> str:
+        return str(open_trajectory(path, verify=verify).positions.data.name)
+
+    copy = tmp_path / "copy.dcd"
+    shutil.copy2(adk.dcd, copy)
+    assert name_of(copy) == name_of(adk.dcd)
+    # Without the time of the original, only reading all of it tells that it is the same.
+    os.utime(copy, ns=(0, 10**18))
+    assert name_of(copy) != name_of(adk.dcd)
+    assert name_of(copy, verify=True) == name_of(adk.dcd, verify=True)
 
 
 def made(folder: Path, name: str, content: bytes | None) -> Path:
@@ -156,3 +170,40 @@ def test_atoms_of_files_differ(adk: AdK, mdanalysis_data: Path) -> None:
     other = mdanalysis_data / "SiN_tric_namd.dcd"
     with pytest.raises(ValueError, match="3341"):
         open_trajectory([adk.dcd, other])
+
+
+def copied(adk: AdK, folder: Path) -> xr.Dataset:
+    """Open copies of the files by relative paths; `folder` is the current one."""
+    shutil.copy(adk.dcd, folder / "md.dcd")
+    shutil.copy(adk.psf, folder / "md.psf")
+    return open_trajectory("md.dcd", "md.psf", start=95)
+
+
+def test_relative_paths_outlive_a_change_of_folder(
+    adk: AdK, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = open_trajectory(adk.dcd, start=95).positions.values
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    ds = copied(adk, tmp_path)
+    engine = xr.open_dataset("md.dcd", engine="gromos", chunks={})
+    gd.store(ds, "md.zarr", progress=False)
+    stored = gd.open_store("md.zarr")
+    monkeypatch.chdir(tmp_path / "other")
+    np.testing.assert_array_equal(ds.positions, expected)
+    np.testing.assert_array_equal(engine.positions[95:], expected)
+    np.testing.assert_array_equal(stored.positions, expected)
+    assert ds.attrs["topology"] == str(tmp_path / "md.psf")
+    frames = gd.Trajectory.load("../md.dcd")
+    monkeypatch.chdir("/")
+    np.testing.assert_array_equal(frames[97].positions, expected[-1])
+
+
+def test_workers_that_were_started_elsewhere(
+    adk: AdK, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ds = copied(adk, tmp_path)
+    assert str(tmp_path) not in client.run(os.getcwd).values()
+    expected = gd.rmsd(ds).compute(scheduler="synchronous")
+    xr.testing.assert_equal(client.compute(gd.rmsd(ds)).result(), expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from gromos_dist import provenance
 from gromos_dist.analysis.labels import places_of_atoms
-from gromos_dist.io.lazy import TrajectoryArray
+from gromos_dist.io.graphs import as_read, atoms_of, source_of
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology import Selection, resolve
 from gromos_dist.variables import validate
@@ -28,7 +28,7 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ValueError
-        There are none, or their dims or dtype are not those of positions.
+        There are none, or not in every frame, or their dims or dtype are not those of positions.
     """
     if isinstance(data, xr.Dataset):
         if "positions" not in data:
@@ -37,7 +37,8 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
         data = data["positions"]
         data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
     validate(data, "positions")
-    return data
+    require_in_all_frames(data, "positions")
+    return data.copy(deep=False, data=as_read(data.data))
 
 
 def selected(positions: xr.DataArray, selection: Selection) -> Indices:
@@ -60,7 +61,7 @@ def narrow(
         The sets as indices into the atoms kept.
     """
     given = [indices for indices in sets if indices is not None]
-    if not isinstance(positions.data, TrajectoryArray) or len(given) < len(sets):
+    if source_of(positions.data) is None or len(given) < len(sets):
         return positions, slice(None), list(sets)
     kept = np.unique(np.concatenate(given))
     within = [np.searchsorted(kept, indices) for indices in given]
@@ -136,12 +137,10 @@ def reference_positions(
         values = _frames(opened.data)
         what = os.fspath(reference)
         among: Indices = None
-        data = positions.data
-        if isinstance(data, TrajectoryArray) and data.source.atoms is not None:
-            whole = data.source.readers[0].n_atoms
-            if values.shape[-2] == whole != n_atoms:
-                among = data.source.atoms
-                values = values[:, among]
+        whole, chosen = atoms_of(positions.data) or (n_atoms, None)
+        if chosen is not None and values.shape[-2] == whole != n_atoms:
+            among = chosen
+            values = values[:, among]
         places = places_of_atoms(positions, opened, what, among=among, atoms=used)
     else:
         array = reference["positions"] if isinstance(reference, xr.Dataset) else reference
@@ -161,21 +160,17 @@ def reference_positions(
 
 def _frames(data: Any) -> NDArray[Any]:
     """Return lazy frames in memory; straight from the file where that is where they are."""
-    if isinstance(data, TrajectoryArray):
-        return data.source.read([data.field])[data.field]
-    return np.asarray(data)
+    found = source_of(data)
+    return np.asarray(data) if found is None else found[:]
 
 
 def derived_history(data: xr.DataArray, call: str, parameters: Mapping[str, Any]) -> str:
     """Return the provenance of a result computed from `data`."""
-    given = data.attrs.get("history") or provenance.history("in memory", {}, [])
+    given = data.attrs.get("history") or provenance.history(provenance.IN_MEMORY, {}, [])
     source = provenance.parse(given)
     inputs = [provenance.InputFile(**file) for file in source["inputs"]]
     values = data.data
-    identity = (
-        hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-        if isinstance(values, np.ndarray)
-        else values.name
-    )
-    of = {"call": source["call"], "parameters": source["parameters"], "array": identity}
+    # Of arrays in memory the values tell, when a result is stored.
+    name = provenance.IN_MEMORY if isinstance(values, np.ndarray) else values.name
+    of = {"call": source["call"], "parameters": source["parameters"], "array": name}
     return provenance.history(call, {**parameters, "of": of}, inputs)

@@ -23,6 +23,7 @@ from gromos_dist.analysis.connections import (
 from gromos_dist.analysis.inputs import derived_history, positions_of
 from gromos_dist.errors import BrokenMoleculesWarning
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, check_guess_bonds
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import TopologyLike
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.mapping import FrameMap, map_frames
@@ -99,6 +100,7 @@ def make_whole(
     positions = positions_of(ds)
     if "box" not in ds:
         raise ValueError("make_whole needs the box, and this trajectory has none")
+    require_in_all_frames(ds, "box")
     if topology is None:
         numbers, known = numbers_of(ds), bonds_of(ds)
         atoms = atoms_of(positions)

@@ -90,6 +90,7 @@ def _plain(report: FileReport) -> dict[str, Any]:
         "frames": report.n_frames,
         "atoms": report.n_atoms,
         "fields": list(report.fields),
+        "frames_with": report.frames_with,
         "time": [float(value) for value in time] if known and time is not None else None,
         "problems": [problem._asdict() for problem in report.problems],
         "unreadable": report.unreadable or None,
@@ -106,6 +107,8 @@ def _print(reports: list[FileReport], between: list[Problem]) -> None:
         verdict = "fine" if not report.problems else _many(len(report.problems), "problem")
         frames, atoms = _many(report.n_frames, "frame"), _many(report.n_atoms, "atom")
         typer.echo(f"{report.path}: {frames}, {atoms}{when}: {verdict}")
+        for name, count in report.frames_with.items():
+            typer.echo(f"  {name} in {count} of {frames}")
         for problem in report.problems:
             _print_problem(problem)
     if between:

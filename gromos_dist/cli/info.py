@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-_FORMATS = dict.fromkeys((".trc", ".trv", ".trf", ".cnf", ".g96"), "GROMOS text")
+_FORMATS = dict.fromkeys((".trc", ".trv", ".trf", ".cnf", ".conf", ".g96"), "GROMOS text")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -60,13 +60,16 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
     dict
         Lengths in nm, times in ps, masses in u, sizes in bytes; None for what is not known.
     """
+    from gromos_dist.io.graphs import source_of
     from gromos_dist.io.trajectory import open_trajectory
     from gromos_dist.topology import load_topology
 
     trajectory = open_trajectory(files, topology, on_truncated="drop", overlap="keep")
     # A .trv has velocities only, a .trf forces.
     vectors = next(array for array in trajectory.values() if array.dims[1:2] == ("atom",))
-    readers = vectors.data.source.readers
+    origin = source_of(vectors.data)
+    assert origin is not None
+    readers = origin.source.readers
     n_atoms = trajectory.sizes["atom"]
     sizes = [Path(reader.path).stat().st_size for reader in readers]
     atoms = None if topology is None else load_topology(topology).with_n_atoms(n_atoms)
@@ -86,6 +89,11 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
         "time": _time(trajectory["time"].values),
         "box": _box(trajectory),
         "fields": [str(name) for name in trajectory.data_vars],
+        "frames_with": {
+            str(name).removeprefix("has_"): int(coordinate.sum())
+            for name, coordinate in trajectory.coords.items()
+            if str(name).startswith("has_")
+        },
         "size": sum(sizes),
         "overlap": trajectory.attrs.get("overlap", "").splitlines(),
         "topology": None if topology is None else {"path": str(topology), **_topology(atoms)},
@@ -170,7 +178,9 @@ def _print(found: dict[str, Any]) -> None:
         add(table, "overlap", line)
     add(table, "time", _time_text(found["time"]))
     add(table, "atoms", f"{found['atoms']}")
-    add(table, "fields", ", ".join(found["fields"]))
+    some = found["frames_with"]
+    fields = (f"{name} ({some[name]} frames)" if name in some else name for name in found["fields"])
+    add(table, "fields", ", ".join(fields))
     add(table, "box", _box_text(found["box"]))
     add(table, "read in", _chunks_text(found["chunks"]))
     if found["topology"] is not None:

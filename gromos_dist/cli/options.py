@@ -17,8 +17,8 @@ Files = Annotated[
     typer.Argument(
         metavar="FILES",
         help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': "
-        "GROMOS text (.trc, .trv, .trf, .cnf, .g96), PDB and GRO, each also with .gz, DCD, XTC "
-        "and TRR.",
+        "GROMOS text (.trc, .trv, .trf, .cnf, .conf, .g96), PDB and GRO, each also with .gz, DCD, "
+        "XTC and TRR.",
         show_default=False,
     ),
 ]
@@ -195,7 +195,8 @@ EwaldTolerance = Annotated[
     typer.Option(
         "--pme-tolerance",
         metavar="FRACTION",
-        help="With --pme: what is left of a Coulomb interaction at the cutoff; 1e-5 unless given.",
+        help="With --pme: what is left of a Coulomb interaction at the cutoff; 1e-5 unless given. "
+        "The mesh is made to be as good.",
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
@@ -204,8 +205,8 @@ MeshSpacing = Annotated[
     typer.Option(
         "--pme-spacing",
         metavar="NM",
-        help="With --pme: the most that points of the mesh are apart (nm); 0.12 in mixed "
-        "precision, 0.1 in double unless given.",
+        help="With --pme: the most that points of the mesh are apart (nm); as the tolerance needs "
+        "unless given.",
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
@@ -214,8 +215,7 @@ MeshOrder = Annotated[
     typer.Option(
         "--pme-order",
         metavar="4|6|8|10|12",
-        help="With --pme: order of the mesh's splines; 4 in mixed precision, 8 in double unless "
-        "given.",
+        help="With --pme: order of the mesh's splines; as the tolerance needs unless given.",
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
@@ -346,6 +346,15 @@ Overlap = Annotated[
         metavar="warn|keep|drop|raise",
         help="What to do with frames that a later file has again, as after a restart: keep both "
         "copies and warn, keep both, leave out the earlier file's, or refuse.",
+        rich_help_panel=_FRAMES,
+    ),
+]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read every byte of the files once more as they are opened, so that results know "
+        "them by that. Otherwise they are known by size, time of the last change and samples.",
         rich_help_panel=_FRAMES,
     ),
 ]

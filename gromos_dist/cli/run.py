@@ -38,6 +38,7 @@ class Input:
     stride: options.Stride = 1
     on_truncated: options.OnTruncated = "raise"
     overlap: options.Overlap = "warn"
+    verify: options.Verify = False
 
     def open(self, *, atoms: str | None = None, dtype: str = "float32") -> xr.Dataset:
         """Return the trajectory, lazily.
@@ -74,6 +75,7 @@ class Input:
                 dtype=dtype,
                 on_truncated=cast("Any", self.on_truncated),
                 overlap=cast("Any", self.overlap),
+                verify=self.verify,
             )
         self.require_frames(trajectory)
         if self.whole:

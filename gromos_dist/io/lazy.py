@@ -1,7 +1,8 @@
-"""A Dask array over a Source: slicing, atom lists and rechunking are passed down to the files."""
+"""A Source as a lazy array: what is indexed is what is read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import dask
 import dask.array as da
 import numpy as np
-import xarray as xr
-from dask.array.core import normalize_chunks
 from dask.base import tokenize
 from numpy.typing import DTypeLike, NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.source import Source
@@ -22,72 +23,79 @@ _SMALLEST_CHUNK_BYTES = 2**20
 _CHUNKS_WANTED = 32
 
 
-class TrajectoryArray(da.Array):  # type: ignore[misc]
-    """A field of a trajectory, shape (frame, ...), chunked along `frame` only.
+def trajectory_array(source: Source, field: str, frame_chunks: tuple[int, ...]) -> da.Array:
+    """Return the Dask array of a field of `source`, in chunks of so many frames."""
+    whole = FieldOfSource(source, field)
+    return da.from_array(
+        whole,
+        chunks=(frame_chunks, *((size,) for size in whole.shape[1:])),
+        name=f"{field}-{tokenize(whole, frame_chunks)}",
+        asarray=False,
+        meta=np.empty((0,) * len(whole.shape), whole.dtype),
+    )
 
-    A `dask.array.Array` in every respect. In addition, indexing with slices of frames and with
-    slices or integer lists of atoms, and rechunking along `frame`, give an array that reads just
-    that from the files, where a plain Dask array would read the whole chunks first.
+
+class FieldOfSource(BackendArray):
+    """A field of all frames of a Source, as Dask and xarray index it.
+
+    An index of one axis does not affect the others: slices, integers and lists of integers reach
+    the files for frames and for atoms.
     """
 
-    source: Source
-    field: str
+    def __init__(self, source: Source, field: str) -> None:
+        self.source = source
+        self.field = field
+        self.shape = source.shape(field)
+        self.dtype = source.field_dtype(field)
 
-    def __getitem__(self, index: Any) -> da.Array:
-        narrowed = _narrow(self, index)
-        return super().__getitem__(index) if narrowed is None else narrowed
-
-    def rechunk(self, chunks: Any = "auto", **options: Any) -> da.Array:
-        """Rechunk as `dask.array.Array.rechunk`; along `frame` this costs nothing."""
-        if isinstance(chunks, dict):
-            chunks = tuple(
-                chunks.get(axis, chunks.get(axis - self.ndim, own))
-                for axis, own in enumerate(self.chunks)
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        if isinstance(key, indexing.ExplicitIndexer):
+            values: NDArray[Any] = indexing.explicit_indexing_adapter(
+                key, self.shape, indexing.IndexingSupport.OUTER, self._read
             )
-            chunks = tuple(
-                own if new is None else new for new, own in zip(chunks, self.chunks, strict=True)
-            )
-        wanted = normalize_chunks(
-            chunks,
-            shape=self.shape,
-            dtype=self.dtype,
-            previous_chunks=self.chunks,
-            limit=options.get("block_size_limit"),
-        )
-        if any(len(sizes) > 1 for sizes in wanted[1:]):
-            return super().rechunk(chunks, **options)
-        return trajectory_array(self.source, self.field, wanted[0])
+            return values
+        key = key if isinstance(key, tuple) else (key,)
+        return self._read((*key, *[slice(None)] * (len(self.shape) - len(key))))
 
+    def __dask_tokenize__(self) -> Any:
+        return self.source.identity, self.field
 
-def trajectory_array(source: Source, field: str, frame_chunks: tuple[int, ...]) -> TrajectoryArray:
-    """Return the lazy array of a field of `source`, in chunks of so many frames."""
-    shape = source.shape(field)
-    dtype = source.field_dtype(field)
-    chunks = (frame_chunks, *((size,) for size in shape[1:]))
-    name = f"{field}-{tokenize(source, field, frame_chunks)}"
-    plain = da.map_blocks(
-        _read_block,
-        constants=constant((source, field, block_bounds(frame_chunks))),
-        dtype=dtype,
-        chunks=chunks,
-        meta=np.empty((0,) * len(shape), dtype),
-        name=name,
-    )
-    array: TrajectoryArray = TrajectoryArray(
-        plain.dask, name, plain.chunks, dtype=dtype, meta=plain._meta
-    )
-    array.source = source
-    array.field = field
-    return array
+    @property
+    def is_of_atoms(self) -> bool:
+        """Whether the second axis is that of the atoms."""
+        return FRAME_FIELDS[self.field][:1] == (None,)
 
+    def with_dtype(self, dtype: DTypeLike) -> FieldOfSource:
+        """Return the field as it is read in another dtype."""
+        return FieldOfSource(replace(self.source, dtype=np.dtype(dtype)), self.field)
 
-def with_dtype(array: xr.DataArray, dtype: DTypeLike) -> xr.DataArray:
-    """Return an array that is read from its files in another dtype; others as they are."""
-    data = array.data
-    if not isinstance(data, TrajectoryArray) or data.dtype == np.dtype(dtype):
-        return array
-    source = replace(data.source, dtype=np.dtype(dtype))
-    return array.copy(data=trajectory_array(source, data.field, data.chunks[0]))
+    def _read(self, key: Sequence[Any]) -> NDArray[Any]:
+        source, left = self.source, list(key)
+        if self.is_of_atoms and not _is_whole(key[1], self.shape[1]):
+            atoms = np.arange(self.shape[1])[key[1]]
+            source = source.select_atoms(np.atleast_1d(atoms))
+            left[1] = slice(None) if atoms.ndim else 0
+        frames = range(self.shape[0])
+        if isinstance(key[0], slice) and frames[key[0]].step > 0:
+            values = source.select_frames(frames[key[0]]).read([self.field])[self.field]
+            left[0] = slice(None)
+        else:
+            wanted = np.arange(self.shape[0])[key[0]]
+            unique, left[0] = np.unique(wanted, return_inverse=True)
+            values = self._read_runs(source, unique)
+        for axis in reversed(range(values.ndim)):
+            values = values[(slice(None),) * axis + (left[axis],)]
+        return values
+
+    def _read_runs(self, source: Source, frames: NDArray[np.int64]) -> NDArray[Any]:
+        """Read rising frames, those that follow each other together."""
+        values = source.allocate([self.field], len(frames))
+        starts = [0, *(np.flatnonzero(np.diff(frames) != 1) + 1), len(frames)]
+        for i, j in pairwise(starts):
+            if i < j:
+                part = {self.field: values[self.field][i:j]}
+                source.read([self.field], int(frames[i]), int(frames[j - 1]) + 1, part)
+        return values[self.field]
 
 
 def constant(value: Any) -> Any:
@@ -119,72 +127,5 @@ def default_frame_chunks(source: Source) -> tuple[int, ...]:
     return tuple(chunks) or (0,)
 
 
-def _read_block(
-    *, constants: tuple[Source, str, list[tuple[int, int]]], block_id: tuple[int, ...]
-) -> NDArray[Any]:
-    source, field, bounds = constants
-    return source.read([field], *bounds[block_id[0]])[field]
-
-
-def _narrow(array: TrajectoryArray, index: Any) -> TrajectoryArray | None:
-    """Return the array that reads only what `index` asks for, or None if it has to be Dask's."""
-    index = index if isinstance(index, tuple) else (index,)
-    if Ellipsis in [item for item in index if isinstance(item, type(Ellipsis))]:
-        at = next(i for i, item in enumerate(index) if item is Ellipsis)
-        missing = array.ndim - (len(index) - 1)
-        index = (*index[:at], *[slice(None)] * missing, *index[at + 1 :])
-    if len(index) > array.ndim or not isinstance(index[0], slice):
-        return None
-    frames, *others = index
-    rising = range(*frames.indices(array.shape[0]))
-    if rising.step < 1:
-        return None
-    source = array.source
-    if others and not _is_whole(others[0], array.shape[1]):
-        atoms = _atom_indices(others[0], array.shape[1])
-        if FRAME_FIELDS[array.field][:1] != (None,) or atoms is None:
-            return None
-        source = source.select_atoms(atoms)
-    if not all(
-        _is_whole(item, size) for item, size in zip(others[1:], array.shape[2:], strict=False)
-    ):
-        return None
-    chunks = array.chunks[0]
-    if rising != range(array.shape[0]):
-        source = source.select_frames(rising)
-        counts = [
-            len(range(*slice(*bounds).indices(len(rising))))
-            for bounds in _positions_within(rising, block_bounds(chunks))
-        ]
-        chunks = tuple(count for count in counts if count) or (0,)
-    return trajectory_array(source, array.field, chunks)
-
-
-def _positions_within(rising: range, bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """For each block say which positions of `rising` fall into it, as (start, stop)."""
-
-    def position(frame: int) -> int:
-        return min(len(rising), max(0, -((rising.start - frame) // rising.step)))
-
-    return [(position(start), position(stop)) for start, stop in bounds]
-
-
 def _is_whole(item: Any, size: int) -> bool:
-    return isinstance(item, slice) and range(*item.indices(size)) == range(size)
-
-
-def _atom_indices(item: Any, size: int) -> NDArray[np.int64] | None:
-    """Resolve a slice, a boolean mask or integers to indices; None for anything else."""
-    if isinstance(item, slice):
-        return np.arange(size, dtype=np.int64)[item]
-    if isinstance(item, list):
-        item = np.asarray(item)
-    if not isinstance(item, np.ndarray) or item.ndim != 1:
-        return None
-    if item.dtype == bool and len(item) == size:
-        return np.flatnonzero(item).astype(np.int64)
-    if item.dtype.kind not in "iu":
-        return None
-    if len(item) and not (-size <= item.min() and item.max() < size):
-        raise IndexError(f"atom index out of range for {size} atoms")
-    return np.where(item < 0, item + size, item).astype(np.int64)
+    return isinstance(item, slice) and range(size)[item] == range(size)

@@ -14,11 +14,14 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.input_file import file_state
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
 from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.io.presence import presence
 from gromos_dist.io.read_arguments import check_read
-from gromos_dist.io.reader import OPENERS, Atoms, Reader, open_reader
+from gromos_dist.io.reader import OPENERS, Atoms, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
+from gromos_dist.io.trajectory import attributes_in
 from gromos_dist.provenance import describe_file, history
 from gromos_dist.topology import Topology
 from gromos_dist.topology.mdanalysis import topology_of_universe
@@ -77,6 +80,7 @@ def from_mdanalysis(
     group = universe.atoms
     trajectory = group.universe.trajectory
     readers = tuple(_readers(trajectory))
+    warn_of_cautions(readers)
     n_frames = [reader.n_frames for reader in readers]
     if sum(n_frames) != trajectory.n_frames:
         raise ValueError(
@@ -84,9 +88,11 @@ def from_mdanalysis(
             "files with gd.open_trajectory, whose overlap= says what to do with frames that are "
             "there twice"
         )
+    states = tuple(file_state(reader.path) for reader in readers)
     inputs = [describe_file(reader.path) for reader in readers]
-    tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
-    source = Source(readers, tuple(map(range, n_frames)), tokens, dtype=np.dtype(dtype))
+    tokens = tuple(file.token for file in inputs)
+    frames = tuple(map(range, n_frames))
+    source = Source(readers, frames, tokens, dtype=np.dtype(dtype), states=states)
     topology = with_guessed_bonds(topology_of_universe(group), source, guess_bonds)
     if len(group) != group.universe.atoms.n_atoms or (np.diff(group.indices) != 1).any():
         source = source.select_atoms(group.indices)
@@ -94,6 +100,7 @@ def from_mdanalysis(
     coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"]), **_coordinates(group, topology)}
     for name, values in timeline.items():
         coords[name] = ("frame", values, dict(VARIABLES[name].attrs))
+    coords |= presence(source)
     sizes = default_frame_chunks(source)
     if chunks != "auto":
         if not isinstance(chunks, int) or chunks < 1:
@@ -105,7 +112,7 @@ def from_mdanalysis(
         name: (
             VARIABLES[name].dims,
             trajectory_array(source, name, sizes),
-            dict(VARIABLES[name].attrs),
+            attributes_in(source, name),
         )
         for name in source.fields
         if name not in timeline
@@ -142,7 +149,7 @@ def _readers(trajectory: Any) -> Iterator[Reader]:
                 "the Universe's trajectory is in memory: make a Dataset of its array, or write it "
                 "to a file"
             )
-        path = str(part.filename)
+        path = str(Path(part.filename).absolute())
         if Path(path.lower().removesuffix(".gz")).suffix in OPENERS:
             yield open_reader(path)
         else:
@@ -182,6 +189,11 @@ class MDAnalysisReader:
         return ""
 
     @property
+    def single_precision(self) -> tuple[str, ...]:
+        """All: MDAnalysis has float32 numbers."""
+        return self.fields
+
+    @property
     def preferred_step(self) -> int:
         """1: chunks may begin anywhere."""
         return 1
@@ -211,7 +223,8 @@ class MDAnalysisReader:
                     out["forces"][i] = step.forces[rows] * np.float64(_PER_NM)
                 if "box" in out:
                     box = step.triclinic_dimensions
-                    out["box"][i] = np.nan if box is None else box / np.float64(_PER_NM)
+                    is_there = box is not None and np.any(box)
+                    out["box"][i] = box / np.float64(_PER_NM) if is_there else np.nan
 
     @contextmanager
     def opened(self) -> Iterator[Any]:

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike
-from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.input_file import FileState, file_state, unchanged
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
-from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
     OnOverlap,
@@ -27,13 +28,17 @@ from gromos_dist.io.overlap import (
     handle_overlaps,
 )
 from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
-from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, Reader, open_reader
+from gromos_dist.io.presence import presence
+from gromos_dist.io.reader import OPENERS, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
 from gromos_dist.topology import Selection, Topology, as_topology, resolve
 from gromos_dist.topology.mdanalysis import is_universe
-from gromos_dist.variables import VARIABLES
+from gromos_dist.variables import ROUNDED_TO, VARIABLES
+
+_HASHED_WHOLE = 1 << 26
+"""Topologies of so many bytes are known by all of them."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 TopologyLike = Topology | str | os.PathLike[str] | Any | None
@@ -54,6 +59,7 @@ def open_trajectory(
     overlap: OnOverlap = "warn",
     guess_bonds: GuessBonds = False,
     engine: str | None = None,
+    verify: bool = False,
 ) -> xr.Dataset:
     """Open trajectory files as one lazy Dataset.
 
@@ -88,22 +94,28 @@ def open_trajectory(
         tells how many come from where.
     engine : {"chemfiles"}, optional
         Read the files with this library (an optional extra): Amber NetCDF, LAMMPS, XYZ, mmCIF, ...
+    verify : bool
+        Hash every byte of the files, which means to read them once more, for the provenance and
+        identity of results. Otherwise a file is known by its size, the time of its last change and
+        samples of its content.
 
     Returns
     -------
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
         ``time`` (ps), ``step`` and the properties of the atoms; with a topology also ``bonds``
-        (bond, pair), which are between atoms of these ``atom_number``. Where frames were left out
-        or are there twice, the attributes ``damage`` and ``overlap`` say which, a line for each
-        file.
+        (bond, pair), which are between atoms of these ``atom_number``. What only some of the frames
+        have, as TRR allows, is NaN in the others, and a coordinate such as ``has_positions`` says
+        which these are. Where frames were left out or are there twice, the attributes ``damage``
+        and ``overlap`` say which, a line for each file.
 
     Raises
     ------
     FileNotFoundError
         A file is missing, or a pattern matches nothing.
     TrajectoryError, TopologyError
-        A file is damaged, or topology and trajectory have different numbers of atoms.
+        A file is damaged, changes while it is read, or topology and trajectory have different
+        numbers of atoms.
     ValueError
         No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
         or `dtype` make no sense; or a file has the atoms of the topology, or of the first file, in
@@ -121,7 +133,7 @@ def open_trajectory(
     """
     source, coords, attrs = _open(
         *(paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
-        *(guess_bonds, engine),
+        *(guess_bonds, engine, verify),
     )
     if chunks == "auto":
         frame_chunks = default_frame_chunks(source)
@@ -134,7 +146,7 @@ def open_trajectory(
         name: (
             VARIABLES[name].dims,
             trajectory_array(source, name, frame_chunks),
-            _attributes_in(source, name),
+            attributes_in(source, name),
         )
         for name in source.fields
         if name not in coords
@@ -150,7 +162,7 @@ class GromosBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
-        "guess_bonds",
+        *("guess_bonds", "verify"),
     )
 
     def open_dataset(  # type: ignore[override]
@@ -167,18 +179,20 @@ class GromosBackend(BackendEntrypoint):
         on_truncated: OnTruncated = "raise",
         overlap: OnOverlap = "warn",
         guess_bonds: GuessBonds = False,
+        verify: bool = False,
     ) -> xr.Dataset:
         """Open trajectory files; parameters as those of `open_trajectory`."""
         source, coords, attrs = _open(
             *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
             guess_bonds,
+            verify=verify,
         )
         chunks = max(default_frame_chunks(source))
         variables = {
             name: xr.Variable(
                 VARIABLES[name].dims,
-                indexing.LazilyIndexedArray(_FieldOfSource(source, name)),
-                _attributes_in(source, name),
+                indexing.LazilyIndexedArray(FieldOfSource(source, name)),
+                attributes_in(source, name),
                 {"preferred_chunks": {"frame": chunks}},
             )
             for name in source.fields
@@ -195,54 +209,21 @@ class GromosBackend(BackendEntrypoint):
         return any(suffix in OPENERS for suffix in Path(filename_or_obj).suffixes)
 
 
-class _FieldOfSource(BackendArray):
-    """What xarray indexes lazily: slices of frames and any choice of atoms reach the files."""
-
-    def __init__(self, source: Source, field: str) -> None:
-        self.source = source
-        self.field = field
-        self.shape = source.shape(field)
-        self.dtype = source.field_dtype(field)
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.OUTER, self._read
-        )
-
-    def _read(self, key: tuple[Any, ...]) -> Any:
-        indices = list(key)
-        source = self.source
-        if isinstance(key[0], slice) and (key[0].step or 1) > 0:
-            source = source.select_frames(range(*key[0].indices(self.shape[0])))
-            indices[0] = slice(None)
-        else:
-            # The span that holds all of them is read, and then the choice made.
-            wanted = np.arange(self.shape[0])[key[0]]
-            low, high = np.min(wanted, initial=self.shape[0]), np.max(wanted, initial=-1)
-            source = source.select_frames(range(int(low), int(high) + 1))
-            indices[0] = wanted - low
-        if FRAME_FIELDS[self.field][:1] == (None,):
-            atoms = np.arange(self.shape[1])[key[1]]
-            source = source.select_atoms(np.atleast_1d(atoms))
-            indices[1] = slice(None) if atoms.ndim else 0
-        values = source.read([self.field])[self.field]
-        for axis in reversed(range(values.ndim)):
-            values = values[(slice(None),) * axis + (indices[axis],)]
-        return values
-
-
 def attributes(name: str) -> dict[str, str]:
     """Return a fresh copy of a variable's attributes."""
     return dict(VARIABLES[name].attrs)
 
 
-def _attributes_in(source: Source, name: str) -> dict[str, str]:
+def attributes_in(source: Source, name: str) -> dict[str, str]:
     """Return a variable's attributes, with what these files say beyond its numbers."""
+    attrs = attributes(name)
     shape = getattr(source.readers[0], "box_shape", "")
     if name == "box" and shape == "truncated octahedron":
         # The numbers are the edges of the cube that it is cut from.
-        return {**attributes(name), "shape": shape}
-    return attributes(name)
+        attrs["shape"] = shape
+    if source.rounds(name):
+        attrs[ROUNDED_TO] = source.dtype.name
+    return attrs
 
 
 def _open(
@@ -257,10 +238,11 @@ def _open(
     overlap: OnOverlap,
     guess_bonds: GuessBonds,
     engine: str | None = None,
+    verify: bool = False,
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
     _check_options(stride, dtype, on_truncated, overlap)
-    opened = _open_files(expand(paths), on_truncated, engine)
+    opened = _open_files(expand(paths), on_truncated, engine, verify)
     readers = tuple(file.reader for file in opened)
     for reader in readers[1:]:
         if reader.n_atoms != readers[0].n_atoms:
@@ -268,6 +250,7 @@ def _open(
                 f"{reader.path} has {reader.n_atoms} atoms, {readers[0].path} has "
                 f"{readers[0].n_atoms}: files on one time axis need the same atoms"
             )
+    warn_of_cautions(readers)
     damage = [f"{reader.path}: {reader.damage}" for reader in readers if reader.damage]
     if on_truncated == "warn":
         for line in damage:
@@ -282,8 +265,13 @@ def _open(
     attrs = {name: text for name, text in attrs.items() if text}
 
     inputs = [file.described for file in opened]
-    tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
-    source = Source(readers, tuple(map(range, n_frames)), tokens, dtype=np.dtype(dtype))
+    source = Source(
+        readers,
+        tuple(map(range, n_frames)),
+        tuple(file.token for file in inputs),
+        dtype=np.dtype(dtype),
+        states=tuple(file.state for file in opened),
+    )
     frames = range(source.n_frames)[start:stop:stride]
     time, step = (
         np.concatenate([column[:n] for column, n in zip(columns, n_frames, strict=True)])[
@@ -293,11 +281,9 @@ def _open(
     )
     source = source.select_frames(frames)
 
-    known, described_by = _topology_of(topology, source)
+    known, described_by = _topology_of(topology, source, inputs, verify)
     if described_by is not None:
         attrs["topology"] = described_by
-        if topology is not None:
-            inputs.append(describe_file(described_by))
     labels = labels_of({} if known is None else known.coordinates())
     check_labels(readers, labels, described_by or "the topology")
     source, coords, bond_origin = _with_atoms(source, known, atoms, guess_bonds)
@@ -305,6 +291,7 @@ def _open(
         attrs["bonds"] = bond_origin
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
+    coords |= presence(source)
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
     if guess_bonds:
@@ -325,15 +312,21 @@ def _check_options(
     check_on_overlap(overlap)
 
 
-def _topology_of(topology: TopologyLike, source: Source) -> tuple[Topology | None, str | None]:
-    """Return what is known of the atoms, and the file that it comes from."""
+def _topology_of(
+    topology: TopologyLike, source: Source, inputs: list[InputFile], verify: bool
+) -> tuple[Topology | None, str | None]:
+    """Return what is known of the atoms, and the file that it comes from; add it to `inputs`."""
     if topology is None:
         own = own_topology(source.readers[0])
         return own, None if own is None else source.readers[0].path
-    known = _of_these_atoms(as_topology(topology), source)
     if isinstance(topology, Topology) or is_universe(topology):
-        return known, None
-    return known, os.fspath(topology)
+        return _of_these_atoms(as_topology(topology), source), None
+    path = str(Path(topology).absolute())
+    state = file_state(topology)
+    with unchanged(path, state):
+        inputs.append(describe_file(topology, verify or state.size <= _HASHED_WHOLE))
+        known = as_topology(topology)
+    return _of_these_atoms(known, source), path
 
 
 def _with_atoms(
@@ -373,21 +366,28 @@ class _Opened(NamedTuple):
     """What opening one file gives."""
 
     reader: Reader
+    state: FileState
     described: InputFile
     clock: Clock
 
 
-def _open_files(files: list[str], on_truncated: OnTruncated, engine: str | None) -> list[_Opened]:
+def _open_files(
+    files: list[str], on_truncated: OnTruncated, engine: str | None, verify: bool
+) -> list[_Opened]:
     """Open files, several at a time: scanning and hashing do not hold the GIL."""
 
     def open_file(path: str) -> _Opened:
-        # Warnings are given by the thread that was called, in the order of the files.
-        reader = open_reader(
-            path, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
-        )
-        time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
-        reader.read(range(reader.n_frames), {"time": time, "step": step})
-        return _Opened(reader, describe_file(path), Clock(path, time, step))
+        absolute = Path(path).absolute()
+        state = file_state(path)
+        with unchanged(path, state):
+            # Warnings are given by the thread that was called, in the order of the files.
+            reader = open_reader(
+                absolute, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
+            )
+            time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
+            reader.read(range(reader.n_frames), {"time": time, "step": step})
+            described = describe_file(path, whole=verify)
+        return _Opened(reader, state, described, Clock(path, time, step))
 
     if len(files) == 1:
         return [open_file(files[0])]

@@ -10,7 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from gromos_dist.io.graphs import with_all_digits
 from gromos_dist.kernels.arrays import zeros_in_c
+from gromos_dist.md.continuation import Continuation
 from gromos_dist.variables import VARIABLES
 
 _VECTORS = ("positions", "velocities", "forces")
@@ -81,10 +83,16 @@ class State:
         self.time = 0.0
         """ps"""
         self.step = 0
+        self.continuation: Continuation | None = None
+        """What a `Simulation` that was here needs to go on as if nothing had come between."""
 
     @staticmethod
     def from_frame(
-        frame: xr.Dataset, num_temp_groups: int = 1, num_energy_groups: int = 1
+        frame: xr.Dataset,
+        num_temp_groups: int = 1,
+        num_energy_groups: int = 1,
+        *,
+        dtype: DTypeLike | None = None,
     ) -> State:
         """Return a state with what one frame of a trajectory has.
 
@@ -95,34 +103,53 @@ class State:
             ``velocities``, ``forces``, ``box``, ``time`` and ``step``.
         num_temp_groups, num_energy_groups : int
             As for `State`.
+        dtype : dtype, optional
+            float32, to which all is rounded, or float64. None: that of the frame, but float64
+            where its files have more digits than float32, which are read again.
 
         Raises
         ------
         ValueError
-            There are no positions, or more than one frame.
+            There are no positions, or more than one frame; or the frame was rounded to float32
+            and its files cannot be read again, as it is in memory.
         """
         if "positions" not in frame:
             raise ValueError(f"expected positions, found {', '.join(map(str, frame)) or 'nothing'}")
         if "frame" in frame["positions"].dims:
             raise ValueError("expected one frame; select it, for example with ds.isel(frame=0)")
-        loaded = frame[[name for name in (*_VECTORS, "box") if name in frame]].compute()
+        given = {name: frame[name] for name in (*_VECTORS, "box") if name in frame}
+        if dtype is None or np.dtype(dtype) != np.float32:
+            given = {
+                name: with_all_digits(array, "State.from_frame") for name, array in given.items()
+            }
+        loaded = xr.Dataset(given).compute()
         positions = loaded["positions"].transpose("atom", "xyz").values
-        state = State(len(positions), num_temp_groups, num_energy_groups, dtype=positions.dtype)
+        if dtype is None:
+            dtype = np.result_type(*(loaded[name].dtype for name in _VECTORS if name in loaded))
+        state = State(len(positions), num_temp_groups, num_energy_groups, dtype=dtype)
         for name in _VECTORS:
             if name in loaded:
-                state._set(name, loaded[name].transpose("atom", "xyz").values)
+                state._set(name, loaded[name].transpose("atom", "xyz").values.astype(dtype))
         if "box" in loaded and not np.isnan(loaded["box"].values).any():
             state.box = loaded["box"].values
             state.box_shape = loaded["box"].attrs.get("shape", "triclinic")
         for name, kind in (("time", float), ("step", int)):
             if name in frame:
                 setattr(state, name, kind(frame[name]))
+        state.continuation = Continuation.of_frame(frame)
         return state
 
     def to_dataset(self) -> xr.Dataset:
-        """Return the state as a trajectory of one frame; the arrays are copies."""
+        """Return the state as a trajectory of one frame; the arrays are copies.
+
+        After a `Simulation` it has all that the simulation goes on with, to the bit: positions and
+        velocities in double precision, whichever the state's is, and variables of the
+        `continuation`. `gromos_dist.store` in ``.zarr`` and ``.nc`` keeps it.
+        """
         box = np.full((3, 3), np.nan) if self._box is None else self._box
-        values = {**{name: array.copy() for name, array in self._vectors.items()}, "box": box}
+        values = {name: array.copy() for name, array in self._vectors.items()} | {"box": box}
+        if self.continuation is not None:
+            values |= {name: self.exact(name).copy() for name in ("positions", "velocities")}
         dataset = xr.Dataset(
             {
                 name: (VARIABLES[name].dims, array[None], VARIABLES[name].attrs)
@@ -136,7 +163,8 @@ class State:
         )
         if self._box_shape != "triclinic":
             dataset["box"].attrs["shape"] = self._box_shape
-        return dataset
+        more = {} if self.continuation is None else self.continuation.variables()
+        return dataset.assign(more)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -209,6 +237,18 @@ class State:
     def forces(self) -> NDArray[Any]:
         """Return a view of the forces (kJ mol-1 nm-1), shape (atoms, 3)."""
         return self._vectors["forces"][:]
+
+    def exact(self, name: Literal["positions", "velocities"]) -> NDArray[np.float64]:
+        """Return positions or velocities in double precision.
+
+        Those of the simulation that was here, unless other ones were set since.
+        """
+        shown = self._vectors[name]
+        if self.continuation is not None:
+            exact: NDArray[np.float64] = getattr(self.continuation, name)
+            if np.array_equal(exact.astype(self._dtype), shown):
+                return exact
+        return shown.astype(np.float64)
 
     def set_positions(self, positions: ArrayLike) -> None:
         """Copy positions (nm) into the state.

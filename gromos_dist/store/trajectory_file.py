@@ -14,10 +14,13 @@ from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
 from gromos_dist.distributed import take_blocks, to_blocks
-from gromos_dist.io.lazy import TrajectoryArray, constant
+from gromos_dist.io.graphs import one_source
+from gromos_dist.io.lazy import constant
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.source import Source
 from gromos_dist.io.writer import (
+    SPARSE,
     Contents,
     EncodedFile,
     Encoder,
@@ -67,6 +70,10 @@ def write(
         )
     encoder = make_encoder(_contents(dataset, target, fields, precision))
     written = [name for name in fields if name in encoder.fields]
+    if writable_suffix(target) not in SPARSE:
+        for name in written:
+            if name != "box":
+                require_in_all_frames(dataset, name)
     left = [str(name) for name in dataset.data_vars if name not in written]
     if left:
         warnings.warn(
@@ -151,8 +158,8 @@ def _tasks(
     lazy = {name: array for name, array in data.items() if dataset[name].chunks is not None}
     if not lazy:
         return None
-    if len(lazy) == len(data) and _one_source(list(data.values())):
-        source = constant(next(iter(data.values())).source)
+    if len(lazy) == len(data) and (origin := one_source(list(data.values()))) is not None:
+        source = constant(origin[0])
         return [
             _read_task(source, tuple(names), shared, i, j, time[i:j], step[i:j]) for i, j in bounds
         ]
@@ -170,14 +177,6 @@ def _tasks(
         )
         for part, (i, j) in zip(parts, bounds, strict=True)
     ]
-
-
-def _one_source(arrays: Sequence[Any]) -> bool:
-    """Say whether all are fields of the same frames of the same files, to be read together."""
-    return (
-        all(isinstance(array, TrajectoryArray) for array in arrays)
-        and len({array.source.identity for array in arrays}) == 1
-    )
 
 
 def _read_and_encode(
