@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -70,6 +71,8 @@ def scheduler(
     name: str = "threads",
     workers: int | None = None,
     report: str | Path | None = None,
+    *,
+    log_tracebacks: bool = True,
 ) -> Iterator[None]:
     """Choose where the work inside the ``with`` block runs.
 
@@ -84,7 +87,9 @@ def scheduler(
     workers : int, optional
         How many threads or processes; all cores when None.
     report : path, optional
-        Write Dask's performance report to this ``.html`` file, if the work ends well.
+        Write Dask's performance report to this ``.html`` file, when the work has ended well.
+    log_tracebacks : bool
+        False: what is started here logs no tracebacks. Errors reach the caller anyway.
 
     Raises
     ------
@@ -104,6 +109,8 @@ def scheduler(
     45
     """
     _check_arguments(name, workers, report)
+    if not log_tracebacks and (name != "threads" or report is not None):
+        _log_no_tracebacks()
     with ExitStack() as stack:
         if name == "threads" and _active_client() is None:
             if report is None:
@@ -118,7 +125,11 @@ def scheduler(
         elif name == "processes":
             if report is None:
                 stack.enter_context(dask.config.set(_SELDOM_WATCHED))
-            _start_cluster(stack, n_workers=workers or CPU_COUNT, threads=1, processes=True)
+            client = _start_cluster(
+                stack, n_workers=workers or CPU_COUNT, threads=1, processes=True
+            )
+            if not log_tracebacks:
+                client.register_worker_callbacks(_log_no_tracebacks)
         elif name.startswith(_CLUSTER_SCHEMES):
             _connect(stack, name)
         if report is not None:
@@ -128,14 +139,19 @@ def scheduler(
 
 @contextmanager
 def _performance_report(path: Path) -> Iterator[None]:
-    """Write Dask's report of what is in the ``with`` block, if it ends well."""
+    """Write Dask's report of work that ends well, whole or not at all."""
     from distributed import performance_report  # noqa: PLC0415
 
     with file_beside(path, overwrite=True) as beside:
         report = performance_report(filename=str(beside))
         report.__enter__()
         yield
-        report.__exit__(None, None, None)
+        try:
+            report.__exit__(None, None, None)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _check_arguments(name: str, workers: int | None, report: str | Path | None) -> None:
@@ -155,7 +171,8 @@ def _check_arguments(name: str, workers: int | None, report: str | Path | None) 
             raise FileNotFoundError(f"report: there is no folder {Path(report).absolute().parent}")
 
 
-def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes: bool) -> None:
+def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes: bool) -> Any:
+    """Start a cluster on this machine, and return its client."""
     from distributed import Client, LocalCluster  # noqa: PLC0415
     from distributed.security import Security  # noqa: PLC0415
 
@@ -175,7 +192,7 @@ def _start_cluster(stack: ExitStack, *, n_workers: int, threads: int, processes:
     stack.enter_context(cluster)
     if processes:
         stack.push(partial(_kill_when_interrupted, cluster))
-    _enter_client(stack, Client(cluster))
+    return _enter_client(stack, Client(cluster))
 
 
 def _kill_when_interrupted(cluster: Any, kind: type[BaseException] | None, *_: object) -> None:
@@ -189,7 +206,7 @@ def _kill_when_interrupted(cluster: Any, kind: type[BaseException] | None, *_: o
                 os.kill(nanny.pid, signal.SIGKILL)
 
 
-def _enter_client(stack: ExitStack, client: Any) -> None:
+def _enter_client(stack: ExitStack, client: Any) -> Any:
     def close(kind: type[BaseException] | None, *_: object) -> None:
         if kind is None or issubclass(kind, Exception):
             client.close()
@@ -199,6 +216,20 @@ def _enter_client(stack: ExitStack, client: Any) -> None:
 
     stack.push(close)
     stack.enter_context(client.as_current())
+    return client
+
+
+def _log_no_tracebacks() -> None:
+    import distributed  # noqa: F401, PLC0415
+
+    # Its import has made the handlers.
+    for handler in logging.getLogger("distributed").handlers:
+        handler.addFilter(_has_no_traceback)
+    logging.getLogger("asyncio").addFilter(_has_no_traceback)
+
+
+def _has_no_traceback(record: logging.LogRecord) -> bool:
+    return not record.exc_info and "Traceback" not in record.getMessage()
 
 
 def _connect(stack: ExitStack, address: str) -> None:

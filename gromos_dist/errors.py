@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+# Whoever calls the core can fail, so this is where its instruction set is chosen for all.
+from gromos_dist import instruction_set  # noqa: F401
 from gromos_dist._core import ffi, lib
 
 

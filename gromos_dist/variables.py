@@ -77,7 +77,6 @@ _ALL = (
         "kJ mol-1 nm-1",
         "non-bonded force on a group from another",
     ),
-    Variable("mean_positions", ("atom", "xyz"), "f", "nm", "mean position"),
     Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation"),
     Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation"),
     Variable("radius_of_gyration", ("frame",), "f", "nm", "radius of gyration"),

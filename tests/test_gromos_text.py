@@ -773,4 +773,3 @@ def test_a_configuration_may_be_called_conf(tmp_path: Path, suffix: str) -> None
     opened = gd.open_trajectory(path)
     assert opened.positions.values.tolist() == [[[1.0, 2.0, 3.0]]]
     assert xr.open_dataset(path, engine="gromos").box.values[0, 0, 0] == 3.0
-    assert len(list(gd.Trajectory(path))) == 1

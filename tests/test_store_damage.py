@@ -12,7 +12,7 @@ import store_run
 import xarray as xr
 
 from gromos_dist.errors import StoreError
-from gromos_dist.store import layout, open_store, store, zarr_folder
+from gromos_dist.store import contents, layout, open_store, store, zarr_folder
 
 TRIALS = 150
 
@@ -128,3 +128,16 @@ def test_parts_are_read(stored: Path) -> None:
     opened, expected = open_store(stored), result().compute()
     for part in (slice(None, None, -1), slice(5, 30, 7), [3, 1, 39], 7):
         xr.testing.assert_equal(opened.isel(frame=part).compute(), expected.isel(frame=part))
+
+
+def test_a_store_of_the_first_release_opens_if_its_blocks_are_there(stored: Path) -> None:
+    expected = open_store(stored).compute()
+    (stored / contents.NAME).unlink()
+    with pytest.raises(StoreError, match=r"contents\.json is missing"):
+        open_store(stored)
+    root = (stored / "zarr.json").read_text()
+    (stored / "zarr.json").write_text(root.replace(r"\"format\":2", r"\"format\":1"))
+    xr.testing.assert_equal(open_store(stored).compute(), expected)
+    (stored / "center_of_mass" / "c" / "1" / "0").unlink()
+    with pytest.raises(StoreError, match=r"1 of 20 blocks are missing"):
+        open_store(stored)

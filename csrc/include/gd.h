@@ -201,7 +201,7 @@ int gd_gyration(const void *positions, int type, int64_t n_frames, int64_t n_ato
 /* How many doubles gd_center_frames writes for one frame of n atoms. */
 int64_t gd_centered_size(int64_t n);
 
-/* Move every frame's (weighted) centre to the origin and lay it out for gd_rmsd_pairs.
+/* Lay every frame out for gd_rmsd_pairs: with its (weighted) centre at the origin, or near it.
  * centered: n_frames x gd_centered_size, best aligned to 64 bytes; spreads: n_frames. */
 int gd_center_frames(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
                      const struct gd_atom_set *set, double *centered, double *spreads,

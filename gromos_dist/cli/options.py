@@ -405,7 +405,8 @@ Output = Annotated[
         "-o",
         metavar="FILE.{zarr,nc,csv}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
-        "block: when a run was stopped, the same command goes on where it ended.",
+        "block: when a run was stopped, the same command goes on where it ended. '-' is standard "
+        "output, as .csv; the summary then goes to standard error.",
         rich_help_panel=_RESULTS,
     ),
 ]
@@ -454,6 +455,14 @@ Overwrite = Annotated[
     typer.Option(
         "--overwrite",
         help="Replace files that are there already.",
+        rich_help_panel=_RESULTS,
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print JSON instead of a table, for programs.",
         rich_help_panel=_RESULTS,
     ),
 ]

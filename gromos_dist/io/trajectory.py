@@ -104,10 +104,10 @@ def open_trajectory(
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
         ``time`` (ps), ``step`` and the properties of the atoms; with a topology also ``bonds``
-        (bond, pair), which are between atoms of these ``atom_number``. What only some of the frames
-        have, as TRR allows, is NaN in the others, and a coordinate such as ``has_positions`` says
-        which these are. Where frames were left out or are there twice, the attributes ``damage``
-        and ``overlap`` say which, a line for each file.
+        (bond, pair), which are between atoms of these ``atom_number``. What only some frames have,
+        as TRR allows, is NaN in the others, and a coordinate such as ``has_positions`` says which
+        these are. Where frames were left out or are there twice, the attributes ``damage`` and
+        ``overlap`` say which, a line for each file.
 
     Raises
     ------
@@ -162,7 +162,8 @@ class GromosBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
-        *("guess_bonds", "verify"),
+        "guess_bonds",
+        "verify",
     )
 
     def open_dataset(  # type: ignore[override]
@@ -281,7 +282,8 @@ def _open(
     )
     source = source.select_frames(frames)
 
-    known, described_by = _topology_of(topology, source, inputs, verify)
+    known, described_by, files = _topology_of(topology, source, verify)
+    inputs += files
     if described_by is not None:
         attrs["topology"] = described_by
     labels = labels_of({} if known is None else known.coordinates())
@@ -313,20 +315,19 @@ def _check_options(
 
 
 def _topology_of(
-    topology: TopologyLike, source: Source, inputs: list[InputFile], verify: bool
-) -> tuple[Topology | None, str | None]:
-    """Return what is known of the atoms, and the file that it comes from; add it to `inputs`."""
+    topology: TopologyLike, source: Source, verify: bool
+) -> tuple[Topology | None, str | None, list[InputFile]]:
+    """Return what is known of the atoms, the path it is from, and the files read for it."""
     if topology is None:
         own = own_topology(source.readers[0])
-        return own, None if own is None else source.readers[0].path
+        return own, None if own is None else source.readers[0].path, []
     if isinstance(topology, Topology) or is_universe(topology):
-        return _of_these_atoms(as_topology(topology), source), None
+        return _of_these_atoms(as_topology(topology), source), None, []
     path = str(Path(topology).absolute())
-    state = file_state(topology)
+    state = file_state(path)
     with unchanged(path, state):
-        inputs.append(describe_file(topology, verify or state.size <= _HASHED_WHOLE))
-        known = as_topology(topology)
-    return _of_these_atoms(known, source), path
+        described = describe_file(path, whole=verify or state.size <= _HASHED_WHOLE)
+        return _of_these_atoms(as_topology(path), source), path, [described]
 
 
 def _with_atoms(
