@@ -103,7 +103,10 @@ def is_octahedron(data: xr.Dataset) -> bool:
 
 def one_frame(array: xr.DataArray, frame: int) -> NDArray[Any]:
     """Return one frame in memory."""
-    values: NDArray[Any] = np.asarray(array.isel(frame=slice(frame, frame + 1)).data)[0]
+    data = array.isel(frame=slice(frame, frame + 1)).data
+    found = source_of(data)
+    # Straight from the file, where that is where it is, and not by way of a scheduler.
+    values: NDArray[Any] = (np.asarray(data) if found is None else found[:])[0]
     return values
 
 
