@@ -302,6 +302,7 @@ def _open_files(files: list[str], on_truncated: OnTruncated, engine: str | None)
 
     def open_file(path: str) -> _Opened:
         # Warnings are given by the thread that was called, in the order of the files.
+        Path(path).stat()  # A refusal of the system names the file as it was given.
         reader = open_reader(
             Path(path).absolute(),
             on_truncated="raise" if on_truncated == "raise" else "drop",
