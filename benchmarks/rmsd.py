@@ -1,4 +1,4 @@
-"""RMSD in memory: our kernels on every instruction set, mdtraj, NumKong, and the memory itself.
+"""RMSD in memory: gd.rmsd and its kernel on every instruction set, mdtraj, NumKong, and reading.
 
 All run in turns in this process, on one core unless two threads are named; best of several rounds.
 
@@ -18,9 +18,11 @@ import data
 import mdtraj
 import numkong
 import numpy as np
+import xarray as xr
 from common import best_of, in_threads, machine, number, read_all, table
 from numpy.typing import NDArray
 
+import gromos_dist as gd
 from gromos_dist import __version__, instruction_set
 from gromos_dist.kernels import prepare_reference, radius_of_gyration, rmsd, rmsd_matrix, superpose
 
@@ -36,6 +38,12 @@ def trajectory(frames: Frames) -> mdtraj.Trajectory:
     return mdtraj.Trajectory(frames, topology)
 
 
+def dataset(frames: Frames) -> xr.Dataset:
+    masses = ("atom", np.linspace(1, 16, frames.shape[1]), {"units": "u"})
+    positions = (("frame", "atom", "xyz"), frames, {"units": "nm"})
+    return xr.Dataset({"positions": positions}, {"mass": masses})
+
+
 def on_level(name: str, call: Callable[[], Any]) -> Callable[[], Any]:
     def run() -> Any:
         before = instruction_set.active()
@@ -49,13 +57,14 @@ def on_level(name: str, call: Callable[[], Any]) -> Callable[[], Any]:
 
 def best_fit_runs(frames: Frames, best: str) -> Runs:
     """Every program's best-fit RMSD of all frames to the first."""
-    prepared = prepare_reference(frames[0])
-    runs: Runs = {
-        f"gromos_dist, {name}": on_level(name, lambda: rmsd(frames, prepared))
-        for name in reversed(instruction_set.available())
-    }
-    weighted = prepare_reference(frames[0], weights=np.linspace(1, 16, frames.shape[1]))
-    runs[f"gromos_dist, {best}, masses"] = lambda: rmsd(frames, weighted)
+    prepared, ds = prepare_reference(frames[0]), dataset(frames)
+    runs: Runs = {}
+    for name in reversed(instruction_set.available()):
+        runs[f"gd.rmsd, {name}"] = on_level(name, lambda: gd.rmsd(ds))
+        runs[f"its kernel, {name}"] = on_level(name, lambda: rmsd(frames, prepared))
+    vectors = [name for name in reversed(instruction_set.available()) if name != "scalar"]
+    for name in vectors or [best]:
+        runs[f"gd.rmsd, {name}, masses"] = on_level(name, lambda: gd.rmsd(ds, mass_weighted=True))
     centered = trajectory(frames.copy())
     centered.center_coordinates()
     plain = trajectory(frames)
@@ -136,7 +145,7 @@ def in_memory(title: str, frames: Frames, rounds: int, best: str) -> list[str]:
     del runs
     second = best_of(other_runs(frames), rounds)
     bandwidth = first["reading (dot product with itself)"]
-    ours = first[f"gromos_dist, {best}"]
+    ours = first[f"gd.rmsd, {best}"]
 
     def row(name: str, seconds: float) -> list[str]:
         return [
@@ -195,7 +204,7 @@ def two_threads(frames: Frames, rounds: int) -> list[str]:
 
 def pairs(title: str, frames: Frames, rounds: int, best: str) -> list[str]:
     n = len(frames)
-    copy = frames.copy()
+    ds, copy = dataset(frames), dataset(frames.copy())
     centered = trajectory(frames.copy())
     centered.center_coordinates()
 
@@ -204,13 +213,13 @@ def pairs(title: str, frames: Frames, rounds: int, best: str) -> list[str]:
             mdtraj.rmsd(centered, centered, i, parallel=False, precentered=True)
 
     runs: Runs = {
-        f"gromos_dist, {name}": on_level(name, lambda: rmsd_matrix(frames, copy))
+        f"gd.rmsd_matrix, {name}": on_level(name, lambda: gd.rmsd_matrix(ds, copy))
         for name in reversed(instruction_set.available())
     }
-    runs[f"gromos_dist, {best}, frames with themselves"] = lambda: rmsd_matrix(frames)
+    runs[f"gd.rmsd_matrix, {best}, frames with themselves"] = lambda: gd.rmsd_matrix(ds)
     runs["mdtraj, precentred, frame by frame"] = mdtraj_matrix
     seconds = best_of(runs, rounds)
-    ours = seconds[f"gromos_dist, {best}"]
+    ours = seconds[f"gd.rmsd_matrix, {best}"]
     rows = [
         [name, number(n * n / taken / 1e6), number(taken / ours)] for name, taken in seconds.items()
     ]

@@ -1,16 +1,18 @@
-"""Functions as methods of a Dataset: ``ds.gromos.rmsd(...)`` is ``gd.rmsd(ds, ...)``."""
+"""Functions as methods of a Dataset: ``ds.gromos.rmsd(...)`` is ``gd.rmsd(ds, ...)``.
+
+It is registered as soon as both gromos_dist and xarray are imported, in whichever order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-
-from gromos_dist import analysis, topology
 
 
 @xr.register_dataset_accessor("gromos")  # type: ignore[no-untyped-call]
@@ -22,9 +24,11 @@ class GromosAccessor:
 
     def select(self, expression: str) -> NDArray[np.int64]:
         """Return the atoms that a selection chooses: `gromos_dist.select`."""
-        return topology.select(self._dataset, expression)
+        chosen: NDArray[np.int64] = _functions("topology").select(self._dataset, expression)
+        return chosen
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        analysis = _functions("analysis")
         if name not in analysis.__all__:
             known = ", ".join([*analysis.__all__, "select"])
             raise AttributeError(f"gromos_dist has no analysis {name!r}; it has {known}")
@@ -33,4 +37,9 @@ class GromosAccessor:
         return function
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *analysis.__all__]
+        return [*super().__dir__(), *_functions("analysis").__all__]
+
+
+def _functions(of: str) -> Any:
+    # An import of xarray does not wait for them.
+    return import_module(f"gromos_dist.{of}")

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
+# Whoever calls the core can fail, so this is where its instruction set is chosen for all.
+from gromos_dist import instruction_set  # noqa: F401
 from gromos_dist._core import ffi, lib
 
 
 class TrajectoryError(OSError):
     """A trajectory file is damaged or is not what it says it is."""
+
+
+class StoreError(OSError):
+    """A stored result lacks a part, or has one that is not what was written."""
 
 
 class TopologyError(OSError):
@@ -22,6 +28,10 @@ class SettingsError(OSError):
 
 class SelectionError(ValueError):
     """A selection cannot be read, or selects nothing."""
+
+
+class BrokenMoleculesWarning(UserWarning):
+    """Molecules that the periodic box has broken are measured as they are."""
 
 
 class FrameError(ValueError):
@@ -128,11 +138,6 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
         raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
     if status == lib.GD_NO_VOLUME and path is None:
         raise FrameError("the box has no volume", first_frame + where.frame)
-    if status == lib.GD_SMALL_BOX and path is None:
-        raise FrameError(
-            "the cutoff is longer than half the shortest box vector; use a shorter one",
-            first_frame + where.frame,
-        )
     if status == lib.GD_SAME_PLACE and path is None:
         atom = f" (atom {where.atom})" if where.atom >= 0 else ""
         raise FrameError(

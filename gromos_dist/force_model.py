@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -20,6 +22,10 @@ Precision = Literal["mixed", "double"]
 
 EPSILON_RF: Final = 61.0
 """Of the reaction field where nothing else is said: SPC water's, as GROMOS is used."""
+# By how much an estimate of the mesh's error may exceed that of the cutoff.
+_ROOM = 1.1
+# kJ mol-1 nm-1, root mean square, of water.
+_ROUNDING_OF_MIXED = 8e-4
 BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "crossdihedral")
 """As an energy trajectory names them; so the other terms."""
 
@@ -38,6 +44,62 @@ class Groups(NamedTuple):
     """For each atom its group, from 0."""
     interacting: NDArray[np.bool_] | None = None
     """Which groups interact with which, symmetric; None: all with all, bonded terms included."""
+
+
+class ListedPairs(NamedTuple):
+    """The pairs of one configuration, for the steps of a simulation that follow."""
+
+    positions: Floats
+    """Where the atoms were (nm), shape (1, atoms, 3)."""
+    beyond: kernels.Nonbonded
+    """Of the pairs between the two cutoffs; it stays as it is."""
+
+
+def with_mesh(settings: ForceSettings) -> ForceSettings:
+    """Return the settings with spacing and order of the mesh as their tolerance needs them.
+
+    What the settings say of them already stays.
+    """
+    if not settings.particle_mesh_ewald or None not in (settings.mesh_spacing, settings.mesh_order):
+        return settings
+    mesh = _mesh_of(settings)
+    return replace(settings, mesh_spacing=mesh.spacing, mesh_order=mesh.order)
+
+
+def warn_of_mesh(settings: ForceSettings, precision: Precision) -> None:
+    """Warn of a mesh, or a precision, that cannot reach the tolerance of the settings.
+
+    Warns
+    -----
+    UserWarning
+        With the estimated error.
+    """
+    if not settings.particle_mesh_ewald:
+        return
+    mesh = _mesh_of(settings)
+    asked = f"pme_tolerance {settings.ewald_tolerance:g} allows {mesh.allowed:.2g}"
+    if mesh.error > _ROOM * mesh.allowed:
+        warnings.warn(
+            f"particle-mesh Ewald: a mesh of spacing {mesh.spacing:g} nm and order {mesh.order} "
+            f"leaves errors of forces of about {mesh.error:.2g} kJ mol-1 nm-1 (root mean square, "
+            f"estimated for water), where {asked}; leave out pme_spacing and pme_order, or set a "
+            "tolerance that they can reach",
+            stacklevel=3,
+        )
+    elif precision == "mixed" and mesh.allowed < _ROUNDING_OF_MIXED:
+        warnings.warn(
+            "particle-mesh Ewald: rounding in mixed precision makes errors of forces of about "
+            f"{_ROUNDING_OF_MIXED:.2g} kJ mol-1 nm-1 (root mean square, in water), where {asked}; "
+            "take precision='double'",
+            stacklevel=3,
+        )
+
+
+def _mesh_of(settings: ForceSettings) -> kernels.Mesh:
+    alpha = kernels.ewald_splitting(settings.cutoff, settings.ewald_tolerance).alpha
+    return kernels.choose_mesh(
+        alpha, settings.cutoff, spacing=settings.mesh_spacing, order=settings.mesh_order
+    )
 
 
 class ForceModel:
@@ -106,6 +168,7 @@ class ForceModel:
                     "groups; take a reaction field"
                 )
             field = kernels.ewald_splitting(settings.cutoff, settings.ewald_tolerance)
+            settings = with_mesh(settings)
             parameters["excluded_reaction_field"] = True
             self._mesh = kernels.prepare_ewald_mesh(
                 charge=topology.charge * settings.electrostatics,
@@ -120,7 +183,8 @@ class ForceModel:
                 settings.reaction_field_epsilon,
                 kappa=settings.reaction_field_kappa,
             )
-        self._field = kernels.prepare_nonbonded(**parameters, field=field)
+        self._pair_parameters = parameters | {"field": field}
+        self._field = kernels.prepare_nonbonded(**self._pair_parameters)
         self._bonded = [] if self._only_some_interact else bonded_terms(self._parameters, settings)
 
     def __reduce__(self) -> tuple[Callable[..., ForceModel], tuple[Any, ...]]:
@@ -175,6 +239,7 @@ class ForceModel:
         box: ArrayLike | None = None,
         velocities: ArrayLike | None = None,
         *,
+        listed: ListedPairs | None = None,
         wanted: Collection[str],
     ) -> dict[str, Floats]:
         """Compute some quantities of frames.
@@ -188,6 +253,8 @@ class ForceModel:
             unless the settings are those of a vacuum.
         velocities : array, shape (frames, atoms, 3), optional
             In nm ps-1; needed for pressures.
+        listed : ListedPairs, optional
+            Of `list_pairs`, for one frame: the pairs of another moment, in place of its own.
         wanted : collection of str
             Which of `QUANTITIES`.
 
@@ -214,13 +281,16 @@ class ForceModel:
             pairs = kernels.nonbonded(
                 positions,
                 boxes,
-                self._field,
+                self._field if listed is None else self._field_of_lists,
                 forces=with_forces,
                 energies=bool(asked & {"energy", "energy_nonbonded"}),
                 virial=with_virial,
                 group_forces="group_forces" in asked,
+                listed=None if listed is None else listed.positions,
                 precision=self.precision,
             )
+            if listed is not None:
+                _add(pairs, listed.beyond)
         covalent = kernels.bonded(
             positions,
             boxes,
@@ -269,6 +339,43 @@ class ForceModel:
                 found["pressure_tensor"] = tensor
                 found["pressure"] = np.trace(tensor, axis1=1, axis2=2) / 3.0
         return {name: found[name] for name in QUANTITIES if name in asked}  # type: ignore[misc]
+
+    def list_pairs(self, positions: ArrayLike, box: ArrayLike | None) -> ListedPairs:
+        """Return the pairs of one configuration for steps of a simulation.
+
+        Parameters
+        ----------
+        positions : array, shape (1, atoms, 3)
+            In nm.
+        box : array, shape (1, 3, 3), optional
+            As for the call of the model.
+
+        Raises
+        ------
+        FrameError
+            As the call of the model.
+        """
+        then = np.array(positions, np.float64)
+        asked: dict[str, Any] = {"virial": True, "precision": self.precision}
+        boxes = self._boxes(box, len(then))
+        beyond = kernels.nonbonded(then, boxes, self._field, **asked)
+        within = kernels.nonbonded(then, boxes, self._field_of_lists, **asked)
+        # Excluded pairs, third neighbours and the field of an atom's own charge are in both.
+        _add(beyond, within, sign=-1.0)
+        return ListedPairs(then, beyond)
+
+    @cached_property
+    def _field_of_lists(self) -> kernels.NonbondedField:
+        """The pairs of a list: those within the shorter cutoff."""
+        settings = self.settings
+        if self._mesh is not None and settings.cutoff_short < settings.cutoff:
+            raise ValueError(
+                f"particle-mesh Ewald has no twin range: the shorter cutoff "
+                f"({settings.cutoff_short:g} nm) has to be the cutoff ({settings.cutoff:g} nm), or "
+                f"lists be for 1 step, not {settings.list_steps}"
+            )
+        parameters = self._pair_parameters | {"cutoff": settings.cutoff_short, "for_lists": True}
+        return kernels.prepare_nonbonded(**parameters)
 
     def _boxes(self, box: ArrayLike | None, n_frames: int) -> Floats | None:
         boundary = self.settings.boundary
@@ -349,6 +456,13 @@ class ForceModel:
             volume = abs(np.linalg.det(boxes[frame]))
             pressure[frame] = 2.0 / volume * (kinetic - virial[frame])
         return pressure
+
+
+def _add(pairs: kernels.Nonbonded, others: kernels.Nonbonded, sign: float = 1.0) -> None:
+    """Add what both have, in place."""
+    for own, other in zip(pairs, others, strict=True):
+        if own is not None and other is not None:
+            np.add(own, sign * other, out=own)
 
 
 def _remade(

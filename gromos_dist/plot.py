@@ -1,11 +1,10 @@
-"""Pictures of results: time series, matrices, energies by term, what acts between groups."""
+"""Pictures of results: time series, matrices, energies by term and by pair of groups."""
 
 from __future__ import annotations
 
-import os
+import itertools
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -18,6 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
+from gromos_dist.analysis.statistics import strongest_pairs
+from gromos_dist.beside import file_beside
 
 STYLE: Any = {
     "figure.dpi": 110,
@@ -50,6 +52,8 @@ STYLE: Any = {
 
 # Blue and vermilion of Okabe and Ito (2008), told apart with every kind of colour vision.
 FAINT, BLUE, VERMILION = "#9CC7E3", "#0072B2", "#D55E00"
+_COLOURS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00")
+_SMALL_AXES: Any = {**STYLE, "axes.labelsize": 11, "font.size": 10.5}
 
 SUFFIXES = (".png", ".pdf", ".svg")
 SHORT_NAMES = {
@@ -69,6 +73,7 @@ ENVELOPE_BINS = 1200
 AVERAGE_FROM = 200
 MAX_MATRIX = 1500
 MOST_TERMS = 24
+MOST_PAIRS = 12
 MOST_NAMES = 40
 # Of the pairs of groups that interact, so many get a colour of their own; the others the last one.
 COLOURED = 0.99
@@ -298,34 +303,142 @@ def plot_terms(
         )
     names = _labels(array, str(array.dims[1]))
     axis = _frame_axis(array, str(array.dims[0]))
-    n_columns = 1 if len(shown) == 1 else 2
-    n_rows = -(-len(shown) // n_columns)
-    with mpl.rc_context({**STYLE, "axes.labelsize": 11, "font.size": 10.5}):
-        figure = _new_figure(path, (5.0 * n_columns, 0.6 + 2.1 * n_rows))
-        grid = figure.add_gridspec(n_rows, n_columns)
-        drawn: list[Axes] = []
-        for place, term in enumerate(shown):
-            # Column by column: the parts of a sum stand below each other.
-            ax = figure.add_subplot(
-                grid[place % n_rows, place // n_rows], sharex=drawn[0] if drawn else None
-            )
-            drawn.append(ax)
-            _draw_series(ax, axis, values[:, term], legend=False)
-            ax.set_title(_term(names[term]), fontsize=11.5, pad=5)
-            ax.set_ylabel(_superscripts(_unit(array)))
-            ax.yaxis.set_major_locator(MaxNLocator(4))
-            _note_mean(ax, values[:, term])
-        for ax in {drawn[n_rows - 1], drawn[-1]}:
-            ax.set_xlabel(_with_unit(axis.label, axis.unit))
-        figure.align_ylabels()
-        figure.suptitle(
-            fill(_name(array) if title is None else title, 30 * n_columns + 10),
-            x=0.01,
-            ha="left",
-            fontsize=STYLE["axes.titlesize"],
-            fontweight="bold",
+
+    def draw(ax: Axes, place: int) -> None:
+        series = values[:, shown[place]]
+        _draw_series(ax, axis, series, legend=False)
+        ax.set_title(_term(names[shown[place]]), fontsize=11.5, pad=5)
+        ax.set_ylabel(_superscripts(_unit(array)))
+        _note_mean(ax, series)
+
+    with mpl.rc_context(_SMALL_AXES):
+        figure = _draw_panels(
+            draw, len(shown), axis, path, _name(array) if title is None else title
         )
-        _save(drawn[0], path)
+        _save(figure.axes[0], path)
+    return figure
+
+
+def plot_pairs(
+    array: xr.DataArray,
+    path: str | Path | None = None,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Draw what acts between pairs of groups against time, such as ``energy_nonbonded``.
+
+    Each pair has axes of its own, in which every kind of energy has a colour; the mean and the
+    fluctuation of their sum are above it. Of more than 12 pairs, the 12 of different groups with
+    the largest mean magnitudes are drawn, the largest first. Pairs that are zero in every frame are
+    left out.
+
+    Parameters
+    ----------
+    array : (frame, nonbonded_term, group, other_group) DataArray
+        Symmetric in the groups. A lazy array is computed, without ever being in memory as a whole
+        when its pairs are many.
+    path, title
+        As in `plot_time_series`.
+
+    Returns
+    -------
+    Figure
+        The picture; ``.axes`` are those of the pairs.
+
+    Raises
+    ------
+    ValueError
+        The array has other dims, or no frame, or the suffix of `path` is unknown.
+
+    Examples
+    --------
+    >>> import gromos_dist as gd
+    >>> ds = gd.open_trajectory("tests/data/butane.trc", "tests/data/butane.top")
+    >>> groups = {"butane": "resname BUT", "water": "water"}
+    >>> pairs = gd.energies(ds, cutoff=0.6, groups=groups).energy_nonbonded
+    >>> figure = plot_pairs(pairs, "pairs.png")
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['butane - butane', 'butane - water', 'water - water']
+    """
+    _require_suffix(path)
+    wanted = ("frame", "nonbonded_term", "group", "other_group")
+    if set(array.dims) != set(wanted) or array.size == 0:
+        raise ValueError(f"expected the dims {', '.join(wanted)}, got {dict(array.sizes)}")
+    places, of_all = _pairs_to_draw(array)
+    of = xr.DataArray(places, dims=("pair", "side"))
+    drawn = array.isel(group=of[:, 0], other_group=of[:, 1])
+    values = drawn.transpose("pair", "nonbonded_term", "frame").to_numpy().astype(np.float64)
+    terms, groups = _labels(array, "nonbonded_term"), _labels(array, "group")
+    colours = {
+        term: colour
+        for k, (term, colour) in enumerate(zip(terms, itertools.cycle(_COLOURS), strict=False))
+        if values[:, k].any()
+    }
+    axis = _frame_axis(array, "frame")
+
+    def draw(ax: Axes, place: int) -> None:
+        for term, colour in colours.items():
+            _draw_in_colour(ax, axis, values[place, terms.index(term)], colour, _term(term))
+        ax.grid(True)
+        ax.set_title(" - ".join(groups[i] for i in places[place]), fontsize=11.5, pad=5)
+        ax.set_ylabel(_superscripts(_unit(array)))
+        _note_mean(ax, values[place].sum(axis=0))
+
+    if title is None:
+        title = _name(array)
+    if len(places) < of_all:
+        title = f"{title}: the {len(places)} strongest of {of_all} pairs"
+    with mpl.rc_context(_SMALL_AXES):
+        figure = _draw_panels(draw, len(places), axis, path, title)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        _save(figure.axes[0], path)
+    return figure
+
+
+def _pairs_to_draw(array: xr.DataArray) -> tuple[list[tuple[int, int]], int]:
+    """Return the pairs of groups that are drawn, and how many there are in all."""
+    n_groups = array.sizes["group"]
+    pairs = [(i, j) for i in range(n_groups) for j in range(i, n_groups)]
+    if len(pairs) <= MOST_PAIRS:
+        there = (array != 0.0).any(["frame", "nonbonded_term"]).transpose("group", "other_group")
+        pairs = [pair for pair in pairs if there.values[pair]] or pairs[:1]
+        return pairs, len(pairs)
+    return strongest_pairs(array, MOST_PAIRS) or pairs[:1], n_groups * (n_groups - 1) // 2
+
+
+def _draw_panels(
+    draw: Callable[[Axes, int], None],
+    count: int,
+    axis: Axis,
+    path: str | Path | None,
+    title: str,
+) -> Figure:
+    """Return a figure of `count` axes that share the axis of frames, each drawn by `draw`."""
+    n_columns = 1 if count == 1 else 2
+    n_rows = -(-count // n_columns)
+    figure = _new_figure(path, (5.0 * n_columns, 0.6 + 2.1 * n_rows))
+    grid = figure.add_gridspec(n_rows, n_columns)
+    drawn: list[Axes] = []
+    for place in range(count):
+        # Column by column: the parts of a sum stand below each other.
+        ax = figure.add_subplot(
+            grid[place % n_rows, place // n_rows], sharex=drawn[0] if drawn else None
+        )
+        drawn.append(ax)
+        draw(ax, place)
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+    for ax in {drawn[n_rows - 1], drawn[-1]}:
+        ax.set_xlabel(_with_unit(axis.label, axis.unit))
+    figure.align_ylabels()
+    figure.suptitle(
+        fill(title, 30 * n_columns + 10),
+        x=0.01,
+        ha="left",
+        fontsize=STYLE["axes.titlesize"],
+        fontweight="bold",
+    )
     return figure
 
 
@@ -451,27 +564,47 @@ def _note_mean(ax: Axes, values: NDArray[np.float64]) -> None:
 def _draw_series(ax: Axes, axis: Axis, values: NDArray[np.float64], *, legend: bool = True) -> None:
     n = values.size
     averaged = n >= AVERAGE_FROM
-    colour = FAINT if averaged else BLUE
-    if n > MAX_POINTS:
-        middle, low, high = _envelope(axis.values, values, ENVELOPE_BINS)
-        label = f"range within {n // ENVELOPE_BINS} frames"
-        ax.fill_between(middle, low, high, color=colour, linewidth=0, label=label)
-    else:
-        marker = "o" if n <= 60 else None
-        (line,) = ax.plot(axis.values, values, color=colour, linewidth=1.3, marker=marker)
-        line.set(markersize=4, clip_on=False, label="every frame")
+    label = f"range within {n // ENVELOPE_BINS} frames" if n > MAX_POINTS else "every frame"
+    _draw_frames(ax, axis, values, color=FAINT if averaged else BLUE, label=label)
     if averaged:
         window = _window(n)
-        average = _running_average(values, window)
-        centres = axis.values[window // 2 : window // 2 + average.size]
-        thin = max(1, average.size // MAX_POINTS)
         label = f"running average, {window} frames{_duration(window, axis)}"
-        ax.plot(centres[::thin], average[::thin], color=VERMILION, linewidth=1.8, label=label)
+        _draw_average(ax, axis, values, color=VERMILION, label=label)
     if averaged and legend:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, borderaxespad=0.6)
     ax.grid(True)
-    if n > 1:
+
+
+def _draw_in_colour(
+    ax: Axes, axis: Axis, values: NDArray[np.float64], colour: str, label: str
+) -> None:
+    """Draw one of several series that share axes."""
+    if values.size < AVERAGE_FROM:
+        _draw_frames(ax, axis, values, color=colour, label=label)
+        return
+    _draw_frames(ax, axis, values, color=colour, alpha=0.3)
+    _draw_average(ax, axis, values, color=colour, label=label)
+
+
+def _draw_frames(ax: Axes, axis: Axis, values: NDArray[np.float64], **style: Any) -> None:
+    """Draw every frame as a line, or more than `MAX_POINTS` as the band that they fill."""
+    if values.size > MAX_POINTS:
+        middle, low, high = _envelope(axis.values, values, ENVELOPE_BINS)
+        ax.fill_between(middle, low, high, linewidth=0, **style)
+    else:
+        marker = "o" if values.size <= 60 else None
+        (line,) = ax.plot(axis.values, values, linewidth=1.3, marker=marker, **style)
+        line.set(markersize=4, clip_on=False)
+    if values.size > 1:
         ax.set_xlim(axis.values[0], axis.values[-1])
+
+
+def _draw_average(ax: Axes, axis: Axis, values: NDArray[np.float64], **style: Any) -> None:
+    window = _window(values.size)
+    average = _running_average(values, window)
+    centres = axis.values[window // 2 : window // 2 + average.size]
+    thin = max(1, average.size // MAX_POINTS)
+    ax.plot(centres[::thin], average[::thin], linewidth=1.8, **style)
 
 
 def _draw_distribution(ax: Axes, values: NDArray[np.float64], unit: str) -> None:
@@ -617,16 +750,5 @@ def _save(ax: Axes, path: str | Path | None) -> None:
     figure = ax.get_figure(root=True)
     if figure is None:
         raise ValueError("these axes belong to no figure: they cannot be written to a file")
-    with _beside(Path(path)) as temporary:
-        figure.savefig(temporary, format=Path(path).suffix[1:].lower())
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """Give a file beside `path` to write to, renamed to `path` only when it is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with file_beside(Path(path), overwrite=True) as beside:
+        figure.savefig(beside, format=Path(path).suffix[1:].lower())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+SECONDS_OF_SILENCE = 15.0
+"""After so long without any progress, what is waited for is said."""
+
 _SECONDS_BETWEEN_LINES = 10.0
+
+# Where a bar is being drawn: what is said meanwhile is printed above it.
+_drawing: list[Console] = []
 
 
 class _Rate(ProgressColumn):
@@ -84,6 +91,24 @@ def note(message: str, show: bool | None = None) -> None:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
+def say(message: str) -> None:
+    """Say one sentence on standard error, whoever looks, above a bar that is being drawn."""
+    console = _drawing[-1] if _drawing else Console(stderr=True)
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def said_when_it_takes_long(message: str) -> Iterator[None]:
+    """Say what is waited for, if what is in the ``with`` block takes long."""
+    timer = threading.Timer(SECONDS_OF_SILENCE, say, [message])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 @contextmanager
 def _live_bar(
     console: Console, title: str, total: float, done: float, unit: str
@@ -97,7 +122,11 @@ def _live_bar(
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(title, total=total, completed=done, unit=unit)  # type: ignore[arg-type]
-        yield lambda frames: progress.advance(task, frames)
+        _drawing.append(console)
+        try:
+            yield lambda frames: progress.advance(task, frames)
+        finally:
+            _drawing.remove(console)
         progress.update(task, completed=total)
 
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from gromos_dist._version import __version__
+from gromos_dist.input_file import SAMPLED_WHOLE, opened, sample_digest, when
 
 IN_MEMORY = "in memory"
 """Stands in a history for an array whose values nothing else tells."""
 
-_END_BYTES = 64 * 1024
-_SAMPLES = 16
-_SAMPLE_BYTES = 4 * 1024
 _READ_BYTES = 1024 * 1024
 _DIGEST_BYTES = 16
 _LONGEST_LIST = 64
@@ -38,6 +33,21 @@ class InputFile:
     """In bytes."""
     content_hash: str
     """``"quick:..."`` is a hash of samples of the file, ``"whole:..."`` one of all its bytes."""
+    modified: str = ""
+    """When it was last changed, in UTC; empty where the hash is of all its bytes."""
+
+    @property
+    def token(self) -> str:
+        """What tells its content from another's, wherever it lies."""
+        return f"{self.size} {self.content_hash} {self.modified}".rstrip()
+
+    def record(self) -> dict[str, str | int]:
+        """Return what stands in a history."""
+        known: dict[str, str | int] = {"path": self.path, "size": self.size}
+        known["content_hash"] = self.content_hash
+        if self.modified:
+            known["modified"] = self.modified
+        return known
 
 
 def describe_file(path: str | os.PathLike[str], whole: bool = False) -> InputFile:
@@ -50,7 +60,8 @@ def describe_file(path: str | os.PathLike[str], whole: bool = False) -> InputFil
     whole : bool
         Hash every byte. Otherwise the size, the first and the last 64 KiB and 16 samples of
         4 KiB, evenly spread: it takes the same time for a file of any size, and sees every change
-        of length, but not a changed byte between the samples.
+        of length, but not a changed byte between the samples. The time of the last change, which
+        then is noted as well, tells of these.
 
     Returns
     -------
@@ -71,31 +82,21 @@ def describe_file(path: str | os.PathLike[str], whole: bool = False) -> InputFil
     5
     """
     name = os.fspath(path)
-    mode = Path(name).stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "not a regular file", name)
-    with Path(name).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        digest = _hash_whole(file) if whole else _hash_samples(file, size)
-    return InputFile(name, size, f"{'whole' if whole else 'quick'}:{digest}")
+    with opened(name) as file:
+        found = os.fstat(file)
+        size = found.st_size
+        if whole:
+            return InputFile(name, size, f"whole:{_hash_whole(file, size)}")
+        modified = when(found.st_mtime_ns) if size > SAMPLED_WHOLE else ""
+        return InputFile(name, size, f"quick:{sample_digest(file, size)}", modified)
 
 
-def _hash_whole(file: BinaryIO) -> str:
+def _hash_whole(file: int, size: int) -> str:
     total = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    while block := file.read(_READ_BYTES):
+    done = 0
+    while done < size and (block := os.pread(file, min(_READ_BYTES, size - done), done)):
         total.update(block)
-    return total.hexdigest()
-
-
-def _hash_samples(file: BinaryIO, size: int) -> str:
-    total = hashlib.blake2b(str(size).encode(), digest_size=_DIGEST_BYTES)
-    places = [(0, _END_BYTES), (max(size - _END_BYTES, 0), _END_BYTES)]
-    places += [(i * size // (_SAMPLES + 1), _SAMPLE_BYTES) for i in range(1, _SAMPLES + 1)]
-    for offset, count in places:
-        file.seek(offset)
-        total.update(file.read(count))
+        done += len(block)
     return total.hexdigest()
 
 
@@ -135,10 +136,7 @@ def history(call: str, parameters: Mapping[str, object], inputs: Sequence[InputF
             "version": __version__,
             "call": call,
             "parameters": {name: _plain(value, name) for name, value in parameters.items()},
-            "inputs": [
-                {"path": file.path, "size": file.size, "content_hash": file.content_hash}
-                for file in inputs
-            ],
+            "inputs": [file.record() for file in inputs],
         }
     )
 
@@ -165,7 +163,8 @@ def parse(history_attr: str) -> dict[str, Any]:
 def identity(history_attr: str) -> dict[str, Any]:
     """Return what makes two runs the same: `parse` without the paths of the inputs.
 
-    A file that was moved or renamed is the same file; one of another size or content is not.
+    A file that was moved or renamed is the same file; one of another size or content is not, nor
+    one that was changed since, unless every byte of it was hashed.
 
     Raises
     ------
@@ -173,7 +172,9 @@ def identity(history_attr: str) -> dict[str, Any]:
         The attribute was not written by `history`.
     """
     record = parse(history_attr)
-    inputs = [{key: file[key] for key in ("size", "content_hash")} for file in record["inputs"]]
+    inputs = [
+        {key: value for key, value in file.items() if key != "path"} for file in record["inputs"]
+    ]
     return {**record, "inputs": inputs}
 
 
@@ -218,7 +219,7 @@ def _plain(value: object, name: str) -> object:  # noqa: PLR0911
             ]
         }
     if isinstance(value, InputFile):
-        return {"size": value.size, "content_hash": value.content_hash}
+        return {key: of for key, of in value.record().items() if key != "path"}
     content_hash = getattr(value, "content_hash", None)
     if isinstance(content_hash, str):
         return {"type": type(value).__name__, "content_hash": content_hash}

@@ -21,7 +21,7 @@ class Variable:
     name: str
     dims: tuple[str, ...]
     kind: str
-    """NumPy kind characters that are accepted: ``"f"`` any float, ``"i"``, ``"U"``."""
+    """NumPy kind characters that are accepted: ``"f"`` any float, ``"i"``, ``"U"``, ``"b"``."""
     units: str
     """pint-readable; empty for what has no unit."""
     long_name: str
@@ -48,6 +48,17 @@ _ALL = (
     Variable("lambda", ("frame",), "f", "", "coupling parameter"),
     Variable("time", ("frame",), "f", "ps", "time"),
     Variable("step", ("frame",), "i", "", "step"),
+    *(
+        Variable(f"has_{name}", ("frame",), "b", "", f"whether the frame has {what}")
+        for name, what in (
+            ("positions", "positions"),
+            ("velocities", "velocities"),
+            ("forces", "forces"),
+            ("box", "a box"),
+        )
+    ),
+    Variable("atom_number", ("atom",), "i", "", "number of the atom in its file, from 0"),
+    Variable("bonds", ("bond", "pair"), "i", "", "bonded atoms, by their atom_number"),
     Variable("atom_name", ("atom",), "U", "", "atom name"),
     Variable("residue_name", ("atom",), "U", "", "residue name"),
     Variable("residue", ("atom",), "i", "", "residue number"),
@@ -66,7 +77,6 @@ _ALL = (
         "kJ mol-1 nm-1",
         "non-bonded force on a group from another",
     ),
-    Variable("mean_positions", ("atom", "xyz"), "f", "nm", "mean position"),
     Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation"),
     Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation"),
     Variable("radius_of_gyration", ("frame",), "f", "nm", "radius of gyration"),

@@ -24,6 +24,8 @@ from gromos_dist.store import store
 
 assert zarr.__version__
 EVENTS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}
+# Which argument of the event is the descriptor of a folder.
+FOLDERS = {"os.rename": 2, "os.mkdir": 2, "os.remove": 1, "os.rmdir": 1}
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -40,7 +42,10 @@ def run(path: Path, kill_before: int | None, count: int | None = None, **argumen
 
     def hook(event: str, details: tuple[Any, ...]) -> None:
         nonlocal steps
-        if event in EVENTS and path.name in str(details[0]):
+        # With the descriptor of a folder, the name alone is given; only stores are written so.
+        by_descriptor = event in FOLDERS and details[FOLDERS[event]] != -1
+        staged = event == "open" and "center_of_mass" in str(details[0])
+        if event in EVENTS and (path.name in str(details[0]) or by_descriptor or staged):
             if steps == kill_before:
                 os.kill(os.getpid(), signal.SIGKILL)
             steps += 1

@@ -4,7 +4,9 @@
 threads. In the environment, STORE_RUN_LOG is a folder in which each computed block leaves a file,
 STORE_RUN_KILL_AT the block that kills the process STORE_RUN_PID (the process itself by default),
 STORE_RUN_SECONDS how long a block takes, and STORE_RUN_RESULT=fields stores a Dataset of several
-variables instead. They are not arguments, so that the Dask graph is the
+variables instead. STORE_RUN_STOP_BEFORE=os.rename stops the process before it first renames the
+file of block STORE_RUN_STOP_AT, or opens it (open), and leaves ``stopped.PID`` in the log;
+STORE_RUN_FACTOR is a parameter of the result. They are not arguments, so that the Dask graph is the
 same in every run.
 """
 
@@ -32,6 +34,20 @@ FRAMES = int(os.environ.get("STORE_RUN_FRAMES", "40"))
 BLOCK = 4
 
 
+def stop_before(event: str, block: str) -> None:
+    """Stop this process once, before it does something in the file system to a block."""
+    stopped = False
+
+    def hook(name: str, details: tuple[Any, ...]) -> None:
+        nonlocal stopped
+        if not stopped and name == event and str(details[0]).startswith(block):
+            stopped = True
+            Path(os.environ["STORE_RUN_LOG"], f"stopped.{os.getpid()}").touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    sys.addaudithook(hook)
+
+
 def kernel(block: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return numbers that have no short text; the block of frames 8 to 11 is all zero or NaN."""
     first = int(block[0])
@@ -40,6 +56,8 @@ def kernel(block: NDArray[np.float64]) -> NDArray[np.float64]:
     if os.environ.get("STORE_RUN_KILL_AT") == str(first // BLOCK):
         os.kill(int(os.environ.get("STORE_RUN_PID", os.getpid())), signal.SIGKILL)
         os._exit(1)
+    if os.environ.get("STORE_RUN_STOP_AT") == str(first // BLOCK):
+        stop_before(os.environ["STORE_RUN_STOP_BEFORE"], f"center_of_mass-{first // BLOCK}.0")
     time.sleep(float(os.environ.get("STORE_RUN_SECONDS", "0")))
     values = np.sqrt(block[:, None] * np.array([1.0, 2.0, 3.0]) + 0.1)
     if first == 8:
@@ -56,6 +74,8 @@ def lazy_result(**parameters: Any) -> xr.DataArray:
         new_axis=1,
         meta=np.empty((0, 0)),
     )
+    if "factor" in parameters:
+        values = values * parameters["factor"]
     inputs = [InputFile("md.trc", 1000, "quick:00")]
     return xr.DataArray(
         values,
@@ -108,6 +128,8 @@ def lazy_fields(log: str | Path) -> xr.Dataset:
 def main() -> None:
     os.environ.setdefault("STORE_RUN_PID", str(os.getpid()))
     fields = os.environ.get("STORE_RUN_RESULT") == "fields"
+    factor = os.environ.get("STORE_RUN_FACTOR")
+    parameters = {"factor": float(factor)} if factor else {}
     with scheduler(sys.argv[2], int(sys.argv[3])):
-        result = lazy_fields(os.environ["STORE_RUN_LOG"]) if fields else lazy_result()
+        result = lazy_fields(os.environ["STORE_RUN_LOG"]) if fields else lazy_result(**parameters)
         store(result, sys.argv[1], progress=True)

@@ -170,6 +170,7 @@ def test_json(tmp_path: Path) -> None:
         "frames": 3,
         "atoms": 2,
         "fields": ["positions", "time", "step"],
+        "frames_with": {},
         "time": [0.5, 1.5],
         "problems": [],
         "unreadable": None,

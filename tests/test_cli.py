@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -12,9 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import dask
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
@@ -24,7 +27,7 @@ from matplotlib import pyplot
 from typer.testing import CliRunner, Result
 
 import gromos_dist as gd
-from gromos_dist import instruction_set
+from gromos_dist import instruction_set, plot
 from gromos_dist.cli.application import application
 
 DATA = Path(__file__).parent / "data"
@@ -126,18 +129,25 @@ class TestProgram:
 
     def test_options_are_in_the_same_order_everywhere(self) -> None:
         text = succeed("rgyr", "--help").stdout
-        listed = re.findall(r"^│ (--[a-z-]+)", text, re.MULTILINE)
+        listed = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)
         panels = [
-            *("--debug", "--help"),
             *("--top", "--atoms", "--mass-weighted", "--whole"),
             *("--start", "--stop", "--stride", "--on-truncated", "--overlap"),
             *("--scheduler", "--workers", "--progress", "--report"),
-            *("--output", "--plot", "--overwrite", "--quiet"),
+            *("--output", "--plot", "--overwrite", "--json", "--quiet"),
+            *("--debug", "--help"),
         ]
         assert listed == panels
 
+    @pytest.mark.parametrize("command", ["info", "rmsd", "energies"])
+    def test_help_in_a_pipe_is_plain_and_names_no_types(self, command: str) -> None:
+        text = succeed(command, "--help").stdout
+        assert not re.search(r"[│╭╰─\x1b]|<\w+>|<list|BOOLEAN", text)
+        assert "FILES  Trajectory files" in text
+
     def test_version_tells_the_instruction_set(self) -> None:
         text = succeed("--version").stdout
+        assert succeed("-V").stdout == text
         assert gd.__version__ in text
         assert f"instruction set: {instruction_set.active()}" in text
 
@@ -351,14 +361,14 @@ class TestTruncatedAndOverlapping:
 
     def test_a_file_cut_off(self, damaged: dict[str, Path], tmp_path: Path) -> None:
         command = ("rgyr", damaged["cut"], "--no-mass-weighted", "-o")
-        assert "on_truncated='drop'" in refuse(*command, tmp_path / "a.csv")
+        assert "--on-truncated drop" in refuse(*command, tmp_path / "a.csv")
         succeed(*command, tmp_path / "b.csv", "--on-truncated", "drop")
         assert len(read_csv(tmp_path / "b.csv")) == 97
         said = words(succeed(*command, tmp_path / "c.nc", "--on-truncated", "warn").stderr)
         assert said.startswith("Note: ")
         assert "frame 97 left out" in said
         assert '"on_truncated":"warn"' in xr.open_dataarray(tmp_path / "c.nc").history
-        assert "on_truncated: expected" in refuse(
+        assert "--on-truncated: expected" in refuse(
             *command, tmp_path / "d.csv", "--on-truncated", "x"
         )
 
@@ -373,7 +383,7 @@ class TestTruncatedAndOverlapping:
         assert len(read_csv(tmp_path / "a.csv")) == 10
         succeed(*command, tmp_path / "b.csv", "--overlap", "drop")
         assert len(read_csv(tmp_path / "b.csv")) == 8
-        assert "overlap='drop'" in refuse(*command, tmp_path / "c.csv", "--overlap", "raise")
+        assert "--overlap drop leaves" in refuse(*command, tmp_path / "c.csv", "--overlap", "raise")
         report = json.loads(succeed("info", tmp_path / "*.trc", "--json").stdout)
         assert "frames 3 to 4 are repeated" in report["overlap"][0]
 
@@ -627,8 +637,55 @@ class TestEnergies:
     def test_many_groups_are_not_printed(self, reference: Path, tmp_path: Path) -> None:
         systems = reference / "rerun" / "systems"
         files = (systems / "pla2.trc.gz", "--top", systems / "pla2.top", "--stop", "1")
-        text = words(succeed("energies", *files, "-c", "0.9", "-g", "residue").stdout)
-        assert "groups 124; their 7750 pairs are too many for a table" in text
+        picture = tmp_path / "pairs.png"
+        options = ("-c", "0.9", "-g", "residue", "--plot", picture)
+        text = succeed("energies", *files, *options).stdout
+        assert "124, with 7626 pairs, of which the 20 strongest are shown" in text
+        assert pyplot.imread(picture).ndim == 3
+        trajectory = gd.open_trajectory(files[0], files[2], stop=1, dtype="float64")
+        pairs = (
+            gd.energies(trajectory, cutoff=0.9, groups="residue")
+            .energy_nonbonded[0]
+            .sum("nonbonded_term")
+        )
+        strength = np.triu(abs(pairs.values), k=1)
+        names = pairs.group.values
+        table = text[text.index("by pair of groups") :]
+        listed = re.findall(r"^  (\S+) - (\S+), lennard_jones", table, re.MULTILINE)
+        strongest = [
+            (names[i], names[j])
+            for i, j in zip(
+                *np.unravel_index(np.argsort(-strength, axis=None)[:20], strength.shape),
+                strict=True,
+            )
+        ]
+        assert listed == [pair for pair in strongest if pair in listed]
+        assert len(listed) > 15
+
+    def test_groups_that_are_asked_for_are_drawn(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn = []
+        for name in ("plot_terms", "plot_pairs", "plot_groups"):
+            real = getattr(plot, name)
+            monkeypatch.setattr(
+                plot, name, lambda *a, _n=name, _f=real, **k: (drawn.append(_n), _f(*a, **k))
+            )
+        command = ("energies", *BUTANE, "-c", "0.6", "--plot", tmp_path / "p.png", "--overwrite")
+        groups = ("-g", "drug=resname BUT", "-g", "water=resname SOLV")
+        succeed(*command)
+        succeed(*command, *groups)
+        succeed(*command, "-g", "residue")
+        succeed(*command, *groups, "--between", "drug", "water")
+        succeed("energies", SERIES, "-g", "all", *command[6:])
+        files = DATA / "energies" / "small.tre"
+        succeed("energies", files, "-g", "a", "-g", "b", *command[6:])
+        forces = ("forces", *command[1:], "-o", tmp_path / "f.nc", *groups)
+        succeed(*forces, "--variables", "energy,energy_nonbonded")
+        succeed(*forces, "--variables", "energy,group_forces")
+        pairs = "plot_pairs"
+        expected = ["plot_terms", pairs, pairs, pairs, "plot_terms", pairs, pairs, "plot_groups"]
+        assert drawn == expected
 
     def test_what_mdpp_computed(self, reference: Path) -> None:
         systems, case = reference / "rerun" / "systems", reference / "rerun" / "ch4_999spc"
@@ -702,7 +759,233 @@ def test_molecules_made_whole(reference: Path, tmp_path: Path) -> None:
     table = read_csv(output)
     expected = np.loadtxt(folder / "rmsd_ca_all_prop_cog.out")[:, 1]
     np.testing.assert_allclose(table[:, -1], expected, atol=1e-6)
-    assert "--whole needs the bonds" in refuse("rmsd", files[0], "--whole")
+    assert "--whole needs bonds" in refuse("rmsd", files[0], "--whole")
+
+
+class TestForPrograms:
+    """What programs read: CSV on standard output, JSON, plain text."""
+
+    def test_result_on_standard_output(
+        self, adk: AdK, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        command = ("rmsd", adk.dcd, "--top", adk.psf, "-a", "backbone")
+        succeed(*command, "-o", "rmsd.csv")
+        result = succeed(*command, "-o", "-")
+        assert result.stdout == Path("rmsd.csv").read_text()
+        assert "frames 98" in words(result.stderr)
+        assert "written" not in result.stderr
+        assert succeed(*command, "-o", "-", "-q").stderr == ""
+        assert [path.name for path in tmp_path.iterdir()] == ["rmsd.csv"]
+        assert "leave one of them out" in refuse(*command, "-o", "-", "--json")
+
+    def test_energies_on_standard_output(self) -> None:
+        result = succeed("energies", *BUTANE, "-c", "0.6", "-o", "-")
+        lines = [line for line in result.stdout.splitlines() if not line.startswith("#")]
+        assert len(lines) == 4
+        assert "energy_potential" in lines[0]
+        assert "potential" in result.stderr
+
+    def test_json_has_the_numbers_of_the_result(
+        self, adk: AdK, trajectory: xr.Dataset, tmp_path: Path
+    ) -> None:
+        output = tmp_path / "rmsd.nc"
+        command = ("rmsd", adk.dcd, "--top", adk.psf, "-a", "name CA", "-o", output, "--json")
+        found = json.loads(succeed(*command).stdout)
+        rmsd = gd.rmsd(trajectory, atoms="name CA").compute()
+        highest = int(rmsd.argmax("frame"))
+        assert (found["frames"], found["atoms"], found["units"]) == (98, 214, "nm")
+        assert found["quantity"] == "rmsd"
+        assert found["mean"] == float(rmsd.mean())
+        assert found["standard_deviation"] == pytest.approx(float(rmsd.std()), rel=1e-12)
+        time = float(rmsd.time[highest])
+        assert found["maximum"] == {"value": float(rmsd.max()), "frame": highest, "time": time}
+        assert found["last"] == float(rmsd[-1])
+        assert found["written"] == [str(output)]
+        assert not found["resumed"]
+        matrix = ("rmsd-matrix", adk.dcd, "--stride", "20", "--json")
+        found = json.loads(succeed(*matrix).stdout)
+        expected = gd.rmsd_matrix(gd.open_trajectory(adk.dcd, stride=20)).values
+        assert found["maximum"]["value"] == expected.max()
+        assert expected[tuple(found["maximum"]["frames"])] == expected.max()
+
+    def test_json_of_energies_and_conversions(self, butane: xr.Dataset, tmp_path: Path) -> None:
+        groups = {"drug": "resname BUT"}
+        command = ("energies", *BUTANE, "-c", "0.6", "-g", "drug=resname BUT", "--json")
+        found = json.loads(succeed(*command).stdout)
+        energies = gd.energies(butane, cutoff=0.6, groups=groups)
+        with pytest.warns(UserWarning, match="too few"):
+            expected = gd.energy_statistics(energies)
+        terms, pairs = found["statistics"]
+        assert (terms["quantity"], terms["units"]) == ("energy", "kJ mol-1")
+        for row in terms["values"]:
+            mean, fluctuation, _ = expected.energy.sel(term=row["term"]).values
+            assert (row["mean"], row["fluctuation"], row["error"]) == (mean, fluctuation, None)
+        by_pair = expected.energy_nonbonded.sel(nonbonded_term="lennard_jones")
+        row = next(row for row in pairs["values"] if row["groups"] == ["drug", "rest"])
+        assert row["mean"] == float(by_pair.sel(group="drug", other_group="rest")[0])
+        found = json.loads(succeed("convert", BUTANE[0], tmp_path / "b.xtc", "--json").stdout)
+        assert found["size"] == (tmp_path / "b.xtc").stat().st_size
+        assert found["written"] == [str(tmp_path / "b.xtc")]
+
+    def test_no_frames_and_no_colours_in_a_pipe(self, adk: AdK, tmp_path: Path) -> None:
+        environment = {**os.environ, "COLUMNS": "40", "TERM": "xterm-256color"}
+        for arguments in (["rgyr", adk.dcd, "-t", adk.psf], ["info", adk.dcd, "-t", adk.psf]):
+            command = [PROGRAM, *arguments]
+            shown = subprocess.run(command, env=environment, capture_output=True, check=True)
+            text = shown.stdout.decode("ascii")
+            assert "\x1b" not in text
+            assert re.search("^  frames +98$", text, re.MULTILINE)
+
+    def test_frames_in_a_terminal(self, adk: AdK) -> None:
+        master, slave = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm-256color"}
+        command = [PROGRAM, "info", adk.dcd]
+        process = subprocess.Popen(command, env=environment, stdout=slave, stderr=slave)
+        os.close(slave)
+        shown = b""
+        with suppress(OSError):
+            while part := os.read(master, 4096):
+                shown += part
+        os.close(master)
+        assert process.wait() == 0
+        assert "│" in shown.decode()
+        assert b"\x1b[" in shown
+
+
+class TestStores:
+    """Results and trajectories that were written here, as input."""
+
+    def test_info_of_a_trajectory(self, butane: xr.Dataset, tmp_path: Path) -> None:
+        for suffix in (".zarr", ".nc"):
+            path = tmp_path / f"md{suffix}"
+            gd.store(butane, path, progress=False)
+            found = json.loads(succeed("info", path, "--top", BUTANE[2], "--json").stdout)
+            assert (found["frames"], found["atoms"]) == (3, 304)
+            assert found["time"] == {"first": 0.0, "last": 10.0, "step": 5.0}
+            assert found["box"]["lengths"] == [1.5, 1.5, 1.5]
+            assert set(found["fields"]) == {"positions", "box"}
+            assert found["computed"]["call"] == "open_trajectory"
+            assert found["computed"]["inputs"][0] == str(BUTANE[0])
+            assert found["topology"]["bonds"] > 0
+            text = words(succeed("info", path).stdout)
+            assert "position (nm): 3 frame, 304 atom, 3 xyz" in text
+            assert found["files"][0]["damage"] is None
+
+    def test_info_of_a_result(self, adk: AdK, tmp_path: Path) -> None:
+        path = tmp_path / "rmsd.zarr"
+        succeed("rmsd", adk.dcd, "-t", adk.psf, "-a", "backbone", "-o", path)
+        text = words(succeed("info", path).stdout)
+        for part in (
+            "format Zarr",
+            "frames 98",
+            "root-mean-square deviation (nm): 98 frame",
+            "computed by rmsd atoms = backbone",
+            f"from {adk.dcd}",
+        ):
+            assert part in text
+        assert "box none" not in text
+        assert "has no atoms" in refuse("info", path, "--top", adk.psf)
+        assert "expected a trajectory" in refuse("rgyr", path)
+
+    def test_info_of_an_unfinished_store(self, adk: AdK, tmp_path: Path) -> None:
+        def stop(block: np.ndarray) -> np.ndarray:
+            if block[0] >= 2:
+                raise KeyboardInterrupt
+            return block
+
+        lazy = xr.DataArray(da.arange(4.0, chunks=1).map_blocks(stop), dims="frame", name="rmsd")
+        lazy.attrs["history"] = "of a test"
+        path = tmp_path / "rmsd.zarr"
+        with pytest.raises(KeyboardInterrupt), dask.config.set(scheduler="synchronous"):
+            gd.store(lazy, path, progress=False)
+        found = json.loads(succeed("info", path, "--json").stdout)
+        assert re.search(r"is unfinished: \d of 4 blocks are done$", found["files"][0]["damage"])
+        assert "unfinished" in succeed("info", path).stdout
+        said = refuse("rgyr", path)
+        assert "unfinished" in said
+        assert "allow_unfinished" not in said
+
+    def test_options_that_do_nothing_to_a_store_are_refused(
+        self, butane: xr.Dataset, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "md.zarr"
+        gd.store(butane, path, progress=False)
+        for option, value in (("--on-truncated", "drop"), ("--overlap", "keep")):
+            said = refuse("rgyr", path, "-t", BUTANE[2], option, value)
+            assert said.startswith(f"Error: {option}: {path} is a store")
+        assert "read alone" in refuse("rgyr", path, BUTANE[0])
+        assert "read alone" in refuse("info", path, BUTANE[0])
+
+
+class TestNames:
+    """Names of files with letters that mean something to a terminal, to rich or to matplotlib."""
+
+    NAME = "md[red]$x_1$\x1b[31m.dcd"
+
+    def test_tables_pictures_and_messages(self, adk: AdK, tmp_path: Path) -> None:
+        path = tmp_path / self.NAME
+        shutil.copy(adk.dcd, path)
+        picture = tmp_path / "rgyr[red].png"
+        result = succeed("rgyr", path, "--no-mass-weighted", "--plot", picture)
+        assert f"written             {picture}" in result.stdout
+        assert pyplot.imread(picture).ndim == 3
+        text = succeed("info", path).stdout
+        assert r"md[red]$x_1$\x1b[31m.dcd" in text
+        assert "\x1b" not in text
+        assert "\x1b" not in succeed("check", path).stdout
+        for command in ("info", "rgyr"):
+            said = refuse(command, tmp_path / "absent\x1b[31m[red].dcd")
+            assert r"absent\x1b[31m[red].dcd" in said
+
+    def test_bytes_that_are_no_text(self, adk: AdK, tmp_path: Path) -> None:
+        shutil.copy(adk.dcd, os.fsdecode(os.fsencode(tmp_path) + b"/md_\xff.dcd"))
+        finished = run_program([PROGRAM, "info", os.fsencode(tmp_path) + b"/md_\xff.dcd"])
+        assert finished.returncode == 0, finished.stderr
+        assert r"md_\udcff.dcd" in finished.stdout
+
+
+class TestReport:
+    """Dask's report is there, whole, when the run ended well, and not at all otherwise."""
+
+    def test_after_a_failed_run_the_same_command_runs(
+        self, adk: AdK, damaged: dict[str, Path], tmp_path: Path
+    ) -> None:
+        report = tmp_path / "report.html"
+        path = damaged["nan"]
+        for _ in range(2):
+            assert "NaN" in refuse("rmsd", path, "--report", report)
+            assert not [file for file in tmp_path.iterdir() if "report" in file.name]
+        shutil.copy(adk.dcd, path)
+        succeed("rmsd", path, "--report", report)
+        assert "</html>" in report.read_text()
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+    def test_on_a_full_disk(self, adk: AdK, tmp_path: Path) -> None:
+        # A file can be made, and not filled.
+        script = (
+            "import resource, signal, sys\n"
+            "from gromos_dist.cli import main\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+            "main()\n"
+        )
+        report = tmp_path / "report.html"
+        command = [sys.executable, "-c", script, "rmsd", adk.dcd, "--report", report]
+        finished = run_program(command)
+        assert finished.returncode == 2
+        assert finished.stderr == f"Error: {report}: File too large\n"
+        assert not list(tmp_path.iterdir())
+
+    def test_errors_of_workers_are_one_sentence(
+        self, damaged: dict[str, Path], tmp_path: Path
+    ) -> None:
+        for options in (["-s", "processes", "-w", "1"], ["--report", "report.html"]):
+            finished = run_program([PROGRAM, "rmsd", damaged["nan"], *options], tmp_path)
+            assert finished.returncode == 2
+            assert "Traceback" not in finished.stderr
+            assert finished.stderr.startswith("Error: "), finished.stderr
+            assert finished.stderr.count("\n") == 1
 
 
 class TestAgain:
@@ -870,3 +1153,18 @@ class TestProcess:
         assert process.returncode == 130, said
         assert "same command" in said
         assert "Traceback" not in said
+
+    def test_terminated(self, adk: AdK, tmp_path: Path) -> None:
+        process = subprocess.Popen(
+            [PROGRAM, "rmsd-matrix", *60 * [adk.dcd], "-o", "matrix.nc", "--report", "r.html"],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while process.poll() is None and len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 143, said
+        assert "interrupted before anything was written" in said
+        assert not list(tmp_path.iterdir())

@@ -5,12 +5,14 @@ import pickle
 import struct
 import tracemalloc
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import MDAnalysisTests.datafiles as mda_files
 import numpy as np
 import pytest
+from conftest import AdK
 from dcd_files import Flavour, dcd, header, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,8 +20,10 @@ from MDAnalysis.coordinates.DCD import DCDReader as MDAnalysisReader
 from MDAnalysis.lib.formats.libdcd import DCDFile
 from stalls import check_that_threads_run
 
+import gromos_dist as gd
 from gromos_dist import instruction_set
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.io.check import check_files
 from gromos_dist.io.dcd import AKMA_TIME, DCDReader, open_dcd
 from gromos_dist.io.reader import open_reader
 
@@ -105,7 +109,11 @@ def test_times_and_boxes_are_those_of_mdanalysis(name: str) -> None:
         (timestep.time, timestep.triclinic_dimensions)
         for timestep in MDAnalysisReader(str(REAL_FILES[name]))
     ]
-    np.testing.assert_allclose(ours["time"], [time for time, _ in theirs], rtol=1e-12)
+    if reader.caution:
+        # The unit is not known; MDAnalysis takes it for AKMA.
+        np.testing.assert_array_equal(ours["time"], np.arange(reader.n_frames))
+    else:
+        np.testing.assert_allclose(ours["time"], [time for time, _ in theirs], rtol=2e-7)
     for box, (_, their_box) in zip(ours["box"], theirs, strict=True):
         if their_box is None:
             assert np.isnan(box).all()
@@ -344,6 +352,61 @@ def test_senseless_time_step_counts_frames(tmp_path: Path, interval: int, time_s
     got = read(reader)
     np.testing.assert_array_equal(got["time"], [0, 1, 2])
     np.testing.assert_array_equal(got["step"], [5, 6, 7])
+
+
+CASES = Path(__file__).parent / "data" / "cases"
+
+
+@pytest.mark.parametrize("akma", [AKMA_TIME, 4.88882129e-2])
+@pytest.mark.parametrize("time_step", [0.001, 0.002, 0.0025, 0.5, 1.0, 0.00125, 12.5])
+def test_times_are_the_decimal_numbers_that_were_meant(
+    tmp_path: Path, time_step: float, akma: float
+) -> None:
+    """Whatever digits of the unit a program knows, in the float32 that the file has."""
+    flavour = Flavour(first_step=3, step_interval=7, time_step=time_step / akma)
+    reader = open_dcd(written(tmp_path / "file.dcd", dcd(some_positions(50, 2), flavour)))
+    expected = [float(Fraction(str(time_step)) * (3 + 7 * i)) for i in range(50)]
+    assert read(reader)["time"].tolist() == expected
+
+
+def test_frames_are_selected_by_time(adk: AdK) -> None:
+    ds = gd.open_trajectory(adk.dcd).swap_dims(frame="time")
+    assert ds.sel(time=5.0).step == 5000
+    assert ds.sel(time=[3.0, 98.0]).step.values.tolist() == [3000, 98000]
+
+
+@pytest.mark.parametrize("case", ["no_box_cosines.dcd"])
+def test_no_box_as_mdanalysis_writes_it(case: str) -> None:
+    path = CASES / case
+    assert np.isnan(read(open_dcd(path))["box"]).all()
+    reports, _ = check_files([str(path)])
+    assert reports[0].problems == []
+    assert np.isnan(gd.open_trajectory(path).box.values).all()
+
+
+@pytest.mark.parametrize("angle", [0.0, 1.0, 90.0, 60.0])
+def test_edges_of_no_length_are_no_box(tmp_path: Path, angle: float) -> None:
+    assert np.isnan(box_of(tmp_path, (0.0, angle, 0.0, angle, angle, 0.0))).all()
+    assert np.isnan(box_of(tmp_path, (0.0, 0.0, 0.0, angle, angle, 0.0), 24)).all()
+
+
+def test_time_of_lammps_has_no_unit() -> None:
+    path = CASES / "lammps_time.dcd"
+    with pytest.warns(UserWarning, match=r"written by LAMMPS, whose time step, here 1, is in the"):
+        ds = gd.open_trajectory([path, path], overlap="keep")
+    assert ds.time.values.tolist() == [0, 1, 2, 3] * 2
+    assert ds.step.values.tolist() == [0, 10, 20, 30] * 2
+    with pytest.warns(UserWarning, match="lammps_time.dcd and 1 more files: written by LAMMPS"):
+        gd.open_trajectory([path, path], overlap="keep")
+    reports, _ = check_files([str(path)])
+    assert [problem.kind for problem in reports[0].problems] == ["time"]
+
+
+def test_a_time_step_of_one_is_none(tmp_path: Path) -> None:
+    path = written(tmp_path / "file.dcd", dcd(some_positions(3, 2), Flavour(time_step=1.0)))
+    with pytest.warns(UserWarning, match="a time step of exactly 1, as VMD"):
+        ds = gd.open_trajectory(path)
+    assert ds.time.values.tolist() == [0, 1, 2]
 
 
 # ---- the reader as an object ----

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import dask
 import dask.array as da
@@ -18,10 +25,14 @@ import pytest
 import xarray as xr
 from dask.delayed import delayed
 from distributed import Client, LocalCluster
+from distributed.comm import connect
+from distributed.security import Security
 from numpy.typing import NDArray
 
-from gromos_dist.distributed import block_frames, compute, run_blocks, scheduler, take_blocks
+from gromos_dist import distributed, progress
+from gromos_dist.distributed import block_frames, compute, scheduler, take_blocks
 from gromos_dist.progress import progress_bar
+from gromos_dist.store import open_store, store
 
 LOOPBACK = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
@@ -57,6 +68,10 @@ def square(number: int) -> int:
 
 def fail(number: int) -> int:
     raise OSError(f"md.trc: frame {number} is damaged")
+
+
+def forget(_index: int, _value: object) -> None:
+    pass
 
 
 def fail_or_touch(number: int, folder: str) -> None:
@@ -185,7 +200,7 @@ def test_each_block_is_reported_once(everywhere: str) -> None:
         threads.add(threading.current_thread())
         reported.append(frames)
 
-    run_blocks(blocks, [float(i) for i in range(20)], on_done)
+    take_blocks(blocks, [float(i) for i in range(20)], forget, on_done)
     assert sorted(reported) == list(range(20))
     assert threads == {threading.current_thread()}
 
@@ -200,7 +215,6 @@ def test_results_are_handed_over(everywhere: str) -> None:
 
 
 def test_no_blocks_are_no_problem(everywhere: str) -> None:
-    run_blocks([], [], lambda _frames: None)
     take_blocks([], [], lambda _index, _value: None, lambda _frames: None)
 
 
@@ -229,7 +243,7 @@ def test_workers_forget_results(cluster: LocalCluster) -> None:
             held.append(len(client.futures))
             time.sleep(0.01)
 
-        run_blocks([delayed(square)(i) for i in range(50)], [1.0] * 50, on_done)
+        take_blocks([delayed(square)(i) for i in range(50)], [1.0] * 50, forget, on_done)
         assert held[-1] < 10
         deadline = time.monotonic() + 10
         while client.futures and time.monotonic() < deadline:
@@ -240,7 +254,7 @@ def test_workers_forget_results(cluster: LocalCluster) -> None:
 def test_the_first_error_is_raised_and_the_rest_cancelled(everywhere: str, tmp_path: Path) -> None:
     blocks = [delayed(fail_or_touch)(i, str(tmp_path)) for i in range(300)]
     with pytest.raises(OSError, match=r"md\.trc: frame 3 is damaged"):
-        run_blocks(blocks, [1.0] * 300, lambda _frames: None)
+        take_blocks(blocks, [1.0] * 300, forget, lambda _frames: None)
     if everywhere == "client":
         time.sleep(0.2)
     done = len(list(tmp_path.iterdir()))
@@ -262,7 +276,7 @@ def test_an_interrupt_ends_the_run(everywhere: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_blocks([delayed(square)(i) for i in range(10)], [1.0] * 10, interrupted)
+        take_blocks([delayed(square)(i) for i in range(10)], [1.0] * 10, forget, interrupted)
 
 
 # compute
@@ -347,3 +361,192 @@ def test_frames_are_shared_by_blocks_and_arrays() -> None:
     assert vector == [2.5, 0.5]
     assert constant == [0]
     assert block_frames([("xyz",), ()], [((1, 2),), ()]) == [[1, 1], [1]]
+
+
+# within tasks of Dask
+
+
+def compute_and_store(folder: str, number: int) -> float:
+    result = xr.DataArray(da.arange(6.0, chunks=2) + number, dims="frame", name="rmsd")
+    path = store(result, Path(folder, f"{number}.zarr"))
+    assert float(open_store(path).rmsd.sum()) == float(compute(result).sum())
+    return float(compute(result).sum())
+
+
+def test_tasks_of_a_cluster_can_compute_and_store(cluster: LocalCluster, tmp_path: Path) -> None:
+    with Client(cluster) as client:
+        futures = client.map(compute_and_store, [str(tmp_path)] * 5, range(5), pure=False)
+        assert client.gather(futures, direct=False) == [15.0 + 6 * number for number in range(5)]
+        # The workers' threads were given back.
+        assert client.gather(client.map(square, range(20), pure=False)) == [
+            i * i for i in range(20)
+        ]
+
+
+def test_tasks_of_threads_can_compute_and_store(tmp_path: Path) -> None:
+    tasks = [delayed(compute_and_store)(str(tmp_path), number) for number in range(6)]
+    with dask.config.set(num_workers=2):
+        assert dask.compute(*tasks, scheduler="threads") == tuple(15.0 + 6 * i for i in range(6))
+
+
+def test_progress_of_several_threads_is_not_mixed_up() -> None:
+    def count(number: int) -> float:
+        done: list[float] = []
+        for _ in range(10):
+            take_blocks([delayed(square)(number)] * 1, [1.0], forget, done.append)
+        return sum(done)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(count, range(8))) == [10.0] * 8
+
+
+# who may come in
+
+
+def test_only_this_run_reaches_its_processes() -> None:
+    with scheduler("processes", 1):
+        client = Client.current()
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        strangers = Security.temporary().get_connection_args("client")
+
+        async def reach(where: str, **arguments: Any) -> None:
+            comm = await connect(where, timeout=2, **arguments)
+            comm.abort()
+
+        for where, arguments in ((address, strangers), (f"tcp{address[3:]}", {})):
+            with pytest.raises((OSError, TimeoutError)):
+                asyncio.run(asyncio.wait_for(reach(where, **arguments), 5))
+        port = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.http_server.port)
+        for page in ("", "health", "status", "info/main/workers.html", "json/counts.json"):
+            with pytest.raises(HTTPError, match="404"):
+                urlopen(f"http://127.0.0.1:{port}/{page}")
+
+
+def test_tls_without_certificates_is_one_sentence() -> None:
+    with (
+        pytest.raises(ValueError, match=r"tls://127\.0\.0\.1:9: .* Dask needs certificates: name"),
+        scheduler("tls://127.0.0.1:9"),
+    ):
+        pass
+
+
+# waiting
+
+
+@pytest.fixture
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (distributed, progress):
+        monkeypatch.setattr(module, "SECONDS_OF_SILENCE", 1.5)
+
+
+@pytest.mark.usefixtures("little_patience")
+def test_a_server_of_another_kind_is_waited_for_with_a_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    address = f"tcp://127.0.0.1:{server.server_port}"
+    try:
+        with (
+            dask.config.set({"distributed.comm.timeouts.connect": "3s"}),
+            pytest.raises(ConnectionError, match=f"no Dask scheduler answers at {address}"),
+            scheduler(address),
+        ):
+            pass
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert f"waiting for a Dask scheduler to answer at {address}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("little_patience")
+def test_workers_that_are_gone_are_waited_for_with_a_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with (
+        LocalCluster(
+            n_workers=0, threads_per_worker=1, processes=False, scheduler_kwargs=LOOPBACK
+        ) as cluster,
+        Client(cluster),
+    ):
+        threading.Timer(4, cluster.scale, [1]).start()
+        taken: dict[int, int] = {}
+        take_blocks([delayed(square)(3)], [1.0], taken.__setitem__, lambda _frames: None)
+        assert taken == {0: 9}
+    assert re.search(r"waiting for workers: .* has none", capsys.readouterr().err)
+
+
+def stop_once(number: int, once: str) -> int:
+    try:
+        Path(once).touch(exist_ok=False)
+    except FileExistsError:
+        return number
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return number
+
+
+@pytest.mark.usefixtures("little_patience")
+def test_a_frozen_worker_is_waited_for_with_a_word(
+    cluster: LocalCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Client(cluster) as client:
+        pids = set(client.run(os.getpid).values())
+
+        def go_on() -> None:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+        timer = threading.Timer(6, go_on)
+        timer.start()
+        blocks = [delayed(stop_once)(i, str(tmp_path / "once")) for i in range(2)]
+        take_blocks(blocks, [1.0] * 2, forget, lambda _frames: None)
+        timer.join()
+    assert re.search(
+        r"waiting for [12] of 2 workers, which are silent: tcp", capsys.readouterr().err
+    )
+
+
+INTERRUPTED = """
+import os, signal, sys, time
+import dask.array as da, xarray as xr
+from gromos_dist.distributed import compute, scheduler
+
+def block(values, kind):
+    print("computing", flush=True)
+    if kind == "frozen":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(60)
+    return values
+
+if __name__ == "__main__":
+    with scheduler("processes", 1):
+        values = da.arange(4, chunks=2).map_blocks(block, sys.argv[1], meta=da.arange(1))
+        try:
+            compute(xr.DataArray(values, dims="frame", name="rmsd"))
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+            raise
+"""
+
+
+@pytest.mark.parametrize("kind", ["busy", "frozen"])
+def test_who_interrupts_does_not_wait_for_workers(tmp_path: Path, kind: str) -> None:
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    with subprocess.Popen(
+        [sys.executable, str(script), kind],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "computing\n"
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        # A third of what a block takes.
+        process.wait(20)
+    _, alive = psutil.wait_procs(workers, 5)
+    assert not alive

@@ -114,7 +114,7 @@ def test_what_is_set_counts(topology: gd.Topology, frames: xr.Dataset) -> None:
 def test_particle_mesh_ewald_is_that_of_the_trajectory(
     topology: gd.Topology, frames: xr.Dataset
 ) -> None:
-    options: dict[str, Any] = {"pme_tolerance": 1e-6, "pme_spacing": 0.08, "pme_order": 6}
+    options: dict[str, Any] = {"pme_order": 8, "pme_spacing": 0.05, "pme_tolerance": 1e-6}
     expected = gd.forces(
         frames.isel(frame=[0]), topology, cutoff=0.6, use_pme=True, precision="double", **options
     ).isel(frame=0)
@@ -191,7 +191,10 @@ def test_errors_are_runtime_errors_and_leave_the_state(
     diglycine = gd.load_topology(DATA / "diglycine.top")
     fails("the topology has no force field", diglycine, gd.State(diglycine.n_atoms))
     calculator.cutoff = 0.8
-    fails("the cutoff is longer than half the shortest box vector; use a shorter one")
+    fails(
+        "the cutoff is longer than half the shortest vector of the box: 0.8 nm in a box of 1.5 x "
+        "1.5 x 1.5 nm; use a shorter one"
+    )
     calculator.cutoff = 0.6
     state.positions()[5, 1] = np.nan
     fails(r"a coordinate is NaN or infinite \(atom 5\)")

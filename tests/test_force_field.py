@@ -248,7 +248,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, suffix: str) -> None:
     assert text.startswith(b"TITLE\nfive waters\n END of title\nEND\n")
     gd.write_topology(topology, path, overwrite=True)
     assert load_topology(path) == topology
-    with pytest.raises(FileExistsError, match="exists"):
+    with pytest.raises(FileExistsError, match="is a folder"):
         gd.write_topology(topology, tmp_path, overwrite=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import tomllib
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 import gromos_dist as gd
 from gromos_dist.force_model import ForceModel, Groups
+from gromos_dist.kernels import choose_mesh, ewald_splitting
 from gromos_dist.topology import ForceSettings, Topology
 
 DATA = Path(__file__).parent / "data"
@@ -434,8 +436,6 @@ def test_particle_mesh_ewald_is_split_as_one_likes(butane: xr.Dataset) -> None:
         "cutoff": 0.75,
         "use_pme": True,
         "precision": "double",
-        "pme_spacing": 0.05,
-        "pme_order": 12,
     }
     one = gd.forces(butane, pme_tolerance=1e-9, virial="atomic", **options).compute()
     other = gd.forces(butane, pme_tolerance=1e-10, virial="atomic", **options).compute()
@@ -464,3 +464,55 @@ def test_particle_mesh_ewald_needs_a_box_and_knows_no_groups(butane: xr.Dataset)
         gd.forces(butane, cutoff=CUTOFF, use_pme=True, groups=groups, between=("butane", "rest"))
     with pytest.raises(ValueError, match="the mesh of particle-mesh Ewald knows no groups"):
         gd.forces(butane, cutoff=CUTOFF, use_pme=True, variables=["group_forces"])
+
+
+# ---- particle-mesh Ewald: what a tolerance gives ----
+
+
+def pme_errors(precision: str, **options: Any) -> float:
+    """The error of forces in water (kJ mol-1 nm-1, root mean square) of a tolerance."""
+    ds = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top", stop=1)
+    common: dict[str, Any] = {"cutoff": 0.7, "use_pme": True, "variables": ["forces"]}
+    exact, found = (
+        gd.forces(ds, **common, **one).forces.values
+        for one in (
+            {"precision": "double", "pme_tolerance": 1e-10},
+            {"precision": precision, **options},
+        )
+    )
+    return float(np.sqrt(((found - exact) ** 2).sum(axis=-1).mean()))
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+def test_a_stricter_tolerance_makes_forces_better(precision: str) -> None:
+    errors = {
+        tolerance: pme_errors(precision, pme_tolerance=tolerance)
+        for tolerance in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+    }
+    for tolerance, error in errors.items():
+        mesh = choose_mesh(ewald_splitting(0.7, tolerance).alpha, 0.7)
+        # Of the cutoff and of the mesh together, estimated for water.
+        assert error < 2.0 * mesh.allowed
+    # A tenth each time, but for the pairs near the cutoff.
+    for one, other in pairwise(errors.values()):
+        assert other < 0.35 * one
+
+
+def test_what_cannot_reach_the_tolerance_is_named() -> None:
+    with pytest.warns(UserWarning, match=r"spacing 0\.12 nm and order 4 leaves .* 14 kJ.* 0\.065"):
+        error = pme_errors("mixed", pme_spacing=0.12, pme_order=4)
+    # Estimates are for charges that do not know of each other: water has less.
+    assert 1.0 < error < 14.0
+    with pytest.warns(UserWarning, match=r"spacing 0\.2 nm and order 12 leaves errors"):
+        pme_errors("double", pme_spacing=0.2)
+    with pytest.warns(UserWarning, match="rounding in mixed precision .* precision='double'"):
+        error = pme_errors("mixed", pme_tolerance=1e-8)
+    assert error < 1e-2
+    calculator = gd.ForceCalculator(0.7, True, pme_spacing=0.12, pme_order=4)
+    ds = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top", stop=1)
+    state = gd.State.from_frame(ds.isel(frame=0))
+    topology = gd.load_topology(DATA / "butane.top")
+    with pytest.warns(UserWarning, match=r"order 4 leaves errors of forces"):
+        calculator.calculate(state, topology)
+    calculator.pme_tolerance = 1e-2
+    calculator.calculate(state, topology)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ from gromos_dist.io import frame_index
 from gromos_dist.io.frame_index import (
     DamagedIndexError,
     FileKey,
+    StoredArrays,
     cached_index,
     file_key,
     index_paths,
@@ -127,8 +129,16 @@ def test_index_is_hidden_beside_the_file_and_used_again(
         raise AssertionError("scanned again")
 
     monkeypatch.setattr("gromos_dist.io.gromos_text.scan", no_scan)
-    trajectory.touch()
     assert open_gromos_text(trajectory) == first
+
+
+def test_index_of_a_file_that_was_changed_since_is_made_anew(trajectory: Path) -> None:
+    """Whatever its size and the samples say."""
+    first = open_gromos_text(trajectory)
+    os.utime(trajectory, ns=(0, first.key.modified + 1))
+    again = open_gromos_text(trajectory)
+    assert again.key.modified == first.key.modified + 1
+    assert read_index(again.index_path)[0] == again.key
 
 
 def test_index_goes_to_the_cache_when_its_place_cannot_be_written(trajectory: Path) -> None:
@@ -170,7 +180,7 @@ def test_stale_index_is_made_anew_silently(trajectory: Path) -> None:
 def test_damaged_index_is_made_anew_with_a_warning(trajectory: Path) -> None:
     place = Path(open_gromos_text(trajectory).index_path)
     good = place.read_bytes()
-    for bad in (b"", b"junk" * 100, good[:200], good.replace(b"digest", b"dIgest")):
+    for bad in (b"", b"junk" * 100, good[:200], good.replace(b"grown_from", b"grown_From")):
         place.write_bytes(bad)
         with pytest.warns(UserWarning, match="made anew"):
             assert steps(trajectory) == [0, 50, 100, 150, 200]
@@ -234,8 +244,11 @@ def test_open_index_makes_and_keeps(tmp_path: Path) -> None:
         calls.append(1)
         return ARRAYS
 
+    def check(path: str, size: int, arrays: StoredArrays) -> None:
+        assert (path, size, set(arrays)) == (str(tmp_path / "file"), 7, set(ARRAYS))
+
     for _ in range(3):
-        place, key, arrays = open_index(str(path), make, folder=tmp_path)
+        place, key, arrays = open_index(str(path), make, check=check, folder=tmp_path)
         np.testing.assert_array_equal(arrays["step"], ARRAYS["step"])
     assert len(calls) == 1
     assert key == file_key(str(path))

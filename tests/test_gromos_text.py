@@ -222,25 +222,38 @@ def test_old_box_block(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("box", "message"),
     [
-        ("1\n3 3 3\n90 90 80\n0 0 0\n0 0 0", "expected a box"),
-        ("1\n3 3 3\n90 90 90\n1 0 0\n0 0 0", "expected a box"),
-        ("1\n3 0 3\n90 90 90\n0 0 0\n0 0 0", "expected a box"),
-        ("2\n3 3 3\n90 90 190\n0 0 0\n0 0 0", "expected a box"),
-        ("2\n3 3 3\n10 20 170\n0 0 0\n0 0 0", "expected a box"),
-        ("-1\n3 3 4\n90 90 90\n0 0 0\n0 0 0", "expected a box"),
-        ("7\n3 3 3\n90 90 90\n0 0 0\n0 0 0", "a box of type 7"),
-        ("1\n3 3", "expected a box"),
-        ("1\n3 3 x\n90 90 90\n0 0 0\n0 0 0", "'3 3 x'"),
+        ("1\n3 3 3\n90 90 80\n0 0 0\n0 0 0",
+         r"line 13 .*expected an angle of 90 degrees.*found '80' in '90 90 80'"),
+        ("1\n3 3 3\n90 90 90\n0 1.1e-5 0\n0 0 0",
+         r"line 14 .*an Euler angle of 0 degrees, unless.*found '1\.1e-5' in '0 1\.1e-5 0'"),
+        ("1\n3 0 3\n90 90 90\n0 0 0\n0 0 0", "line 12 .*a length above 0; found '0' in '3 0 3'"),
+        ("2\n3 3 3\n90 90 190\n0 0 0\n0 0 0", "line 13 .*above 0 and below 180.*found '190'"),
+        ("2\n3 3 3\n10 20 170\n0 0 0\n0 0 0", "line 13 .*three that make a box; found '170'"),
+        ("-1\n3 3 4\n90 90 90\n0 0 0\n0 0 0", "line 12 .*expected the length 3 .* found '4' in"),
+        ("7\n3 3 3\n90 90 90\n0 0 0\n0 0 0", "line 11 .*type of a box: 0, 1, 2 or -1; found '7'"),
+        ("1\n3 3", "line 11 .*expected a box of 10 or 13 numbers, in a vacuum 1; found 3"),
+        ("1\n3 3 x\n90 90 90\n0 0 0\n0 0 0", "line 12 .*a length above 0; found 'x' in '3 3 x'"),
+        ("1\n3 3 nan\n90 90 90\n0 0 0\n0 0 0", "line 12 .*a length above 0; found 'nan'"),
+        ("2\n3 3 3\n90 90 90\n0 0 0\n0 x 0", "line 15 .*expected a number; found 'x' in '0 x 0'"),
+        ("1\n3 3 3\n90 90 90\n0 0 0\n0 0 0 0", "line 15 .*box of 10 or 13 numbers.*found 14"),
     ],
-)
+)  # fmt: skip
 def test_a_bad_box_is_an_error_when_it_is_read(tmp_path: Path, box: str, message: str) -> None:
     reader = open_gromos_text(write(tmp_path, trc("1 2 3\n") + f"GENBOX\n{box}\nEND\n"))
     assert reader.box_shape == "unknown"
     out = {"positions": np.empty((1, 1, 3))}
     reader.read(range(1), out)
     np.testing.assert_array_equal(out["positions"], [[[1, 2, 3]]])
-    with pytest.raises(TrajectoryError, match=rf"frame 0, line \d+ .*{message}"):
+    with pytest.raises(TrajectoryError, match=rf"frame 0, {message}"):
         reader.read(range(1), {"box": np.empty((1, 3, 3))})
+
+
+@pytest.mark.parametrize("kind", [1, -1])
+def test_what_rounding_leaves_of_the_angles_of_a_box(tmp_path: Path, kind: int) -> None:
+    """Programs that compute angles with an arc cosine are up to 1e-6 degrees away."""
+    box = f"{kind}\n3 3 3.000000001\n90.0000009 90 89.9999991\n-1e-6 0.000000854 0\n0 0 0"
+    reader = open_gromos_text(write(tmp_path, trc("1 2 3\n") + f"GENBOX\n{box}\nEND\n"))
+    np.testing.assert_array_equal(read(reader)["box"][0], np.diag([3.0, 3.0, 3.000000001]))
 
 
 def test_a_box_of_another_shape_is_an_error(tmp_path: Path) -> None:
@@ -749,3 +762,26 @@ def test_files_of_one_run_join(tmp_path: Path) -> None:
     shifted = parts[1].assign_coords(time=parts[1].time + 1)
     with pytest.raises(xr.MergeError, match="time"):
         xr.merge([parts[0], shifted], join="exact", compat="equals")
+
+
+@pytest.mark.parametrize("suffix", [".conf", ".conf.gz", ".CONF"])
+def test_a_configuration_may_be_called_conf(tmp_path: Path, suffix: str) -> None:
+    text = trc("1 2 3\n") + "GENBOX\n1\n3 3 3\n90 90 90\n0 0 0\n0 0 0\nEND\n"
+    path = tmp_path / f"start{suffix}"
+    data = text.encode()
+    path.write_bytes(gzip.compress(data) if suffix.endswith("gz") else data)
+    opened = gd.open_trajectory(path)
+    assert opened.positions.values.tolist() == [[[1.0, 2.0, 3.0]]]
+    assert xr.open_dataset(path, engine="gromos").box.values[0, 0, 0] == 3.0
+
+
+def test_a_conf_is_a_topology_as_a_cnf_is(reference: Path, tmp_path: Path) -> None:
+    conf = reference / "mdpp/butane_vacuum/butane_vacuum.conf"
+    cnf = tmp_path / "butane.cnf"
+    cnf.write_bytes(conf.read_bytes())
+    for one, other in (
+        (gd.load_topology(conf).atom_name, gd.load_topology(cnf).atom_name),
+        (gd.open_trajectory(conf).atom_name.values, gd.open_trajectory(cnf).atom_name.values),
+    ):
+        assert len(one) == 4
+        np.testing.assert_array_equal(one, other)

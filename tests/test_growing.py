@@ -178,7 +178,7 @@ def test_an_index_of_another_version_is_made_anew_silently(tmp_path: Path) -> No
     reader = open_reader(path)
     index = Path(reader.index_path)  # type: ignore[attr-defined]
     data = index.read_bytes()
-    at = data.index(b'"version": 2')
+    at = data.index(b'"version": 3')
     table = bytearray(data)
     table[at + 11 : at + 12] = b"1"
     length = int.from_bytes(table[8:12], "little")

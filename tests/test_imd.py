@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ def test_water() -> None:
         boundary="rectangular",
         n_solvent_molecules=1000,
         energy_group_end=(1500, 3000),
+        list_steps=5,
         cutoff_short=0.8,
         cutoff=1.4,
         reaction_field_radius=1.4,
@@ -110,7 +112,7 @@ def test_atoms_beyond_the_last_group_are_one_of_their_own() -> None:
         ("# NTC\n  1", "ALL", {"constrained_bonds": "all"}),
         ("# NTC\n  1", "4", {"constrained_bonds": "none"}),
         ("grid_cell 5 0.8 1.4 auto chargegroup", "0 1 0.9 0.9 0.4 1",
-         {"cutoff_kind": "atom", "cutoff": 0.9, "cutoff_short": 0.9}),
+         {"cutoff_kind": "atom", "list_steps": 1, "cutoff": 0.9, "cutoff_short": 0.9}),
         ("0.0 1.4 61.0 1", "0.5 0 0 0",
          {"reaction_field_kappa": 0.5, "reaction_field_radius": 0.0,
           "reaction_field_epsilon": math.inf, "reaction_field_excluded": False}),
@@ -140,6 +142,8 @@ def test_values(tmp_path: Path, old: str, new: str, expected: dict[str, object])
         (WATER, "", "the file is empty"),
         (block("FORCE"), "", "no block FORCE, which decides the forces"),
         (block("STEP"), "FLOW\n1\nEND\n", "block FLOW, line 8: .*not known here may change"),
+        (block("STEP"), "FLOW\nEND\n", "block FLOW, line 8: .*not known here may change"),
+        (block("STEP"), "AMBER\n1 1.2\nEND\n", "block AMBER, line 9: not supported: a topology of"),
         (block("STEP"), "PERTURBATION\n1\nEND\n", "block PERTURBATION, line 9: not supported: a p"),
         (block("STEP"), "DISTANCERES\n-1\nEND\n", "block DISTANCERES, line 9: not supp.*switch"),
         (block("STEP"), "CGRAIN\nEND\n", "block CGRAIN, line 8: expected its switch, but the"),
@@ -174,6 +178,60 @@ def test_what_is_refused(tmp_path: Path, old: str, new: str, message: str) -> No
     assert "changed.imd" in str(caught.value)
 
 
+# Blocks of md++ and of earlier programs that change forces, as they are when switched off.
+SWITCHED_OFF = {
+    "ADDECOUPLE": "0",
+    "AEDS": "0 0 0 0",
+    "AMBER": "0 1.2",
+    "ANGLERES": "0 1.0 0 0",
+    "BSLEUS": "0 0 0",
+    "CGRAIN": "0 1.0 1.0",
+    "CHEMICALMONTECARLO": "0 1 0.5",
+    "COLVARRES": "0 0.0 0 0",
+    "CONSISTENCYCHECK": "0",
+    "DFUNCT": "0",
+    "DIHEDRALRES": "off 100 180 0",
+    "DISTANCEFIELD": "0\n0.2 15 0.2 0\n100 1 1.0 50 0",
+    "DISTANCERES": "0 0 0.0 1.0 0.0 0 0 0",
+    "EDS": "0\n0.0 0.0 1 2\n0.2\n0 0",
+    "ELECTRIC": "0 0 0\n0 0 0\n0 1\n0 0",
+    "GAMD": "0",
+    "INNERLOOP": "0 0",
+    "JVALUERES": "0 0 10 5 0 0 0 16 0.5 0",
+    "LAMBDAS": "0",
+    "LOCALELEV": "0 0 1 0",
+    "MULTICELL": "0\n1 1 1\n0 0 0 0",
+    "MULTIGRADIENT": "0 0\n0",
+    "MULTISTEP": "0 0",
+    "NEMD": "0 0 0\n10 20 10 1000 200",
+    "ORDERPARAMRES": "0 0 10 5 1 0",
+    "PATHINT": "0",
+    "PERSCALE": "0\n0.1 0.1 0.2 0.7 1.0 0",
+    "PERTURBATION": "0 0 0 0\n0 0 1 0",
+    "POLARISE": "0 0 2.5 0 0",
+    "POSITIONRES": "0 0 0 0.0",
+    "PRECALCLAM": "0 0 1",
+    "QMMM": "0 0 0.0 0",
+    "RAMD": "0",
+    "RDCRES": "0 0 0 0 0",
+    "REPLICA_EDS": "0",
+    "ROTTRANS": "0 1",
+    "SASA": "0 0 0.8 0.3 0.3 -100 0.14 0.01 0.02",
+    "STOCHDYN": "0 1 0 6 0.3 91 300",
+    "SYMRES": "0 0.0",
+    "UMBRELLA": "0",
+    "VIRTUALATOM": "0 0 0",
+    "XRAYRES": "off 0 0 0 0 0 0",
+}
+
+
+def test_blocks_that_are_switched_off_are_not_refused(tmp_path: Path) -> None:
+    blocks = "".join(f"{name}\n{content}\nEND\n" for name, content in SWITCHED_OFF.items())
+    assert load_text(tmp_path, WATER + blocks) == load_text(tmp_path, WATER)
+    with pytest.warns(UserWarning, match=r"changed.imd, block FLOW, line \d+: .* switched off"):
+        load_text(tmp_path, WATER + "FLOW\n0 1.0\nEND\n")
+
+
 def test_fast_loops_are_named_in_a_warning(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="the nearest image of a whole solvent molecule"):
         load_text(tmp_path, WATER + "INNERLOOP\n2 0\nEND\n")
@@ -194,7 +252,9 @@ def test_random_damage_never_gives_another_exception(tmp_path: Path) -> None:
         for place in random.integers(0, len(words), size=random.integers(1, 4)):
             broken[place] = str(random.choice(strange))
         try:
-            load_text(tmp_path, " ".join(broken))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                load_text(tmp_path, " ".join(broken))
         except SettingsError:
             damaged += 1
     assert damaged > 100

@@ -29,6 +29,7 @@ from gromos_dist.mapping import (
     reduction_block,
     scan_frames,
 )
+from gromos_dist.variables import Variable, register
 
 DIMS = ("frame", "atom", "xyz")
 N_FRAMES = 300
@@ -196,12 +197,15 @@ def test_pairs_give_the_same_bits(kind: str, chunks: int) -> None:
     assert float(result.other_time[0]) == 200.0
 
 
+AVERAGE = Variable("average_of_the_tests", ("atom", "xyz"), "f", "nm", "mean position")
+register(AVERAGE)
+
 # Sums in float64 depend on their order: equal bits mean that the order was the same.
 MEAN = FrameReduction(
     partial=lambda block: (len(block), block.astype(float).sum(axis=0) / 3),
     combine=lambda a, b: (a[0] + b[0], a[1] + b[1]),
     finalize=lambda state: state[1] / state[0],
-    variable="mean_positions",
+    variable=AVERAGE.name,
 )
 
 
@@ -230,7 +234,7 @@ def test_reduction_sees_every_frame_once_and_in_order() -> None:
         finalize=lambda state: np.broadcast_to(
             float(state == [float(x) for x in IN_MEMORY.data[:, 0, 0]]), (5, 3)
         ),
-        variable="mean_positions",
+        variable=AVERAGE.name,
     )
     for kind in KINDS:
         assert reduce_frames(order, backed_by(kind, 7), history="").compute().all()

@@ -391,3 +391,53 @@ def test_what_has_no_groups_is_refused() -> None:
         plot.plot_groups(pairs(0, ["a"]))
     with pytest.raises(ValueError, match="'atom': 2"):
         plot.plot_groups(pairs(1, ["a"]).expand_dims(atom=2))
+
+
+@pytest.mark.parametrize("n_frames", [1, 30, 5000])
+def test_pairs_are_drawn_each_for_itself(tmp_path: Path, n_frames: int) -> None:
+    array = pairs(n_frames, ["drug", "US$"])
+    figure = plot.plot_pairs(array.chunk(frame=7), tmp_path / "pairs.png", title="Pairs")
+    titles = ["drug - drug", r"drug - US\$", r"US\$ - US\$"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == titles
+    for axes, (one, other) in zip(figure.axes, [(0, 0), (0, 1), (1, 1)], strict=True):
+        of = array.isel(group=one, other_group=other)
+        (lennard_jones, field) = axes.lines
+        assert lennard_jones.get_color() != field.get_color()
+        if n_frames == 30:
+            np.testing.assert_array_equal(lennard_jones.get_ydata(), of[:, 0])
+            np.testing.assert_array_equal(field.get_ydata(), of[:, 1])
+        mean = float(axes.get_title(loc="right").split(" ± ")[0])
+        np.testing.assert_allclose(mean, of.sum("nonbonded_term").mean(), rtol=0.05, atol=0.051)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["Lennard-Jones", "Reaction field"]
+    assert figure.get_suptitle() == "Pairs"
+    assert [each.name for each in tmp_path.iterdir()] == ["pairs.png"]
+
+
+def test_of_many_groups_the_strongest_pairs_are_drawn(tmp_path: Path) -> None:
+    names = [f"residue {i}" for i in range(9)]
+    array = pairs(4, names)
+    figure = plot.plot_pairs(array, tmp_path / "pairs.png", title="Pairs")
+    strength = abs(array.sum("nonbonded_term").mean("frame")).values
+    apart = sorted(
+        ((strength[i, j], f"{names[i]} - {names[j]}") for i in range(9) for j in range(i + 1, 9)),
+        reverse=True,
+    )
+    drawn = [axes.get_title(loc="left") for axes in figure.axes]
+    assert drawn == [name for _, name in apart[: plot.MOST_PAIRS]]
+    assert figure.get_suptitle() == "Pairs: the 12 strongest of 36 pairs"
+
+
+def test_pairs_that_cannot_be_drawn_or_are_zero(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.png"
+    with pytest.raises(ValueError, match="expected the dims frame, nonbonded_term, group"):
+        plot.plot_pairs(terms(3), path)
+    with pytest.raises(ValueError, match="expected the dims"):
+        plot.plot_pairs(pairs(0, ["a", "b"]), path)
+    assert not list(tmp_path.iterdir())
+    figure = plot.plot_pairs(0.0 * pairs(3, ["a", "b"]), path)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a - a"]
+    array = pairs(3, ["a", "b"])
+    array[:, :, 0, 0] = 0.0
+    figure = plot.plot_pairs(array, path)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a - b", "b - b"]

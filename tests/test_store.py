@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -22,8 +23,8 @@ from numpy.typing import NDArray
 
 import gromos_dist as gd
 from gromos_dist import provenance
+from gromos_dist.beside import locked
 from gromos_dist.distributed import scheduler
-from gromos_dist.io.beside import locked
 from gromos_dist.store import check_storable, open_store, store
 
 HERE = Path(__file__).parent
@@ -59,8 +60,7 @@ def computed(log: Path) -> list[int]:
 
 def done(path: Path) -> set[int]:
     """Return which blocks of an unfinished store are there."""
-    blocks = (path / "center_of_mass" / "c").glob("*/0")
-    return {int(block.parent.name) for block in blocks}
+    return blocks_of(path, "center_of_mass")
 
 
 def run(path: Path, name: str = "threads", workers: int = 2, **environment: str) -> int:
@@ -220,9 +220,12 @@ FIELDS = ("forces", "energy", "virial")
 
 
 def blocks_of(path: Path, name: str) -> set[int]:
-    """Return which blocks of frames of a variable are there."""
+    """Return which blocks of frames of a variable are there, in place or about to be."""
     files = (found for found in (path / name / "c").rglob("*") if found.is_file())
-    return {int(found.relative_to(path / name / "c").parts[0]) for found in files}
+    in_place = {int(found.relative_to(path / name / "c").parts[0]) for found in files}
+    names = (found.name for found in path.glob(f".blocks-*/{name}-*"))
+    whole = (match for staged in names if (match := re.fullmatch(rf"{name}-(\d+)[.\d]*", staged)))
+    return in_place | {int(match[1]) for match in whole}
 
 
 def unfinished(path: Path) -> None:
@@ -397,7 +400,7 @@ def test_killed_at_a_random_moment_and_run_again(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while not any(tmp_path.glob(".result.zarr.partial")) and process.poll() is None:
+    while not any(tmp_path.glob(".result.zarr.*.partial")) and process.poll() is None:
         time.sleep(0.001)
     time.sleep(random.Random(seed).uniform(0, 0.35))
     process.kill()
@@ -640,6 +643,27 @@ def test_open_store_refuses_what_is_none(tmp_path: Path) -> None:
     xr.Dataset({"x": ("frame", [1.0])}).to_zarr(tmp_path / "other.zarr", consolidated=False)
     with pytest.raises(ValueError, match=r"open it with xarray\.open_zarr"):
         open_store(tmp_path / "other.zarr")
+    for name, message in (
+        (
+            "result.csv",
+            r"is not a store, which is a folder; read it with pandas\.read_csv\('.*csv'",
+        ),
+        ("run.trc.gz", r"read it with gromos_dist\.open_trajectory\('.*run\.trc\.gz'\)"),
+        ("notes.txt", r"expected the name of a \.zarr or \.nc"),
+    ):
+        (tmp_path / name).write_text("frame\n1\n")
+        with pytest.raises(ValueError, match=message):
+            open_store(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".nc"])
+def test_open_store_opens_both_formats_alike(tmp_path: Path, suffix: str) -> None:
+    lazy = store_run.lazy_fields(tmp_path)
+    opened = open_store(store(lazy, tmp_path / f"result{suffix}"))
+    assert all(opened[name].chunks is not None for name in FIELDS)
+    xr.testing.assert_equal(opened.compute(), lazy.compute())
+    assert opened.atom_name.dtype.kind == "U"
+    assert opened.forces.attrs == lazy.forces.attrs
 
 
 # netCDF and CSV

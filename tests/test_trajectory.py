@@ -22,7 +22,7 @@ from gromos_dist.variables import VARIABLES, validate
 
 def test_the_dataset_follows_the_data_model(adk: AdK) -> None:
     ds = open_trajectory(adk.dcd, adk.psf)
-    assert dict(ds.sizes) == {"frame": 98, "atom": 3341, "xyz": 3}
+    assert dict(ds.sizes) == {"frame": 98, "atom": 3341, "xyz": 3, "bond": 3365, "pair": 2}
     assert type(ds.positions.data) is da.Array
     for name in {*ds.variables} - {"xyz"}:
         validate(ds[name], name)
@@ -108,8 +108,16 @@ def test_the_engine_knows_its_files(adk: AdK) -> None:
 
 
 def test_a_result_does_not_depend_on_where_the_file_lies(adk: AdK, tmp_path: Path) -> None:
-    copy = shutil.copy(adk.dcd, tmp_path / "copy.dcd")
-    assert open_trajectory(copy).positions.data.name == open_trajectory(adk.dcd).positions.data.name
+    def name_of(path: Path, *, verify: bool = False) -> str:
+        return str(open_trajectory(path, verify=verify).positions.data.name)
+
+    copy = tmp_path / "copy.dcd"
+    shutil.copy2(adk.dcd, copy)
+    assert name_of(copy) == name_of(adk.dcd)
+    # Without the time of the original, only reading all of it tells that it is the same.
+    os.utime(copy, ns=(0, 10**18))
+    assert name_of(copy) != name_of(adk.dcd)
+    assert name_of(copy, verify=True) == name_of(adk.dcd, verify=True)
 
 
 def made(folder: Path, name: str, content: bytes | None) -> Path:

@@ -671,9 +671,10 @@ int gd_dcd_boxes(const double *cells, int64_t n_frames, int32_t version, double 
     for (int64_t i = 0; i < n_frames; i++) {
         const double *cell = cells + 6 * i;
         double *box = boxes + 9 * i;
-        int is_none = 1;
+        /* Edges of length 0, whatever the angles: 0, 90 degrees, or 1 for their cosines. */
+        int is_none = cell[0] == 0.0 && cell[2] == 0.0 && cell[5] == 0.0;
         for (int k = 0; k < 6; k++)
-            is_none &= cell[k] == 0.0;
+            is_none &= isfinite(cell[k]);
         if (!is_none && !vectors_of(cell, version, box)) {
             where->frame = i;
             return GD_CORRUPT;

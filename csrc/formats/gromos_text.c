@@ -727,14 +727,15 @@ static void rotate(double v[3], int axis, double angle) {
 /* Box vectors in rows from lengths, angles and Euler angles phi, theta, psi: a along x, b in the
  * x-y plane, all then turned about x by psi, about y by theta, about z by phi. */
 static int triclinic(const double length[3], const double angle[3], const double euler[3],
-                     double out[9]) {
+                     double out[9], int64_t *wrong) {
     double cos_alpha = cosine(angle[0]), cos_beta = cosine(angle[1]), cos_gamma = cosine(angle[2]);
     double sin_gamma = sqrt(1 - cos_gamma * cos_gamma);
     double y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma;
     double z = sqrt(1 - cos_beta * cos_beta - y * y);
-    for (int i = 0; i < 3; i++)
-        if (!(angle[i] > 0 && angle[i] < 180))
+    for (*wrong = 4; *wrong < 7; ++*wrong)
+        if (!(angle[*wrong - 4] > 0 && angle[*wrong - 4] < 180))
             return GD_CORRUPT;
+    *wrong = 6;
     if (!(z > 0))
         return GD_CORRUPT;
     out[0] = length[0];
@@ -749,40 +750,44 @@ static int triclinic(const double length[3], const double angle[3], const double
     return GD_OK;
 }
 
+/* Whether an angle is what that of a rectangular box is, in degrees: programs that compute it with
+ * an arc cosine get no nearer to it than 1e-6. */
+static int is_angle(double degrees, double expected) { return fabs(degrees - expected) <= 1e-5; }
+
 /* `v`: type, lengths, angles, Euler angles, origin, of which the last, and in vacuum all but the
- * type, may be missing; or, without a type, three lengths, all 0 in vacuum. */
+ * type, may be missing; or, without a type, three lengths, all 0 in vacuum. `wrong`: which of them
+ * is, or -1 when there are too many or too few. */
 static int box_vectors(const double *v, int n, int with_type, int32_t *kind, double out[9],
-                       struct gd_where *where) {
+                       int64_t *wrong) {
+    const int first = with_type ? 1 : 0;
     const double *length = with_type ? v + 1 : v;
     const double type = with_type ? v[0] : length[0] != 0 || length[1] != 0 || length[2] != 0;
     memset(out, 0, 9 * sizeof *out);
+    *wrong = -1;
     if (with_type ? n != 10 && n != 13 && (n != 1 || type != 0) : n != 3)
         return GD_CORRUPT;
-    if (type != 0 && type != 1 && type != 2 && type != -1) {
-        where->found = fabs(type) < 1e9 ? (int64_t)type : INT64_MAX;
+    *wrong = 0;
+    if (type != 0 && type != 1 && type != 2 && type != -1)
         return GD_UNSUPPORTED;
-    }
     *kind = (int32_t)type;
     if (*kind == 0) {
         for (int i = 0; i < 9; i++)
             out[i] = NAN;
         return GD_OK;
     }
-    for (int i = 0; i < 3; i++)
-        if (!(length[i] > 0))
+    for (*wrong = first; *wrong < first + 3; ++*wrong)
+        if (!(v[*wrong] > 0))
             return GD_CORRUPT;
-    if (*kind == -1 && (length[0] != length[1] || length[0] != length[2]))
-        return GD_CORRUPT;
+    for (*wrong = first + 1; *kind == -1 && *wrong < first + 3; ++*wrong)
+        if (fabs(v[*wrong] - length[0]) > 1e-6 * length[0])
+            return GD_CORRUPT;
     if (*kind == 2)
-        return triclinic(length, v + 4, v + 7, out);
-    for (int i = 7; with_type && i < 10; i++)
-        if (v[i] != 0)
+        return triclinic(length, v + 4, v + 7, out, wrong);
+    for (*wrong = 4; with_type && *wrong < 10; ++*wrong)
+        if (!is_angle(v[*wrong], *wrong < 7 ? 90 : 0))
             return GD_CORRUPT;
-    for (int i = 0; i < 3; i++) {
-        if (with_type && v[4 + i] != 90)
-            return GD_CORRUPT;
+    for (int i = 0; i < 3; i++)
         out[4 * i] = length[i];
-    }
     return GD_OK;
 }
 
@@ -798,7 +803,9 @@ int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_bl
         if (from < 0 || block->first < 0 || block->size < block->first || from > size - block->size)
             return fail_at(&all, block, all.end, i, -1, GD_TRUNCATED, where);
         const char *end = text + from + block->size, *p = text + from + block->first, *next;
+        const char *at[13] = {text + from};
         double v[13] = {0};
+        int64_t wrong = -1;
         int n = 0, status = GD_OK;
         for (; p < end; p = next) {
             const char *line_end = memchr(p, '\n', (size_t)(end - p));
@@ -810,17 +817,20 @@ int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_bl
                 break;
             const char *comment = memchr(p, '#', (size_t)(line_end - p));
             const char *q = skip_blanks(p, comment ? comment : line_end);
-            for (; status == GD_OK && q < (comment ? comment : line_end);
+            for (; q < (comment ? comment : line_end);
                  q = skip_blanks(q, comment ? comment : line_end)) {
+                const char *begin = q;
+                where->found = n;
                 status = n == 13 ? GD_CORRUPT : number(&q, comment ? comment : line_end, v + n);
-                n++;
+                if (status != GD_OK)
+                    return fail_at(&all, block, begin, i, -1, status, where);
+                at[n++] = begin;
             }
-            if (status != GD_OK)
-                return fail_at(&all, block, p, i, -1, status, where);
         }
-        status = box_vectors(v, n, !block->labelled, kinds + i, out + 9 * i, where);
+        status = box_vectors(v, n, !block->labelled, kinds + i, out + 9 * i, &wrong);
+        where->found = wrong;
         if (status != GD_OK)
-            return fail_at(&all, block, text + from, i, -1, status, where);
+            return fail_at(&all, block, at[wrong < 0 ? 0 : wrong], i, -1, status, where);
     }
     return GD_OK;
 }

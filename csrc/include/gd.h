@@ -123,8 +123,8 @@ int gd_dcd_decode(const unsigned char *data, int64_t size, const struct gd_dcd *
  * A cell is six numbers: A, gamma, B, beta, alpha, C with angles as cosines (NAMD, OpenMM, VMD) or
  * in degrees (old programs), or the symmetric matrix of the box vectors, xx, xy, yy, xz, yz, zz
  * (CHARMM): that if version >= 25 or if the others are impossible, cosines if all three are
- * within -1 and 1, degrees otherwise. With angles a lies along x and b in the xy plane. A cell of
- * six zeros is no cell: NaN.
+ * within -1 and 1, degrees otherwise. With angles a lies along x and b in the xy plane. Edges of
+ * length 0 are no cell, whatever the angles: NaN.
  * GD_CORRUPT: none of these is a cell with a volume; where.frame. */
 int gd_dcd_boxes(const double *cells, int64_t n_frames, int32_t version, double *boxes,
                  struct gd_where *where);
@@ -201,7 +201,7 @@ int gd_gyration(const void *positions, int type, int64_t n_frames, int64_t n_ato
 /* How many doubles gd_center_frames writes for one frame of n atoms. */
 int64_t gd_centered_size(int64_t n);
 
-/* Move every frame's (weighted) centre to the origin and lay it out for gd_rmsd_pairs.
+/* Lay every frame out for gd_rmsd_pairs: with its (weighted) centre at the origin, or near it.
  * centered: n_frames x gd_centered_size, best aligned to 64 bytes; spreads: n_frames. */
 int gd_center_frames(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
                      const struct gd_atom_set *set, double *centered, double *spreads,
@@ -324,8 +324,8 @@ int gd_gromos_vectors(const char *text, int64_t size, int64_t origin, int64_t n_
  * the x-y plane, then turned by the Euler angles psi about x, theta about y, phi about z; for a
  * truncated octahedron the edges of the cube that it is cut from; in vacuum NaN.
  *
- * GD_TRUNCATED: the text is too short. GD_CORRUPT: not the numbers of a box, or angles that a box
- * of its type cannot have. GD_UNSUPPORTED: an unknown type, then in where.found. */
+ * GD_TRUNCATED: the text is too short. GD_CORRUPT, GD_NOT_FINITE: not the numbers of such a box;
+ * GD_UNSUPPORTED: an unknown type. where.found: which number is wrong, from 0; -1: their count. */
 int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_blocks,
                     const struct gd_gromos_block *blocks, int32_t *kinds, double *out,
                     struct gd_where *where);
@@ -335,7 +335,7 @@ int gd_gromos_boxes(const char *text, int64_t size, int64_t origin, int64_t n_bl
  *   boxes  (n_frames, 3, 3), the rows are the box vectors; NaN or zeros: frames without lattice,
  *          which stay as they are
  *   links  (n_links, 2): an atom and one bonded to it that is in place already, in this order
- * The image is right while the two are closer than half the smallest height of the box.
+ * The image is right while the two are closer than half the shortest lattice vector.
  * GD_NO_VOLUME, GD_BAD_ARGUMENT. Numbers that are not finite stay so. */
 int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, const double *boxes,
                   const int64_t *links, int64_t n_links, struct gd_where *where);
@@ -655,6 +655,8 @@ int64_t gd_nonbonded_plain_size(const struct gd_nonbonded *field);
  * charge groups: the yardstick for gd_nonbonded_forces, and what takes its place where a skewed box
  * is small against the cutoff.
  *
+ * listed: n_frames x n_atoms x 3, where the atoms were when the list of pairs was made: distances
+ *   there are compared with the cutoff; NULL: those of `positions` are.
  * boxes: n_frames x 3 x 3, rows are the box vectors; a frame whose box is zero or not finite, and
  *   every frame when it is NULL, is not periodic.
  * forces: n_frames x n_atoms x 3; energies: n_frames x 2 x n_energy_groups x n_energy_groups,
@@ -663,9 +665,10 @@ int64_t gd_nonbonded_plain_size(const struct gd_nonbonded *field);
  * x n_energy_groups x 3, the sum of forces on one group from another. Each NULL if not wanted;
  *   group_forces only together with forces.
  * Returns also GD_NO_VOLUME, GD_SMALL_BOX, GD_SAME_PLACE. */
-int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, int type,
-                       int64_t n_frames, const double *boxes, double *forces, double *energies,
-                       double *virial, double *group_forces, double *work, struct gd_where *where);
+int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions,
+                       const double *listed, int type, int64_t n_frames, const double *boxes,
+                       double *forces, double *energies, double *virial, double *group_forces,
+                       double *work, struct gd_where *where);
 
 /* GD_MIXED: pair interactions in float, of positions that are counted in 2^-32 of the box and,
  * where the box is wide enough, from the middle of a cluster nearby; sums in double. The same pairs
@@ -677,11 +680,12 @@ int64_t gd_nonbonded_size(const struct gd_nonbonded *field, int precision);
 
 /* As gd_nonbonded_plain, with clusters of units and neighbours found by a tree of their bounding
  * boxes. Results differ between instruction sets by rounding; they do not depend on how many
- * frames a call is given. work: gd_nonbonded_size bytes, best aligned to 64. */
+ * frames a call is given. work: gd_nonbonded_size bytes, best aligned to 64. With `listed` no unit
+ * may have several atoms that are charge groups each (GD_BAD_ARGUMENT). */
 int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const void *positions,
-                        int type, int64_t n_frames, const double *boxes, double *forces,
-                        double *energies, double *virial, double *group_forces, void *work,
-                        struct gd_where *where);
+                        const double *listed, int type, int64_t n_frames, const double *boxes,
+                        double *forces, double *energies, double *virial, double *group_forces,
+                        void *work, struct gd_where *where);
 
 /* Turn atomic virials into molecular ones, in place: add 1/2 sum of (x - R) f, R being the centre
  * of mass of an atom's molecule and f the force on it.

@@ -5,7 +5,19 @@
 
 #include "frame_sums.h"
 
-enum { N, WEIGHT, SPREAD, CENTER, PIVOT = CENTER + 3, WEIGHTED, REFERENCE, MARK, HEADER = 16 };
+enum {
+    N,
+    WEIGHT,
+    SPREAD,
+    CENTER,
+    OFFSET = CENTER + 3,
+    PIVOT = OFFSET + 3,
+    EXACT,
+    WEIGHTED,
+    REFERENCE,
+    MARK,
+    HEADER = 16
+};
 /* Stands in every prepared set, so that other memory is not taken for one. */
 static const double mark = 20241.0625;
 
@@ -15,6 +27,23 @@ int64_t gd_set_size(int64_t n, int weighted, int with_reference) {
     const int64_t a_group =
         (weighted ? GD_GROUP : 0) + (with_reference ? GD_PERMUTED + GD_GROUP : 0);
     return HEADER + a_group * groups_of(n);
+}
+
+/* Whether a reference is float32 numbers, and by how much each of its components can be moved
+ * without leaving them: by that of `pivot`, or where this would round any, by nothing. It then
+ * comes close to zero or reaches around it: numbers between half the pivot and twice it need no
+ * rounding. */
+static int exact_shift(const double *reference, int64_t n, int64_t pivot, double *shift) {
+    for (int64_t i = 0; i < 3 * n; i++)
+        if (!gd_is_float32(reference[i]))
+            return 0;
+    for (int c = 0; c < 3; c++) {
+        shift[c] = reference[3 * pivot + c];
+        for (int64_t i = 0; i < n && shift[c] != 0; i++)
+            if (!gd_is_float32(reference[3 * i + c] - shift[c]))
+                shift[c] = 0;
+    }
+    return 1;
 }
 
 int gd_set_prepare(const double *reference, int64_t n, const double *weights, const double *center,
@@ -74,7 +103,8 @@ int gd_set_prepare(const double *reference, int64_t n, const double *weights, co
         for (int c = 0; c < 3; c++)
             shift[c] += sum[c] / total;
     }
-    double spread = 0;
+    double spread = 0, from[3];
+    const int exact = !weights && !center && exact_shift(reference, n, pivot, from);
     for (int64_t i = 0; i < n; i++) {
         double r[3];
         for (int c = 0; c < 3; c++)
@@ -83,11 +113,15 @@ int gd_set_prepare(const double *reference, int64_t n, const double *weights, co
         double *permuted = place + GD_PERMUTED * (i / GD_GROUP_ATOMS) + 3 * (i % GD_GROUP_ATOMS);
         for (int k = 0; k < 3; k++)
             for (int c = 0; c < 3; c++)
-                permuted[GD_GROUP * k + c] = r[(c + k) % 3];
+                permuted[GD_GROUP * k + c] =
+                    exact ? reference[3 * i + (c + k) % 3] - from[(c + k) % 3] : r[(c + k) % 3];
     }
+    data[EXACT] = exact;
     data[SPREAD] = spread;
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         data[CENTER + c] = origin[c] + shift[c];
+        data[OFFSET + c] = exact ? (origin[c] - from[c]) + shift[c] : 0;
+    }
     if (!isfinite(spread))
         return GD_NOT_FINITE;
     memcpy(place + GD_PERMUTED * groups_of(n), reference, sizeof(double) * 3 * (size_t)n);
@@ -109,7 +143,9 @@ int gd_set_open(const struct gd_atom_set *atoms, struct gd_set *set) {
     set->pivot = (int64_t)data[PIVOT];
     set->weight = data[WEIGHT];
     set->spread = data[SPREAD];
+    set->exact = data[EXACT] != 0;
     memcpy(set->center, data + CENTER, sizeof set->center);
+    memcpy(set->offset, data + OFFSET, sizeof set->offset);
     const double *place = data + HEADER;
     set->weights = data[WEIGHTED] != 0 ? place : 0;
     if (set->weights)

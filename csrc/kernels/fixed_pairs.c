@@ -63,8 +63,8 @@ int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *po
     return GD_NOT_FINITE;
 }
 
-void gd_reference_points(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
-                         const double *positions, double *points) {
+static void reference_points(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
+                             const double *positions, double *points) {
     for (int64_t group = 0; group < field->n_charge_groups; group++) {
         const int64_t first = field->charge_group[group], end = field->charge_group[group + 1];
         const double *from = positions + 3 * first;
@@ -83,6 +83,18 @@ void gd_reference_points(const struct gd_nonbonded *field, const struct gd_latti
         for (int c = 0; c < 3; c++)
             point[c] += sum[c] / (double)(end - first);
     }
+}
+
+int gd_points_and_positions(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
+                            const struct gd_frames *frames, const struct gd_frames *listed,
+                            int64_t frame, double *points, double *positions,
+                            struct gd_where *where) {
+    const struct gd_frames *of_points = listed ? listed : frames;
+    const int status = gd_frame_positions(of_points, frame, positions, where);
+    if (status != GD_OK)
+        return status;
+    reference_points(field, lattice, positions, points);
+    return listed ? gd_frame_positions(frames, frame, positions, where) : GD_OK;
 }
 
 static void difference(const struct gd_lattice *lattice, const double *positions, int64_t i,

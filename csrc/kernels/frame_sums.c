@@ -1,5 +1,6 @@
 /* Sums over the atoms of one frame, of every kind that RMSD and gyration need. See frame_sums.h for
- * the layout, and frame_sums_of_type.h for the loops, which are the same for both types. */
+ * the layout, and moment_sums_of_type.h and frame_sums_of_type.h for the loops, which are the same
+ * for all types. */
 #include "frame_sums.h"
 
 #include <stddef.h>
@@ -25,10 +26,15 @@
     }
 #define INLINE static inline __attribute__((always_inline))
 
+#define WEIGHTED 1
+#define CENTERED(v, pivot) vd_sub(v, pivot)
+#define ADD_PRODUCT(sum, a, b) vd_add(sum, vd_mul(a, b))
+
 #define NUMBER float
 #define LOAD vd_load_f32
 #define OF_TYPE(name) GD_NAME(name##_float32)
 #include "frame_sums_of_type.h"
+#include "moment_sums_of_type.h"
 #undef NUMBER
 #undef LOAD
 #undef OF_TYPE
@@ -37,3 +43,23 @@
 #define LOAD vd_load
 #define OF_TYPE(name) GD_NAME(name##_float64)
 #include "frame_sums_of_type.h"
+#include "moment_sums_of_type.h"
+#undef NUMBER
+#undef LOAD
+#undef OF_TYPE
+
+#undef TOGETHER
+#undef WEIGHTED
+#undef CENTERED
+#undef ADD_PRODUCT
+
+/* Numbers that are float32 as they stand: their products are exact in double, so that a fused
+ * multiply-add rounds as a multiplication and an addition do. */
+#define TOGETHER 3
+#define WEIGHTED 0
+#define CENTERED(v, pivot) ((void)(pivot), (v))
+#define ADD_PRODUCT vd_add_exact
+#define NUMBER float
+#define LOAD vd_load_f32
+#define OF_TYPE(name) GD_NAME(name##_exact)
+#include "moment_sums_of_type.h"

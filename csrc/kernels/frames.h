@@ -31,7 +31,7 @@ struct gd_piece {
     const void *x;         /* two numbers after the piece are readable */
     int64_t group;         /* of the set, with which it begins */
     int64_t groups;        /* how many */
-    const double *weights; /* of this piece; NULL: all 1; zero marks padding */
+    const double *weights; /* of this piece; NULL: all 1; zero marks padding, which is at zero */
     const char *near;      /* what will be read next, and a little later; the piece itself where */
     const char *far;       /* nothing follows */
 };
@@ -56,6 +56,11 @@ static inline void gd_pattern(const double *xyz, int lanes, double *pattern) {
     for (int lane = 0; lane < lanes; lane++)
         pattern[lane] = xyz[lane % 3];
 }
+
+/* Whether a frame lies so far from zero, against its size, that sums over its coordinates as they
+ * stand have lost too much; `total` is the sum of their squares, `around` that around the centre.
+ */
+static inline int gd_is_far(double total, double around) { return total > 256 * around; }
 
 /* Add up the 24 lanes of a row: x, y and z apart, in a fixed tree. */
 static inline void gd_add_lanes(const double *row, double *xyz) {

@@ -128,8 +128,8 @@ static void put_number(const struct working *working, void *array, int64_t place
         ((double *)array)[place] = number;
 }
 
-/* What stays the same from frame to frame. */
-static void prepare(struct working *working) {
+/* What stays the same from frame to frame. `listed`: points are those of other positions. */
+static void prepare(struct working *working, int listed) {
     const struct gd_nonbonded *field = working->field;
     for (int64_t group = 0; group < field->n_charge_groups; group++)
         for (int64_t atom = field->charge_group[group]; atom < field->charge_group[group + 1];
@@ -142,7 +142,7 @@ static void prepare(struct working *working) {
     for (int64_t k = 0; k < field->n_unit_sets; k++) {
         struct gd_cluster_set *set = working->sets + k;
         const struct gd_units *units = set->units;
-        int first_is_point = 1;
+        int first_is_point = !listed;
         for (int64_t u = 0; u < units->n; u++) {
             const int64_t atom = units->first_atom[u], group = working->group_of_atom[atom];
             const int64_t size = field->charge_group[group + 1] - field->charge_group[group];
@@ -542,6 +542,10 @@ static void enclose(const struct working *working, struct gd_lattice *lattice, d
             low = fmin(low, working->positions[3 * i + c]);
             high = fmax(high, working->positions[3 * i + c]);
         }
+        for (int64_t i = 0; i < working->field->n_charge_groups; i++) {
+            low = fmin(low, working->points[3 * i + c]);
+            high = fmax(high, working->points[3 * i + c]);
+        }
         origin[c] = low;
         box[4 * c] = 2.5 * (high - low) + 1.0;
     }
@@ -610,15 +614,27 @@ static void all_sets(struct working *working, const struct gd_lattice *lattice,
     }
 }
 
+/* Whether a unit has several atoms that are charge groups each. */
+static int has_split_units(const struct gd_nonbonded *field) {
+    int found = 0;
+    for (int64_t k = 0; k < field->n_unit_sets; k++)
+        found |= field->unit_sets[k].n_sites > 1;
+    return found && is_between_sites(field);
+}
+
 int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const void *positions,
-                        int type, int64_t n_frames, const double *boxes, double *forces,
-                        double *energies, double *virial, double *group_forces, void *work,
-                        struct gd_where *where) {
-    struct gd_frames frames;
+                        const double *listed, int type, int64_t n_frames, const double *boxes,
+                        double *forces, double *energies, double *virial, double *group_forces,
+                        void *work, struct gd_where *where) {
+    struct gd_frames frames, list;
     struct working working;
     int status = gd_frames_open(positions, type, n_frames, field->n_atoms, &frames, where);
+    if (status == GD_OK && listed)
+        status = gd_frames_open(listed, GD_FLOAT64, n_frames, field->n_atoms, &list, where);
     if (status == GD_OK)
         status = gd_nonbonded_check(field, where);
+    if (status == GD_OK && listed && has_split_units(field))
+        status = GD_BAD_ARGUMENT;
     if (status != GD_OK)
         return status;
     if (precision != GD_MIXED && precision != GD_DOUBLE) {
@@ -626,7 +642,7 @@ int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const v
         return GD_BAD_ARGUMENT;
     }
     take_all(field, precision, work, &working);
-    prepare(&working);
+    prepare(&working, listed != 0);
     for (int64_t frame = 0; frame < n_frames && status == GD_OK; frame++) {
         struct gd_lattice lattice, cell;
         double origin[3] = {0.0, 0.0, 0.0};
@@ -635,13 +651,13 @@ int gd_nonbonded_forces(const struct gd_nonbonded *field, int precision, const v
             return GD_NO_VOLUME;
         if (lattice.periodic && field->cutoff > 0.5 * lattice.shortest)
             return GD_SMALL_BOX;
-        status = gd_frame_positions(&frames, frame, working.positions, where);
+        status = gd_points_and_positions(field, &lattice, &frames, listed ? &list : 0, frame,
+                                         working.points, working.positions, where);
         if (status != GD_OK)
             return status;
         const struct gd_results results =
             gd_results_of(field, frame, forces, energies, virial, group_forces);
         gd_clear_results(field, &results);
-        gd_reference_points(field, &lattice, working.positions, working.points);
         cell = lattice;
         if (!lattice.periodic)
             enclose(&working, &cell, origin);

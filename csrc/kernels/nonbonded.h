@@ -25,9 +25,12 @@ void gd_clear_results(const struct gd_nonbonded *field, const struct gd_results 
 int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *positions,
                        struct gd_where *where);
 
-/* The reference points of all charge groups. */
-void gd_reference_points(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
-                         const double *positions, double *points);
+/* The reference points of all charge groups, where they are in the frame of `listed`, or where that
+ * is NULL in that of `frames`, and all of the latter's positions. GD_NOT_FINITE with where.atom. */
+int gd_points_and_positions(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
+                            const struct gd_frames *frames, const struct gd_frames *listed,
+                            int64_t frame, double *points, double *positions,
+                            struct gd_where *where);
 
 /* Whether the pair list leaves this pair out. */
 static inline int gd_is_unlisted(const struct gd_nonbonded *field, int64_t i, int64_t j) {

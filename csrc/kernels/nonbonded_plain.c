@@ -63,11 +63,14 @@ void gd_plain_pairs(const struct gd_nonbonded *field, const struct gd_lattice *l
     }
 }
 
-int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, int type,
-                       int64_t n_frames, const double *boxes, double *forces, double *energies,
-                       double *virial, double *group_forces, double *work, struct gd_where *where) {
-    struct gd_frames frames;
+int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions,
+                       const double *listed, int type, int64_t n_frames, const double *boxes,
+                       double *forces, double *energies, double *virial, double *group_forces,
+                       double *work, struct gd_where *where) {
+    struct gd_frames frames, list;
     int status = gd_frames_open(positions, type, n_frames, field->n_atoms, &frames, where);
+    if (status == GD_OK && listed)
+        status = gd_frames_open(listed, GD_FLOAT64, n_frames, field->n_atoms, &list, where);
     if (status == GD_OK)
         status = gd_nonbonded_check(field, where);
     double *frame_positions = work, *points = work + 3 * field->n_atoms;
@@ -78,13 +81,13 @@ int gd_nonbonded_plain(const struct gd_nonbonded *field, const void *positions, 
             return GD_NO_VOLUME;
         if (lattice.periodic && field->cutoff > 0.5 * lattice.shortest)
             return GD_SMALL_BOX;
-        status = gd_frame_positions(&frames, frame, frame_positions, where);
+        status = gd_points_and_positions(field, &lattice, &frames, listed ? &list : 0, frame,
+                                         points, frame_positions, where);
         if (status != GD_OK)
             return status;
         const struct gd_results results =
             gd_results_of(field, frame, forces, energies, virial, group_forces);
         gd_clear_results(field, &results);
-        gd_reference_points(field, &lattice, frame_positions, points);
         gd_plain_pairs(field, &lattice, frame_positions, points, &results);
         gd_fixed_pairs(field, &lattice, frame_positions, &results);
         status = gd_finish_results(field, &results, where);

@@ -7,49 +7,73 @@
 #include "pairs.h"
 #include "simd.h"
 
-void GD_NAME(pair_sums)(const double *a, const double *b, int64_t groups, double *sums) {
+static inline vd add(vd sum, vd a, vd b, int exact) {
+    return exact ? vd_add_exact(sum, a, b) : vd_add(sum, vd_mul(a, b));
+}
+
+/* The first tile of a pair writes its sums, a further one adds to them. */
+static inline void put(double *sums, vd sum, int further) {
+    if (further)
+        vd_add_to(sums, sum);
+    else
+        vd_store(sums, sum);
+}
+
+static inline __attribute__((always_inline)) void
+sum(const double *a, const double *b, int64_t groups, int further, int exact, double *sums) {
     for (int from = 0; from < GD_PAIR_LANES; from += GD_LANES) {
         const double *p = a + from, *q = b + from;
         double *out = sums + from;
-        vd xx = vd_load(out), xy = vd_load(out + 8), xz = vd_load(out + 16);
-        vd yx = vd_load(out + 24), yy = vd_load(out + 32), yz = vd_load(out + 40);
-        vd zx = vd_load(out + 48), zy = vd_load(out + 56), zz = vd_load(out + 64);
+        vd xx = vd_zero(), xy = vd_zero(), xz = vd_zero();
+        vd yx = vd_zero(), yy = vd_zero(), yz = vd_zero();
+        vd zx = vd_zero(), zy = vd_zero(), zz = vd_zero();
         for (int64_t group = 0; group < groups; group++) {
             const vd ax = vd_keep(vd_load(p)), ay = vd_keep(vd_load(p + 8));
             const vd az = vd_keep(vd_load(p + 16));
             const vd bx = vd_keep(vd_load(q)), by = vd_keep(vd_load(q + 8));
             const vd bz = vd_keep(vd_load(q + 16));
-            xx = vd_add(xx, vd_mul(ax, bx));
-            yx = vd_add(yx, vd_mul(ay, bx));
-            zx = vd_add(zx, vd_mul(az, bx));
-            xy = vd_add(xy, vd_mul(ax, by));
-            yy = vd_add(yy, vd_mul(ay, by));
-            zy = vd_add(zy, vd_mul(az, by));
-            xz = vd_add(xz, vd_mul(ax, bz));
-            yz = vd_add(yz, vd_mul(ay, bz));
-            zz = vd_add(zz, vd_mul(az, bz));
+            xx = add(xx, ax, bx, exact);
+            yx = add(yx, ay, bx, exact);
+            zx = add(zx, az, bx, exact);
+            xy = add(xy, ax, by, exact);
+            yy = add(yy, ay, by, exact);
+            zy = add(zy, az, by, exact);
+            xz = add(xz, ax, bz, exact);
+            yz = add(yz, ay, bz, exact);
+            zz = add(zz, az, bz, exact);
             p += GD_GROUP;
             q += GD_GROUP;
         }
-        vd_store(out, xx);
-        vd_store(out + 8, xy);
-        vd_store(out + 16, xz);
-        vd_store(out + 24, yx);
-        vd_store(out + 32, yy);
-        vd_store(out + 40, yz);
-        vd_store(out + 48, zx);
-        vd_store(out + 56, zy);
-        vd_store(out + 64, zz);
+        put(out, xx, further);
+        put(out + 8, xy, further);
+        put(out + 16, xz, further);
+        put(out + 24, yx, further);
+        put(out + 32, yy, further);
+        put(out + 40, yz, further);
+        put(out + 48, zx, further);
+        put(out + 56, zy, further);
+        put(out + 64, zz, further);
     }
 }
 
-/* Add up the lanes of a batch of pairs: moments[k][pair]. */
-void GD_NAME(pair_totals)(const double *sums, double *moments) {
+void GD_NAME(pair_sums)(const double *a, const double *b, int64_t groups, int further,
+                        double *sums) {
+    sum(a, b, groups, further, 0, sums);
+}
+
+/* Of numbers that a float32 holds. */
+void GD_NAME(pair_sums_exact)(const double *a, const double *b, int64_t groups, int further,
+                              double *sums) {
+    sum(a, b, groups, further, 1, sums);
+}
+
+/* Add up the lanes of n pairs of a batch: moments[k][pair]; the others are zero. */
+void GD_NAME(pair_totals)(const double *sums, int n, double *moments) {
     for (int pair = 0; pair < GD_BATCH; pair++) {
         for (int k = 0; k < 9; k++) {
             const double *s = sums + GD_PAIR_SUMS * pair + GD_PAIR_LANES * k;
             moments[GD_BATCH * k + pair] =
-                ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+                pair < n ? ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) : 0;
         }
     }
 }

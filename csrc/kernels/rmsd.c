@@ -10,8 +10,8 @@
 enum { TOGETHER = GD_FRAMES_TOGETHER };
 _Static_assert((int)TOGETHER % (int)GD_BATCH == 0, "frames are solved in whole batches");
 
-/* A mean square deviation below this part of the two mean square radii has lost digits to
- * cancellation: it is summed over the atoms instead. */
+/* A mean square deviation below this part of the two mean squares that were summed has lost digits
+ * to cancellation: it is summed over the atoms instead. */
 static const double cancelled = 1e-6;
 
 static const double identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
@@ -27,22 +27,22 @@ struct superposition {
 struct walk {
     const struct gd_table *table;
     const struct gd_set *set;
-    int type;
-    double pivots[TOGETHER][GD_GROUP];
+    int kind; /* of sums */
+    _Alignas(64) double pivots[TOGETHER][GD_GROUP];
     double coefficients[TOGETHER][3 * GD_GROUP];
     double sums[TOGETHER][GD_FIT_ROWS * GD_GROUP];
 };
 
 static void fit_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->fit_sums[walk->type](piece->x, piece->groups, walk->pivots[i],
+    walk->table->fit_sums[walk->kind](piece->x, piece->groups, walk->pivots[i],
                                       walk->set->permuted + GD_PERMUTED * piece->group,
                                       piece->weights, piece->near, piece->far, walk->sums[i]);
 }
 
 static void residual_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->residual_sums[walk->type](piece->x, piece->groups, walk->pivots[i],
+    walk->table->residual_sums[walk->kind](piece->x, piece->groups, walk->pivots[i],
                                            walk->coefficients[i],
                                            walk->set->permuted + GD_PERMUTED * piece->group,
                                            piece->weights, piece->near, piece->far, walk->sums[i]);
@@ -50,7 +50,7 @@ static void residual_piece(void *context, int i, const struct gd_piece *piece) {
 
 static void difference_piece(void *context, int i, const struct gd_piece *piece) {
     struct walk *walk = context;
-    walk->table->difference_sums[walk->type](
+    walk->table->difference_sums[walk->kind](
         piece->x, piece->groups, walk->set->reference + GD_GROUP * piece->group, piece->weights,
         piece->near, piece->far, walk->sums[i]);
 }
@@ -59,7 +59,7 @@ static void begin(struct walk *walk, const struct gd_table *table, const struct 
                   const struct gd_set *set, int n) {
     walk->table = table;
     walk->set = set;
-    walk->type = frames->type;
+    walk->kind = frames->type;
     memset(walk->sums, 0, sizeof walk->sums[0] * (size_t)n);
 }
 
@@ -79,19 +79,22 @@ static void differences(const struct gd_table *table, const struct gd_frames *fr
         mean_squares[i] = mean_of(walk.sums[i], set);
 }
 
-/* Mean square deviations after superposition: |(x - c) - R^T r|^2, with r around the fit's centre.
- */
+/* Mean square deviations after superposition: |(x - c) - R^T (r - d)|^2, with the fit's centre at d
+ * in the set's reference. */
 static void residuals(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
                       int n, const struct gd_set *set, const struct superposition *fits,
                       double *mean_squares) {
     struct walk walk;
     begin(&walk, table, frames, set, n);
     for (int i = 0; i < n; i++) {
-        gd_pattern(fits[i].center, GD_GROUP, walk.pivots[i]);
+        const double *r = fits[i].rotation, *d = set->offset;
+        double pivot[3];
+        for (int c = 0; c < 3; c++)
+            pivot[c] = fits[i].center[c] - ((r[c] * d[0] + r[3 + c] * d[1]) + r[6 + c] * d[2]);
+        gd_pattern(pivot, GD_GROUP, walk.pivots[i]);
         for (int k = 0; k < 3; k++)
             for (int lane = 0; lane < GD_GROUP; lane++)
-                walk.coefficients[i][GD_GROUP * k + lane] =
-                    fits[i].rotation[3 * ((lane + k) % 3) + lane % 3];
+                walk.coefficients[i][GD_GROUP * k + lane] = r[3 * ((lane + k) % 3) + lane % 3];
     }
     gd_walk(frames, frame, n, set, residual_piece, &walk);
     for (int i = 0; i < n; i++)
@@ -103,20 +106,28 @@ static int moment(int i, int k) {
     return 9 * GD_BATCH * (i / GD_BATCH) + GD_BATCH * k + i % GD_BATCH;
 }
 
-/* Superpose frames on the reference of the set. */
+/* Superpose frames on the reference of the set. With exact sums coordinates are taken as they
+ * stand, otherwise relative to an atom; what far frames lose with the former is regained with the
+ * latter. */
 static int superpose(const struct gd_table *table, const struct gd_frames *frames, int64_t frame,
-                     int n, const struct gd_set *set, int with_rotation, struct superposition *fits,
-                     struct gd_where *where) {
+                     int n, const struct gd_set *set, int exact, int with_rotation,
+                     struct superposition *fits, struct gd_where *where) {
     struct walk walk;
     /* Batches of moments, bounds and roots lie one behind the other. */
-    double pivots[TOGETHER][3], moments[9 * TOGETHER], spreads[TOGETHER];
-    double bounds[TOGETHER], roots[TOGETHER];
+    double pivots[TOGETHER][3] = {{0}}, moments[9 * TOGETHER], spreads[TOGETHER];
+    double bounds[TOGETHER], roots[TOGETHER], totals[TOGETHER];
     int64_t good[TOGETHER];
+    const double *offset = set->offset;
+    const double reference_total =
+        set->spread +
+        set->weight * ((offset[0] * offset[0] + offset[1] * offset[1]) + offset[2] * offset[2]);
     const int padded = (n + GD_BATCH - 1) / GD_BATCH * GD_BATCH;
     memset(moments, 0, sizeof(double) * 9 * (size_t)padded);
     memset(bounds, 0, sizeof(double) * (size_t)padded);
     begin(&walk, table, frames, set, n);
-    for (int i = 0; i < n; i++) {
+    if (exact)
+        walk.kind = GD_EXACT;
+    for (int i = 0; i < n && !exact; i++) {
         gd_frame_atom(frames, frame + i, gd_set_atom(set, set->pivot), pivots[i]);
         gd_pattern(pivots[i], GD_GROUP, walk.pivots[i]);
     }
@@ -131,8 +142,9 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
             double product[3];
             gd_add_lanes(sums + GD_GROUP * (2 + k), product);
             for (int c = 0; c < 3; c++) {
-                moments[moment(i, 3 * c + (c + k) % 3)] = product[c];
-                norm += product[c] * product[c];
+                const double m = product[c] - sum[c] * offset[(c + k) % 3];
+                moments[moment(i, 3 * c + (c + k) % 3)] = m;
+                norm += m * m;
             }
         }
         const double total = (square[0] + square[1]) + square[2];
@@ -142,6 +154,7 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
             return gd_not_finite(frames, frame + i, set, where);
         for (int c = 0; c < 3; c++)
             fits[i].center[c] = pivots[i][c] + sum[c] / set->weight;
+        totals[i] = total;
         spreads[i] = around > 0 ? around : 0;
         bounds[i] = sqrt(spreads[i]) * sqrt(set->spread);
     }
@@ -150,6 +163,13 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
 
     for (int i = 0; i < n; i++) {
         struct superposition *fit = fits + i;
+        if (exact && gd_is_far(totals[i], spreads[i])) {
+            const int status =
+                superpose(table, frames, frame + i, 1, set, 0, with_rotation, fit, where);
+            if (status != GD_OK)
+                return status;
+            continue;
+        }
         double m[9], quaternion[4], root = roots[i];
         for (int k = 0; k < 9; k++)
             m[k] = moments[moment(i, k)];
@@ -157,7 +177,7 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
             root = gd_largest_root_jacobi(m, quaternion);
         const double size = spreads[i] + set->spread;
         const double left = size - 2 * root;
-        const int refine = left <= cancelled * size;
+        const int refine = left <= cancelled * (totals[i] + reference_total);
         fit->same = 0;
         fit->mean_square = left / set->weight;
         if (refine || with_rotation) {
@@ -211,13 +231,15 @@ int gd_rmsd(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
         (measure && (!gd_set_open(measure, &measure_set) || !measure_set.permuted)))
         return GD_BAD_ARGUMENT;
     const int with_rotation = rotations || translations || (measure && rmsd);
+    const int exact = fit && fit_set.exact && type == GD_FLOAT32;
 
     for (int64_t frame = 0; frame < n_frames; frame += TOGETHER) {
         const int n = n_frames - frame < TOGETHER ? (int)(n_frames - frame) : TOGETHER;
         struct superposition fits[TOGETHER];
         double mean_squares[TOGETHER];
         if (fit) {
-            status = superpose(table, &frames, frame, n, &fit_set, with_rotation, fits, where);
+            status =
+                superpose(table, &frames, frame, n, &fit_set, exact, with_rotation, fits, where);
             if (status != GD_OK)
                 return status;
         }

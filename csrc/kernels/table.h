@@ -9,10 +9,14 @@ struct gd_row;
 struct gd_mesh_work;
 struct gd_mesh_row;
 
+/* Float32 coordinates as they stand, all weights being 1; beside the two of gd_type. */
+enum { GD_EXACT = 2, GD_KINDS = 3 };
+
 struct gd_table {
-    /* frame_sums.c, one for each gd_type */
-    void (*fit_sums[2])(const void *x, int64_t groups, const double *pivot, const double *permuted,
-                        const double *weights, const char *near, const char *far, double *sums);
+    /* frame_sums.c: one for each gd_type, and for sums of exact products */
+    void (*fit_sums[GD_KINDS])(const void *x, int64_t groups, const double *pivot,
+                               const double *permuted, const double *weights, const char *near,
+                               const char *far, double *sums);
     void (*residual_sums[2])(const void *x, int64_t groups, const double *center,
                              const double *coefficients, const double *permuted,
                              const double *weights, const char *near, const char *far,
@@ -20,16 +24,20 @@ struct gd_table {
     void (*difference_sums[2])(const void *x, int64_t groups, const double *reference,
                                const double *weights, const char *near, const char *far,
                                double *sums);
-    void (*spread_sums[2])(const void *x, int64_t groups, const double *pivot,
-                           const double *weights, double *sums);
-    void (*tensor_sums[2])(const void *x, int64_t groups, const double *pivot,
-                           const double *weights, double *sums);
+    void (*spread_sums[GD_KINDS])(const void *x, int64_t groups, const double *pivot,
+                                  const double *weights, const char *near, const char *far,
+                                  double *sums);
+    void (*tensor_sums[GD_KINDS])(const void *x, int64_t groups, const double *pivot,
+                                  const double *weights, const char *near, const char *far,
+                                  double *sums);
     void (*transform[2])(const void *x, int64_t n_atoms, const double *rotation,
                          const double *translation, void *out);
 
     /* pair_sums.c */
-    void (*pair_sums)(const double *a, const double *b, int64_t groups, double *sums);
-    void (*pair_totals)(const double *sums, double *moments);
+    void (*pair_sums)(const double *a, const double *b, int64_t groups, int further, double *sums);
+    void (*pair_sums_exact)(const double *a, const double *b, int64_t groups, int further,
+                            double *sums);
+    void (*pair_totals)(const double *sums, int n, double *moments);
 
     /* largest_roots.c */
     void (*largest_roots)(const double *moments, const double *bounds, double *roots,

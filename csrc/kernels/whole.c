@@ -6,29 +6,33 @@
 #include "lattice.h"
 
 /* Move `xyz` by lattice vectors so that it lies next to `neighbour`. */
-static void bring_next_to(const double *neighbour, const double *box, const double *inverse,
-                          double *xyz) {
+static void bring_next_to(const double *neighbour, const struct gd_lattice *lattice, double *xyz) {
+    double difference[3], nearest[3];
+    for (int c = 0; c < 3; c++)
+        difference[c] = nearest[c] = xyz[c] - neighbour[c];
+    gd_nearest_image(lattice, nearest);
+    /* Whole vectors are subtracted: an atom that stays keeps its bits. */
     double moved[3] = {xyz[0], xyz[1], xyz[2]};
     for (int v = 0; v < 3; v++) {
         double along = 0.0;
         for (int c = 0; c < 3; c++)
-            along += (xyz[c] - neighbour[c]) * inverse[3 * c + v];
+            along += (difference[c] - nearest[c]) * lattice->inverse[3 * c + v];
         double cells = nearbyint(along);
         for (int c = 0; c < 3; c++)
-            moved[c] -= cells * box[3 * v + c];
+            moved[c] -= cells * lattice->vectors[3 * v + c];
     }
     memcpy(xyz, moved, sizeof moved);
 }
 
 #define DEFINE_WHOLE(type)                                                                         \
-    static void whole_##type(type *frame, const double *box, const double *inverse,                \
-                             const int64_t *links, int64_t n_links) {                              \
+    static void whole_##type(type *frame, const struct gd_lattice *lattice, const int64_t *links,  \
+                             int64_t n_links) {                                                    \
         for (int64_t i = 0; i < n_links; i++) {                                                    \
             const type *near = frame + 3 * links[2 * i + 1];                                       \
             type *own = frame + 3 * links[2 * i];                                                  \
             double neighbour[3] = {near[0], near[1], near[2]};                                     \
             double xyz[3] = {own[0], own[1], own[2]};                                              \
-            bring_next_to(neighbour, box, inverse, xyz);                                           \
+            bring_next_to(neighbour, lattice, xyz);                                                \
             for (int c = 0; c < 3; c++)                                                            \
                 own[c] = (type)xyz[c];                                                             \
         }                                                                                          \
@@ -43,20 +47,18 @@ int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, 
     if (status != GD_OK)
         return status;
     for (int64_t f = 0; f < n_frames; f++) {
-        double inverse[9];
-        int lattice = gd_reciprocal(boxes + 9 * f, inverse);
-        if (lattice < 0) {
+        struct gd_lattice lattice;
+        int periodic = gd_lattice_open(boxes + 9 * f, &lattice);
+        if (periodic < 0) {
             where->frame = f;
             return GD_NO_VOLUME;
         }
-        if (lattice == 0)
+        if (periodic == 0)
             continue;
         if (type == GD_FLOAT32)
-            whole_float((float *)positions + 3 * f * n_atoms, boxes + 9 * f, inverse, links,
-                        n_links);
+            whole_float((float *)positions + 3 * f * n_atoms, &lattice, links, n_links);
         else
-            whole_double((double *)positions + 3 * f * n_atoms, boxes + 9 * f, inverse, links,
-                         n_links);
+            whole_double((double *)positions + 3 * f * n_atoms, &lattice, links, n_links);
     }
     return GD_OK;
 }

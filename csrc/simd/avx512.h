@@ -12,6 +12,7 @@ static inline void vd_store(double *p, vd a) { _mm512_storeu_pd(p, a); }
 static inline vd vd_add(vd a, vd b) { return _mm512_add_pd(a, b); }
 static inline vd vd_sub(vd a, vd b) { return _mm512_sub_pd(a, b); }
 static inline vd vd_mul(vd a, vd b) { return _mm512_mul_pd(a, b); }
+static inline vd vd_add_exact(vd sum, vd a, vd b) { return _mm512_fmadd_pd(a, b, sum); }
 /* Keeps what was loaded in a register; compilers like to load it again for each use. */
 static inline vd vd_keep(vd a) {
     __asm__("" : "+v"(a));

@@ -11,6 +11,7 @@ static inline void vd_store(double *p, vd a) { *p = a; }
 static inline vd vd_add(vd a, vd b) { return a + b; }
 static inline vd vd_sub(vd a, vd b) { return a - b; }
 static inline vd vd_mul(vd a, vd b) { return a * b; }
+static inline vd vd_add_exact(vd sum, vd a, vd b) { return sum + a * b; }
 static inline vd vd_keep(vd a) { return a; }
 
 /* For pair interactions: a multiply and add that may round once or twice, and the inverse of

@@ -1,7 +1,7 @@
 /* One thin vector layer: `vd` is a vector of GD_LANES doubles. The same kernel source is compiled
  * once an instruction set, with GD_ISA set to its name. The first operations of each file round
- * once and alike everywhere (no fused multiply-add), so every set gives the same bits. Those for
- * pair interactions, on `vd` and on `vf`, a vector of VF_LANES floats, do not. */
+ * once and alike everywhere (vd_add_exact may fuse: its product is exact), so every set gives the
+ * same bits. Those for pair interactions, on `vd` and on `vf`, VF_LANES floats, do not. */
 #ifndef GD_SIMD_H
 #define GD_SIMD_H
 

@@ -128,7 +128,7 @@ static double largest(const double *a, const double *b, int64_t n) {
     return most;
 }
 
-static void test_levels(const double *box, int centered, double ewald) {
+static void test_levels(const double *box, int centered, double ewald, int listed) {
     static struct system s;
     const struct gd_nonbonded *field = &s.field;
     make_system(&s, centered);
@@ -137,8 +137,11 @@ static void test_levels(const double *box, int centered, double ewald) {
         s.field.force_term = s.field.energy_term = 0.0;
     }
     double *positions = doubles(3 * N_ATOMS * N_FRAMES), *boxes = doubles(9 * N_FRAMES);
+    double *list = listed ? doubles(3 * N_ATOMS * N_FRAMES) : 0;
     double *forces[2], *energies[2], *virial[2];
     place(positions);
+    for (int i = 0; i < 3 * N_ATOMS * N_FRAMES && listed; i++)
+        list[i] = positions[i] + 0.05 * number();
     for (int f = 0; f < N_FRAMES; f++)
         memcpy(boxes + 9 * f, box, 9 * sizeof(double));
     for (int k = 0; k < 2; k++) {
@@ -148,7 +151,7 @@ static void test_levels(const double *box, int centered, double ewald) {
     }
     double *work = doubles(gd_nonbonded_plain_size(field));
     struct gd_where where;
-    int status = gd_nonbonded_plain(field, positions, GD_FLOAT64, N_FRAMES, boxes, forces[0],
+    int status = gd_nonbonded_plain(field, positions, list, GD_FLOAT64, N_FRAMES, boxes, forces[0],
                                     energies[0], virial[0], 0, work, &where);
     CHECK(status == GD_OK, "%d", status);
     free(work);
@@ -156,8 +159,9 @@ static void test_levels(const double *box, int centered, double ewald) {
         for (int precision = GD_MIXED; precision <= GD_DOUBLE; precision++) {
             gd_isa_select(isa);
             char *space = malloc((size_t)gd_nonbonded_size(field, precision));
-            status = gd_nonbonded_forces(field, precision, positions, GD_FLOAT64, N_FRAMES, boxes,
-                                         forces[1], energies[1], virial[1], 0, space, &where);
+            status =
+                gd_nonbonded_forces(field, precision, positions, list, GD_FLOAT64, N_FRAMES, boxes,
+                                    forces[1], energies[1], virial[1], 0, space, &where);
             free(space);
             const double room = precision == GD_DOUBLE ? 1e-11 : 1e-5;
             CHECK(status == GD_OK, "%d", status);
@@ -177,6 +181,7 @@ static void test_levels(const double *box, int centered, double ewald) {
         free(virial[k]);
     }
     free(positions);
+    free(list);
     free(boxes);
 }
 
@@ -216,7 +221,7 @@ static void test_many(int64_t n, int same_place) {
     };
     char *space = malloc((size_t)gd_nonbonded_size(&field, GD_MIXED));
     struct gd_where where;
-    const int status = gd_nonbonded_forces(&field, GD_MIXED, positions, GD_FLOAT64, 1, box, 0,
+    const int status = gd_nonbonded_forces(&field, GD_MIXED, positions, 0, GD_FLOAT64, 1, box, 0,
                                            energies, 0, 0, space, &where);
     CHECK(status == (same_place ? GD_SAME_PLACE : GD_OK), "%d of %ld atoms", status, (long)n);
     free(space);
@@ -236,8 +241,8 @@ int main(void) {
         {2.3, 0, 0, 2.7, 2.2, 0, -3.0, 6.6, 2.4},
     };
     for (size_t i = 0; i < sizeof boxes / sizeof boxes[0]; i++)
-        for (int k = 0; k < 2; k++)
-            test_levels(boxes[i], N_SOLUTE / 2, k ? 3.9 : 0.0);
+        for (int k = 0; k < 4; k++)
+            test_levels(boxes[i], N_SOLUTE / 2, k & 1 ? 3.9 : 0.0, k & 2);
     test_many(2, 0);
     test_many(257, 0);
     test_many(20000, 0);

@@ -21,8 +21,11 @@ from gromos_dist.force_model import (
     ForceModel,
     Groups,
     Precision,
+    warn_of_mesh,
+    with_mesh,
 )
 from gromos_dist.io.graphs import atoms_of, with_all_digits
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.mapping import FrameFields, map_fields
 from gromos_dist.topology import (
     ForceSettings,
@@ -109,10 +112,10 @@ def forces(
         What is left of a Coulomb interaction at the cutoff, which decides how the sum is split;
         1e-5 when None.
     pme_spacing : float, optional
-        The most that points of the mesh are apart (nm); None: 0.12 in "mixed" precision, 0.1 in
-        "double".
+        The most that points of the mesh are apart (nm); None: what makes the mesh as good as the
+        tolerance makes the cutoff.
     pme_order : {4, 6, 8, 10, 12}, optional
-        Of the mesh's splines; None: 4 in "mixed" precision, 8 in "double".
+        Of the mesh's splines; None: likewise.
     groups : mapping or sequence of selections, "residue" or "molecule", optional
         Energy groups: what `energy_nonbonded`, `energy_bonded` and `group_forces` are divided by.
         Names and selections (`gromos_dist.select`); the atoms that are left are the group "rest".
@@ -125,8 +128,11 @@ def forces(
         Which variables are wanted; None: all of the below that are possible but ``group_forces``.
         No others are computed.
     precision : {"mixed", "double"}
-        Of the pair interactions. "mixed": single precision, of positions relative to a point
-        nearby, sums in double; relative error of forces about 1e-6. All else is double.
+        Of the pair interactions and of the mesh of particle-mesh Ewald. "mixed": single precision,
+        of positions relative to a point nearby, sums in double; relative error of the forces of a
+        reaction field about 1e-6. With particle-mesh Ewald the error is that of `pme_tolerance` in
+        either precision, in water about 3e-3, 4e-4, 5e-5, 5e-6 with 1e-3, 1e-4, 1e-5, 1e-6. All
+        else is double.
 
     Returns
     -------
@@ -154,14 +160,20 @@ def forces(
         When computed: a frame without box, with one that is too small for the cutoff, or with
         coordinates that are not finite.
 
+    Warns
+    -----
+    UserWarning
+        `pme_spacing`, `pme_order` or `precision` cannot reach `pme_tolerance`; the estimated error.
+
     Notes
     -----
     Lennard-Jones and Coulomb interactions with a reaction field [1]_ (or the first part of an
     Ewald sum), between atoms of charge
     groups within the cutoff: of centres of geometry in the solute, of first atoms in the solvent.
     Excluded pairs, and every atom with itself, have the reaction field's terms. Every frame has
-    its own pair list, so that there is no twin range. Constraints exert no forces here; MD++
-    writes theirs apart as well.
+    its own pair list, of all pairs within the longer cutoff: that a list of MD++ is for several
+    steps (NSNB), and has a twin range (RCUTP), matters to a `Simulation` only. Constraints exert no
+    forces here; MD++ writes theirs apart as well.
 
     References
     ----------
@@ -200,6 +212,9 @@ def forces(
     positions = positions_of(ds)
     whole = _topology_of(ds, topology).with_n_atoms(_number_of_atoms(positions))
     how = _settings_of(ds, settings, {name: v for name, v in given.items() if v is not None})
+    how = replace(how, list_steps=1, cutoff_short=how.cutoff)
+    warn_of_mesh(how, precision)
+    how = with_mesh(how)
     division, names = _divide(groups, between, whole, how)
     wanted = _wanted(variables, ds, how)
     parameters = {
@@ -214,6 +229,8 @@ def forces(
     fields = ["positions"]
     fields += ["box"] if how.boundary != "vacuum" else []
     fields += ["velocities"] if set(wanted) & set(PRESSURES) else []
+    for name in fields[1:]:
+        require_in_all_frames(ds, name)
     dtypes: dict[str, DTypeLike] = dict.fromkeys(wanted, np.float64)
     if "forces" in wanted and precision == "mixed":
         dtypes["forces"] = np.float32
@@ -281,7 +298,8 @@ def energies(
 def _compute(
     *arrays: NDArray[Any], model: ForceModel, fields: Sequence[str], wanted: Sequence[str]
 ) -> dict[str, NDArray[np.float64]]:
-    return model(**dict(zip(fields, arrays, strict=True)), wanted=wanted)
+    given: dict[str, Any] = dict(zip(fields, arrays, strict=True))
+    return model(**given, wanted=wanted)
 
 
 def _topology_of(ds: xr.Dataset, topology: TopologyLike) -> Topology:

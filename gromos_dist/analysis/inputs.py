@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gromos_dist import provenance
 from gromos_dist.analysis.labels import places_of_atoms
 from gromos_dist.io.graphs import as_read, atoms_of, source_of
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology import Selection, resolve
 from gromos_dist.variables import validate
@@ -27,7 +28,7 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ValueError
-        There are none, or their dims or dtype are not those of positions.
+        There are none, or not in every frame, or their dims or dtype are not those of positions.
     """
     if isinstance(data, xr.Dataset):
         if "positions" not in data:
@@ -36,6 +37,7 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
         data = data["positions"]
         data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
     validate(data, "positions")
+    require_in_all_frames(data, "positions")
     return data.copy(deep=False, data=as_read(data.data))
 
 

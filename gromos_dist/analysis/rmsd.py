@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import kernels
+from gromos_dist.analysis.broken import warn_of_broken_molecules
 from gromos_dist.analysis.inputs import (
     Indices,
     Reference,
@@ -65,6 +66,12 @@ def rmsd(
     FrameError
         When computed: a frame has coordinates that are not finite.
 
+    Warns
+    -----
+    BrokenMoleculesWarning
+        The box has broken the molecules that are measured, as a look at the first, the middle and
+        the last frame, and at the reference, shows: see `make_whole`.
+
     References
     ----------
     W. Kabsch, Acta Cryst. A32 (1976) 922; D. L. Theobald, Acta Cryst. A61 (2005) 478.
@@ -92,6 +99,7 @@ def rmsd(
     }
     history = derived_history(positions, "rmsd", parameters)
     weights = None
+    warn_of_broken_molecules("rmsd", ds, *sets, reference=reference, target=target)
     if mass_weighted:
         for indices in sets:
             weights = masses_of(positions, indices)
@@ -133,6 +141,11 @@ def superpose(
     SelectionError, ValueError, FrameError
         As for `rmsd`.
 
+    Warns
+    -----
+    BrokenMoleculesWarning
+        As `rmsd`.
+
     Examples
     --------
     >>> import gromos_dist as gd
@@ -151,6 +164,7 @@ def superpose(
         "mass_weighted": mass_weighted,
     }
     history = derived_history(positions, "superpose", parameters)
+    warn_of_broken_molecules("superpose", ds, fitted, reference=reference, target=target)
     superposed = map_frames(
         _SUPERPOSE,
         positions,
@@ -205,6 +219,11 @@ def rmsd_matrix(
     SelectionError, ValueError, FrameError
         As for `rmsd`.
 
+    Warns
+    -----
+    BrokenMoleculesWarning
+        As `rmsd`.
+
     Examples
     --------
     >>> import gromos_dist as gd
@@ -228,6 +247,8 @@ def rmsd_matrix(
     if other is not None:
         parameters["other"] = derived_history(second, "other", {})
         history = derived_history(first, "rmsd_matrix", parameters)
+    for data in (ds,) if other is None else (ds, other):
+        warn_of_broken_molecules("rmsd_matrix", data, indices)
     if other is not None:
         places = places_of_atoms(first, second, "other", atoms=indices)
         second = second if places is None else second.isel(atom=places)

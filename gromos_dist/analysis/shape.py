@@ -5,6 +5,7 @@ from __future__ import annotations
 import xarray as xr
 
 from gromos_dist import kernels
+from gromos_dist.analysis.broken import warn_of_broken_molecules
 from gromos_dist.analysis.inputs import (
     derived_history,
     masses_of,
@@ -57,6 +58,12 @@ def radius_of_gyration(
     FrameError
         When computed: a frame has coordinates that are not finite.
 
+    Warns
+    -----
+    BrokenMoleculesWarning
+        The box has broken the molecules, as a look at the first, the middle and the last frame
+        shows: see `make_whole`.
+
     Examples
     --------
     >>> import gromos_dist as gd
@@ -88,6 +95,11 @@ def center_of_mass(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None) ->
     ------
     SelectionError, ValueError, FrameError
         As for `radius_of_gyration`.
+
+    Warns
+    -----
+    BrokenMoleculesWarning
+        As `radius_of_gyration`.
 
     Examples
     --------
@@ -123,6 +135,7 @@ def _of_atoms(
 ) -> xr.DataArray:
     positions = positions_of(ds)
     indices = selected(positions, atoms)
+    warn_of_broken_molecules(call, ds, indices, stacklevel=4)
     weights = masses_of(positions, indices) if mass_weighted else None
     parameters = {"atoms": atoms, "mass_weighted": mass_weighted, "variable": record.variable}
     history = derived_history(positions, call, parameters)

@@ -97,6 +97,33 @@ def energy_statistics(data: Data, *, method: Method = "flyvbjerg_petersen") -> D
     return statistics
 
 
+def strongest_pairs(array: xr.DataArray, most: int) -> list[tuple[int, int]]:
+    """Return the pairs of different groups with the largest energies, the largest first.
+
+    Parameters
+    ----------
+    array : DataArray
+        With the dims ``group``, ``other_group`` and others; symmetric in the two. A pair counts
+        with the magnitude of its sum over the terms, averaged over the frames.
+    most : int
+        How many pairs there may be; those that are zero are left out.
+
+    Returns
+    -------
+    list of (int, int)
+        Indices along ``group`` and ``other_group``, the first the smaller one.
+    """
+    of_pairs = array.astype(np.float64)
+    if "nonbonded_term" in of_pairs.dims:
+        of_pairs = of_pairs.sum("nonbonded_term")
+    if "frame" in of_pairs.dims:
+        of_pairs = of_pairs.mean("frame")
+    strength = np.triu(np.abs(of_pairs.transpose("group", "other_group").to_numpy()), k=1)
+    order = np.argsort(-strength, axis=None, kind="stable")[:most]
+    places = zip(*np.unravel_index(order, strength.shape), strict=True)
+    return [(int(i), int(j)) for i, j in places if strength[i, j] > 0.0]
+
+
 def _warn(n_unknown: int, n_frames: int) -> None:
     if n_unknown:
         warnings.warn(

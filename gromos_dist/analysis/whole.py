@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,27 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import kernels
+from gromos_dist.analysis.connections import (
+    Numbers,
+    atoms_of,
+    bonds_of,
+    is_octahedron,
+    lattice_of,
+    numbers_of,
+    one_frame,
+)
 from gromos_dist.analysis.inputs import derived_history, positions_of
-from gromos_dist.io.graphs import atoms_of
+from gromos_dist.errors import BrokenMoleculesWarning
+from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, check_guess_bonds
+from gromos_dist.io.presence import require_in_all_frames
+from gromos_dist.io.trajectory import TopologyLike
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.mapping import FrameMap, map_frames
-from gromos_dist.topology import Topology, load_topology
-from gromos_dist.topology.connectivity import links_along_bonds
+from gromos_dist.topology import Topology, as_topology
+from gromos_dist.topology import guess_bonds as with_guessed_bonds
+from gromos_dist.topology.connectivity import links_along_bonds, molecules_of_bonds
+from gromos_dist.topology.elements import is_massless_site
+from gromos_dist.topology.lattice import nearest_images, reduced_vectors
 
 
 def _whole_in_octahedra(
@@ -30,12 +45,15 @@ _WHOLE = FrameMap(kernels.make_whole, "positions", dtype=None)
 _WHOLE_IN_OCTAHEDRA = FrameMap(_whole_in_octahedra, "positions", dtype=None)
 
 
-def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> xr.Dataset:
+def make_whole(
+    ds: xr.Dataset, topology: TopologyLike = None, *, guess_bonds: GuessBonds = "auto"
+) -> xr.Dataset:
     """Put molecules together that lie on several sides of the periodic box.
 
     Programs that simulate keep every atom inside the box and so break molecules. RMSD, radius of
     gyration and centres need them whole. Atoms are moved by box vectors, along the bonds; the
-    first atom of each molecule stays where it is (gromos++'s gather method gbond).
+    first atom of each molecule stays where it is (gromos++'s gather method gbond). An atom without
+    bonds (an ion) is a molecule of its own; a virtual site of water goes with its water.
 
     Parameters
     ----------
@@ -43,13 +61,18 @@ def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> x
         With ``positions`` (frame, atom, xyz) and ``box`` (frame, box_vector, xyz) in nm. Where
         ``box.attrs["shape"]`` is "truncated octahedron", as in GROMOS files of that kind, the box
         holds the edges of the cube and atoms are moved by the lattice vectors of the octahedra.
-    topology : Topology or path
-        Where the bonds come from: a GROMOS topology or PSF.
+    topology : Topology, path or MDAnalysis Universe, optional
+        Where the bonds come from: a GROMOS topology, PSF, TPR, ...; if not given, from `ds`, which
+        has those of the topology that it was opened with.
+    guess_bonds : {"auto", False}
+        "auto": guess what neither lists (GRO and PDB files have few bonds or none), from the names
+        of residues and distances in the first frame: see `gromos_dist.topology.guess_bonds`.
 
     Returns
     -------
     Dataset
-        `ds` with whole molecules, lazy if `ds` is; ``attrs["molecules"]`` is "whole".
+        `ds` with whole molecules, lazy if `ds` is; ``attrs["molecules"]`` is "whole". Where bonds
+        were guessed, ``attrs["bonds"]`` tells how many.
 
     Raises
     ------
@@ -58,44 +81,157 @@ def make_whole(ds: xr.Dataset, topology: Topology | str | os.PathLike[str]) -> x
     TopologyError
         Topology and trajectory have different numbers of atoms.
 
+    Warns
+    -----
+    BrokenMoleculesWarning
+        In the first frame, a molecule is bonded to its own image and cannot be whole, or a bond is
+        longer than half the box, so that nothing tells which image is meant. What can be made whole
+        is, and ``attrs["molecules"]`` is "broken".
+
     Examples
     --------
     >>> import gromos_dist as gd
-    >>> from MDAnalysisTests.datafiles import DCD_TRICLINIC, PSF_TRICLINIC
-    >>> ds = gd.make_whole(gd.open_trajectory(DCD_TRICLINIC), PSF_TRICLINIC)
-    >>> ds.attrs["molecules"]
-    'whole'
+    >>> from MDAnalysisTests.datafiles import GRO
+    >>> ds = gd.make_whole(gd.open_trajectory(GRO, GRO))
+    >>> ds.attrs["molecules"], ds.attrs["bonds"]
+    ('whole', '25533 guessed from the names of residues')
     """
+    check_guess_bonds(guess_bonds)
     positions = positions_of(ds)
     if "box" not in ds:
         raise ValueError("make_whole needs the box, and this trajectory has none")
-    loaded = topology if isinstance(topology, Topology) else load_topology(Path(topology))
-    bonds = _bonds_within(loaded, positions)
-    parameters = {"bonds": bonds}
-    history = derived_history(positions, "make_whole", parameters)
-    links = links_along_bonds(bonds, positions.sizes["atom"])
-    is_octahedron = ds["box"].attrs.get("shape") == "truncated octahedron"
-    record = _WHOLE_IN_OCTAHEDRA if is_octahedron else _WHOLE
-    whole = map_frames(record, positions, ds["box"], history=history, links=links)
-    return ds.assign(positions=whole).assign_attrs(history=history, molecules="whole")
-
-
-def _bonds_within(topology: Topology, positions: xr.DataArray) -> NDArray[np.int64]:
-    """Return the bonds between the atoms that are read, as indices into these."""
-    n_atoms, chosen = atoms_of(positions.data) or (positions.sizes["atom"], None)
-    topology = topology.with_n_atoms(n_atoms)
-    if chosen is None:
-        chosen = np.arange(n_atoms)
-    place = np.full(topology.n_atoms, -1, np.int64)
-    place[chosen] = np.arange(len(chosen))
-    bonds = place[topology.bonds]
-    within = bonds[(bonds >= 0).all(axis=1)]
-    # As many links as in the whole molecules less those of atoms that are not read: a tree of n
-    # atoms has n - 1.
-    molecules = topology.molecule[chosen]
-    if len(links_along_bonds(within, len(chosen))) != len(chosen) - len(np.unique(molecules)):
+    require_in_all_frames(ds, "box")
+    if topology is None:
+        numbers, known = numbers_of(ds), bonds_of(ds)
+        atoms = atoms_of(positions)
+    else:
+        given, numbers = _of_the_file(as_topology(topology), ds)
+        known = given.bonds
+        atoms = _taken(given, numbers)
+    atoms = replace(
+        atoms, bonds=numbers.places(known), bond_origin=ds.attrs.get("bonds", atoms.bond_origin)
+    )
+    has_frames = ds.sizes["frame"] > 0
+    if guess_bonds and has_frames:
+        frame, box = one_frame(positions, 0), lattice_of(ds, 0)
+        guessed = with_guessed_bonds(atoms, frame, box)
+    else:
+        guessed = atoms
+    _require_whole_molecules(numbers, known, guessed, bool(guess_bonds))
+    if not len(guessed.bonds):
         raise ValueError(
-            "make_whole: the atoms that are read are not connected by bonds (some between them "
-            "are left out, or the topology has no bonds); read whole molecules, then select"
+            "make_whole: there are no bonds; give a topology that has them (GROMOS, PSF, TPR), or "
+            "open the trajectory with one that names atoms and residues, so that bonds can be "
+            'guessed (guess_bonds="auto")'
         )
-    return np.ascontiguousarray(within)
+    bonds = guessed.bonds
+    history = derived_history(positions, "make_whole", {"bonds": bonds})
+    links = links_along_bonds(np.concatenate([bonds, _sites(guessed)]), guessed.n_atoms)
+    record = _WHOLE_IN_OCTAHEDRA if is_octahedron(ds) else _WHOLE
+    whole = map_frames(record, positions, ds["box"], history=history, links=links)
+    problem = _problem(ds, positions, guessed, links) if has_frames else ""
+    if problem:
+        warnings.warn(f"make_whole: {problem}", BrokenMoleculesWarning, stacklevel=2)
+    attrs = {"history": history, "molecules": "broken" if problem else "whole"}
+    if guessed.bond_origin:
+        attrs["bonds"] = guessed.bond_origin
+    coords = {
+        "atom_number": atom_numbers(numbers.of_atoms, numbers.n_in_file),
+        **bond_coordinate(numbers.of_atoms[bonds], None, numbers.n_in_file),
+    }
+    return (
+        ds.drop_vars("bonds", errors="ignore")
+        .assign(positions=whole)
+        .assign_coords(coords)
+        .assign_attrs(attrs)
+    )
+
+
+def _of_the_file(topology: Topology, ds: xr.Dataset) -> tuple[Topology, Numbers]:
+    """Return the topology of the file that `ds` has atoms of, and which these are."""
+    if "atom_number" not in ds.coords:
+        topology = topology.with_n_atoms(ds.sizes["atom"])
+        return topology, Numbers(np.arange(topology.n_atoms), topology.n_atoms)
+    numbers = numbers_of(ds)
+    return topology.with_n_atoms(numbers.n_in_file), numbers
+
+
+def _taken(topology: Topology, numbers: Numbers) -> Topology:
+    """Return some atoms of a topology, without bonds."""
+    chosen = numbers.of_atoms
+    columns = (
+        *("atom_name", "residue_name", "residue", "molecule", "element", "mass", "charge"),
+        *("chain", "segment", "insertion_code"),
+    )
+    known = {name: getattr(topology, name) for name in columns}
+    return Topology(
+        **{name: values[chosen] for name, values in known.items() if values is not None},
+        bond_origin=topology.bond_origin,
+    )
+
+
+def _require_whole_molecules(
+    numbers: Numbers, known: NDArray[np.int64], atoms: Topology, are_guessed: bool
+) -> None:
+    """Refuse molecules of which atoms were left out, so that bonds do not connect the rest."""
+    if numbers.are_all:
+        return
+    piece = molecules_of_bonds(atoms.bonds, atoms.n_atoms)
+    together = np.concatenate([known, numbers.of_atoms[atoms.bonds]])
+    molecule = molecules_of_bonds(together, numbers.n_in_file)[numbers.of_atoms]
+    is_cut = len(np.unique(piece)) > len(np.unique(molecule))
+    if are_guessed and not is_cut:
+        # No bonds tell what was left out: numbers that are missing within a molecule do.
+        jump = (atoms.molecule[1:] == atoms.molecule[:-1]) & (np.diff(numbers.of_atoms) != 1)
+        is_cut = bool((jump & (piece[1:] != piece[:-1])).any())
+    if is_cut:
+        raise ValueError(
+            "make_whole: the atoms that are read are not connected by bonds, some between them "
+            "are left out; read whole molecules, make them whole, then select"
+        )
+
+
+def _sites(atoms: Topology) -> NDArray[np.int64]:
+    """Return what virtual sites of water go with: the site, and the atom before it."""
+    bonded = np.zeros(atoms.n_atoms, bool)
+    bonded[atoms.bonds] = True
+    alone = np.flatnonzero(~bonded[1:] & (atoms.residue[1:] == atoms.residue[:-1])) + 1
+    names = zip(atoms.atom_name[alone].tolist(), atoms.residue_name[alone].tolist(), strict=True)
+    sites = alone[[is_massless_site(*name) for name in names]] if len(alone) else alone
+    return np.stack([sites, sites - 1], axis=1).astype(np.int64)
+
+
+def _problem(
+    ds: xr.Dataset, positions: xr.DataArray, atoms: Topology, links: NDArray[np.int64]
+) -> str:
+    """Say what keeps the molecules of the first frame from being whole; empty if nothing does."""
+    box = lattice_of(ds, 0)
+    if box is None:
+        return ""
+    frame = np.asarray(one_frame(positions, 0), np.float64)
+    whole = kernels.make_whole(frame[None], box[None], links)[0]
+    differences = whole[atoms.bonds[:, 1]] - whole[atoms.bonds[:, 0]]
+    nearest = np.linalg.norm(nearest_images(differences, box), axis=1)
+    long = np.flatnonzero(nearest > 0.5 * np.linalg.norm(reduced_vectors(box)[0]))
+    if len(long):
+        first, second = atoms.bonds[long[0]]
+        return (
+            f"{len(long)} bonds are longer than half the box, so that nothing tells which images "
+            f"are bonded; the first is that of {_named(atoms, first)} and {_named(atoms, second)}, "
+            f"{nearest[long[0]]:.3f} nm; are the bonds and the box those of this trajectory?"
+        )
+    stretched = np.flatnonzero(np.linalg.norm(differences, axis=1) > nearest + 1e-3)
+    if not len(stretched):
+        return ""
+    molecule = molecules_of_bonds(atoms.bonds, atoms.n_atoms)
+    count = len(np.unique(molecule[atoms.bonds[stretched, 0]]))
+    first, second = atoms.bonds[stretched[0]]
+    return (
+        f"{count} molecules are bonded to their own periodic images (the first through "
+        f"{_named(atoms, first)} and {_named(atoms, second)}): they cannot be whole"
+    )
+
+
+def _named(atoms: Topology, atom: int) -> str:
+    name = f"{atoms.residue_name[atom]} {atoms.residue[atom]} {atoms.atom_name[atom]}".strip()
+    return f"atom {atom} ({name})"

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from gromos_dist.cli import options
 from gromos_dist.cli.bundles import with_bundles
 from gromos_dist.cli.run import Input, Job, plain_text, run
-from gromos_dist.cli.summary import show
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from gromos_dist.cli.summary import Outcome
 
 
 @with_bundles
@@ -129,6 +130,11 @@ def _run(
 
         plot: Any = plot_time_series if result.ndim == 1 else plot_matrix
         plot(result, path, title=plain_text(title))
+
+    def show(result: xr.DataArray, outcome: Outcome) -> None:
+        from gromos_dist.cli import summary
+
+        summary.show(result, outcome)
 
     run(source, job, measure, show=show, draw=draw, atoms=atoms)
 

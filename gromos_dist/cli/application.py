@@ -7,25 +7,28 @@ from typing import Annotated
 import typer
 
 from gromos_dist.cli import analyses, check, convert, forces, info
-from gromos_dist.cli.errors import Commands
+from gromos_dist.cli.errors import Command, Commands
 from gromos_dist.cli.options import Debug
 
 application = typer.Typer(
     name="gromos-dist",
     cls=Commands,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-application.command("info")(info.info)
-application.command("check")(check.check)
-application.command("convert")(convert.convert)
-application.command("rmsd")(analyses.rmsd)
-application.command("rgyr")(analyses.rgyr)
-application.command("rmsd-matrix")(analyses.rmsd_matrix)
-application.command("forces")(forces.forces)
-application.command("energies")(forces.energies)
+for name, command in (
+    ("info", info.info),
+    ("check", check.check),
+    ("convert", convert.convert),
+    ("rmsd", analyses.rmsd),
+    ("rgyr", analyses.rgyr),
+    ("rmsd-matrix", analyses.rmsd_matrix),
+    ("forces", forces.forces),
+    ("energies", forces.energies),
+):
+    application.command(name, cls=Command)(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -43,6 +46,7 @@ Version = Annotated[
     bool,
     typer.Option(
         "--version",
+        "-V",
         callback=_print_version,
         is_eager=True,
         help="Print the version and the instruction set in use.",
@@ -60,10 +64,5 @@ def _program(_version: Version = False, _debug: Debug = False) -> None:
 
         gromos-dist rmsd md.dcd --top protein.psf --atoms backbone -o rmsd.csv --plot rmsd.png
 
-    [bold]gromos-dist COMMAND --help[/bold] tells what a command takes.
+    'gromos-dist COMMAND --help' tells what a command takes.
     """
-
-
-def main() -> None:
-    """Run the command line."""
-    application()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from gromos_dist.cli import options
 from gromos_dist.cli.errors import BAD_INPUT
-from gromos_dist.cli.info import Json
+from gromos_dist.cli.tables import print_json, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ def check(
     *,
     workers: options.Workers = None,
     progress: options.Progress = None,
-    as_json: Json = False,
+    as_json: options.AsJson = False,
     _debug: options.Debug = False,
 ) -> None:
     """Read every number of trajectory files and tell what is wrong with them.
@@ -47,7 +46,7 @@ def check(
             "files": [_plain(report) for report in reports],
             "between": [problem._asdict() for problem in between],
         }
-        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+        print_json(found)
     else:
         _print(reports, between)
     if any(report.unreadable for report in reports):
@@ -90,6 +89,7 @@ def _plain(report: FileReport) -> dict[str, Any]:
         "frames": report.n_frames,
         "atoms": report.n_atoms,
         "fields": list(report.fields),
+        "frames_with": report.frames_with,
         "time": [float(value) for value in time] if known and time is not None else None,
         "problems": [problem._asdict() for problem in report.problems],
         "unreadable": report.unreadable or None,
@@ -99,24 +99,30 @@ def _plain(report: FileReport) -> dict[str, Any]:
 def _print(reports: list[FileReport], between: list[Problem]) -> None:
     for report in reports:
         if report.unreadable:
-            typer.echo(f"{report.path}: cannot be read: {report.unreadable}")
+            _say(f"{report.path}: cannot be read: {report.unreadable}")
             continue
         time = _plain(report)["time"]
         when = "" if time is None else f", {time[0]:g} to {time[1]:g} ps"
         verdict = "fine" if not report.problems else _many(len(report.problems), "problem")
         frames, atoms = _many(report.n_frames, "frame"), _many(report.n_atoms, "atom")
-        typer.echo(f"{report.path}: {frames}, {atoms}{when}: {verdict}")
+        _say(f"{report.path}: {frames}, {atoms}{when}: {verdict}")
+        for name, count in report.frames_with.items():
+            _say(f"  {name} in {count} of {frames}")
         for problem in report.problems:
             _print_problem(problem)
     if between:
-        typer.echo("between the files:")
+        _say("between the files:")
         for problem in between:
             _print_problem(problem._replace(frame=None))
 
 
 def _print_problem(problem: Problem) -> None:
     frame = "" if problem.frame is None else f"frame {problem.frame}: "
-    typer.echo(f"  {problem.kind}: {frame}{problem.message}")
+    _say(f"  {problem.kind}: {frame}{problem.message}")
+
+
+def _say(line: str) -> None:
+    typer.echo(printable(line))
 
 
 def _many(count: int, name: str) -> str:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import time
-import warnings
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from gromos_dist.cli import options
+from gromos_dist.cli import options, stores
 from gromos_dist.cli.bundles import with_bundles
 from gromos_dist.cli.run import Input, Job, Place, on_cluster
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_STORES = (".zarr", ".nc")
-_SINGLE_PRECISION = (*_STORES, ".xtc", ".trr")
+_SINGLE_PRECISION = (*stores.SUFFIXES, ".xtc", ".trr")
 
 
 @with_bundles
@@ -31,6 +27,7 @@ def convert(
     atoms: options.AtomsToKeep = None,
     precision: options.Precision = None,
     overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write trajectories in another format, with fewer frames or atoms, or with whole molecules.
@@ -51,10 +48,10 @@ def convert(
     from gromos_dist.store import store
     from gromos_dist.store.trajectory_file import can_write
 
-    if target.suffix.lower() not in _STORES and not can_write(target):
+    if target.suffix.lower() not in stores.SUFFIXES and not can_write(target):
         from gromos_dist.io.writer import WRITERS
 
-        known = ", ".join([*_STORES, *sorted(WRITERS)])
+        known = ", ".join([*stores.SUFFIXES, *sorted(WRITERS)])
         raise ValueError(f"{target}: no format for this suffix; known: {known}")
     for file in source.files:
         if Path(file).exists() and target.exists() and Path(file).samefile(target):
@@ -62,9 +59,7 @@ def convert(
     job = Job(**asdict(place), output=target, overwrite=overwrite, quiet=quiet)
     resumed = job.resumes
     try:
-        with ExitStack() as stack, warnings.catch_warnings():
-            warnings.simplefilter("default", UserWarning)
-            warnings.showwarning = _say  # type: ignore[assignment]
+        with ExitStack() as stack:
             trajectory = _open(source, atoms, target)
             on_cluster(stack, job)
             began = time.perf_counter()
@@ -76,10 +71,10 @@ def convert(
                 progress=False if quiet else job.progress,
             )
             seconds = time.perf_counter() - began
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(job.how_to_go_on()) from None
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)(job.how_to_go_on()) from None
     if not quiet:
-        _show(trajectory, target, seconds, resumed)
+        _show(trajectory, target, seconds, resumed, as_json)
 
 
 def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
@@ -95,26 +90,23 @@ def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
     return trajectory
 
 
-def _say(message: Warning | str, *_: object) -> None:
-    typer.secho("Note: ", err=True, nl=False, fg=typer.colors.YELLOW, bold=True)
-    typer.echo(str(message), err=True)
-
-
-def _show(trajectory: xr.Dataset, target: Path, seconds: float, resumed: bool) -> None:
-    from rich.console import Console
-
+def _show(
+    trajectory: xr.Dataset, target: Path, seconds: float, resumed: bool, as_json: bool
+) -> None:
     from gromos_dist.cli.info import in_bytes
-    from gromos_dist.cli.summary import add, two_columns
+    from gromos_dist.cli.summary import Outcome, tell, tell_json
 
-    frames = trajectory.sizes["frame"]
-    files = target.rglob("*") if target.is_dir() else [target]
-    size = sum(file.stat().st_size for file in files if file.is_file())
-    table = two_columns(str(target))
-    add(table, "frames", f"{frames}")
-    add(table, "atoms", f"{trajectory.sizes['atom']}")
-    add(table, "size", in_bytes(size))
-    speed = "" if resumed or not seconds else f", {frames / seconds:.3g} frames/s"
-    add(table, "time taken", f"{seconds:.3g} s{speed}")
-    if resumed:
-        add(table, "", "(an earlier run was gone on with)")
-    Console().print(table)
+    size = stores.size(str(target))
+    outcome = Outcome(
+        frames=trajectory.sizes["frame"],
+        atoms=trajectory.sizes["atom"],
+        seconds=seconds,
+        resumed=resumed,
+        written=[target],
+        kept=[],
+        as_json=as_json,
+    )
+    if as_json:
+        tell_json(outcome, {"size": size})
+    else:
+        tell(str(target), outcome, [("size", in_bytes(size))])

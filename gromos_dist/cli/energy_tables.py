@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from rich.console import Console
-from rich.table import Table
 
 from gromos_dist.analysis import energy_statistics
-from gromos_dist.cli.summary import Outcome, tell
+from gromos_dist.analysis.statistics import strongest_pairs
+from gromos_dist.cli.summary import Outcome, tell, tell_json
+from gromos_dist.cli.tables import print_columns
 
-# Of more groups, the pairs are too many to be read in a terminal.
+# Of more groups, the pairs are too many to be read in a terminal: the strongest are shown.
 _MOST_GROUPS = 8
-_TERMS = {
-    "energy": "term",
-    "energy_derivative": "term",
-    "energy_nonbonded": "nonbonded_term",
-    "energy_derivative_nonbonded": "nonbonded_term",
-}
+_MOST_PAIRS = 20
+_PAIRS = ("energy_nonbonded", "energy_derivative_nonbonded")
+_BY_TERM = ("energy", "energy_derivative")
+_STATISTICS = ("mean", "fluctuation", "error")
 
-Row = tuple[str, "xr.DataArray"]
+
+class Row(NamedTuple):
+    """One quantity, by its names, and its statistics."""
+
+    names: dict[str, Any]
+    values: list[float]
+
+
+class Block(NamedTuple):
+    """Quantities of one kind."""
+
+    variable: str
+    title: str
+    units: str
+    rows: list[Row]
 
 
 def show(title: str, result: xr.Dataset, outcome: Outcome) -> None:
@@ -29,70 +42,93 @@ def show(title: str, result: xr.Dataset, outcome: Outcome) -> None:
 
     What is zero in every frame is left out.
     """
-    statistics = energy_statistics(result[shown]) if (shown := _shown(result)) else xr.Dataset()
-    for name, rows in _tables(statistics):
-        _print(name, rows)
+    blocks = list(_blocks(result))
+    if outcome.as_json:
+        tell_json(outcome, {"statistics": [_plain(block) for block in blocks]})
+        return
+    several = [block for block in blocks if block.rows and block.rows[0].names]
+    for block in several:
+        _print(_heading(block), [(_name(row), row) for row in block.rows], outcome)
+    single = [(_heading(block), row) for block in blocks for row in block.rows if not row.names]
+    if single:
+        _print("other quantities", single, outcome)
     tell(title, outcome, _left_out(result))
 
 
-def _shown(result: xr.Dataset) -> list[str]:
-    """Return the variables whose statistics are printed."""
-    few = result.sizes.get("group", 0) <= _MOST_GROUPS
-    return [
-        str(name)
-        for name, array in result.items()
-        if name in ("energy", "energy_derivative")
-        or array.dims == ("frame",)
-        or (name in _TERMS and "group" in array.dims and array.sizes["group"] > 1 and few)
+def _print(title: str, rows: Sequence[tuple[str, Row]], outcome: Outcome) -> None:
+    header = ("", "mean", "fluctuation", "error of mean")
+    told = [(name, *numbers(*row.values)) for name, row in rows]
+    print_columns(title, header, told, outcome.file)
+
+
+def _heading(block: Block) -> str:
+    return f"{block.title} ({block.units})" if block.units else block.title
+
+
+def _name(row: Row) -> str:
+    term = str(row.names["term"])
+    return f"{' - '.join(row.names['groups'])}, {term}" if "groups" in row.names else term
+
+
+def _plain(block: Block) -> dict[str, Any]:
+    listed = [
+        {**row.names, **dict(zip(_STATISTICS, row.values, strict=True))} for row in block.rows
     ]
+    return {"quantity": block.variable, "units": block.units, "values": listed}
+
+
+def _blocks(result: xr.Dataset) -> Iterator[Block]:
+    """Yield the tables, without the rows that are zero."""
+    pairs = {name: _chosen_pairs(result[name]) for name in _PAIRS if name in result}
+    arrays = {
+        str(name): array
+        for name, array in result.items()
+        if name in _BY_TERM or array.dims == ("frame",)
+    }
+    for of_pairs, places in pairs.items():
+        if places:
+            of = xr.DataArray(places, dims=("pair", "side"))
+            arrays[of_pairs] = result[of_pairs].isel(group=of[:, 0], other_group=of[:, 1])
+    statistics = energy_statistics(xr.Dataset(arrays)) if arrays else xr.Dataset()
+    for name, array in statistics.items():
+        rows = [row for row in _rows(array) if np.nan_to_num(row.values[:2]).any()]
+        title = str(array.attrs.get("long_name") or name)
+        yield Block(str(name), title, str(array.attrs.get("units", "")), rows)
+
+
+def _rows(array: xr.DataArray) -> Iterator[Row]:
+    if "pair" in array.dims:
+        for one in array.transpose("pair", "nonbonded_term", "statistic"):
+            groups = [str(one["group"].values), str(one["other_group"].values)]
+            for of in one:
+                names = {"groups": groups, "term": str(of["nonbonded_term"].values)}
+                yield Row(names, of.values.tolist())
+    elif "term" in array.dims:
+        for of in array.transpose("term", "statistic"):
+            yield Row({"term": str(of["term"].values)}, of.values.tolist())
+    else:
+        yield Row({}, array.values.tolist())
+
+
+def _chosen_pairs(array: xr.DataArray) -> list[tuple[int, int]]:
+    """Return the pairs of groups whose energies are shown."""
+    n_groups = array.sizes["group"]
+    if n_groups > _MOST_GROUPS:
+        return strongest_pairs(array, _MOST_PAIRS)
+    return [(i, j) for i in range(n_groups) for j in range(i, n_groups)] if n_groups > 1 else []
 
 
 def _left_out(result: xr.Dataset) -> list[tuple[str, str]]:
     n_groups = result.sizes.get("group", 0)
-    if n_groups <= _MOST_GROUPS:
+    if n_groups <= _MOST_GROUPS or not set(_PAIRS) & set(result):
         return []
-    pairs = n_groups * (n_groups + 1) // 2
-    return [("groups", f"{n_groups}; their {pairs} pairs are too many for a table")]
-
-
-def _tables(statistics: xr.Dataset) -> Iterator[tuple[str, list[Row]]]:
-    """Yield titles and rows: a name and the three statistics each."""
-    for array in statistics.values():
-        title = _heading(array)
-        if array.ndim == 2:
-            yield title, [(str(of), array.sel(term=of)) for of in array["term"].values]
-        elif array.ndim == 4:
-            yield title, list(_pairs(array))
-    single = [array for array in statistics.values() if array.ndim == 1]
-    yield "other quantities", [(_heading(array), array) for array in single]
-
-
-def _pairs(array: xr.DataArray) -> Iterator[Row]:
-    groups = array["group"].values
-    for i, group in enumerate(groups):
-        for j, other in enumerate(groups[i:], start=i):
-            for k, term in enumerate(array["nonbonded_term"].values):
-                values = array.isel(group=i, other_group=j, nonbonded_term=k)
-                yield f"{group} - {other}, {term}", values
-
-
-def _heading(array: xr.DataArray) -> str:
-    name = str(array.attrs.get("long_name") or array.name)
-    unit = str(array.attrs.get("units", ""))
-    return f"{name} ({unit})" if unit else name
-
-
-def _print(title: str, rows: list[Row]) -> None:
-    told = [(name, array.values) for name, array in rows if np.nan_to_num(array.values[:2]).any()]
-    if not told:
-        return
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("", style="cyan")
-    for column in ("mean", "fluctuation", "error of mean"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, values in told:
-        table.add_row(name, *numbers(*values.tolist()))
-    Console().print(table)
+    pairs = n_groups * (n_groups - 1) // 2
+    return [
+        (
+            "groups",
+            f"{n_groups}, with {pairs} pairs, of which the {_MOST_PAIRS} strongest are shown",
+        )
+    ]
 
 
 def numbers(mean: float, fluctuation: float, error: float) -> tuple[str, str, str]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+
+from gromos_dist.cli import how_it_ended
+from gromos_dist.cli.help import PlainWhereNoTerminal
+from gromos_dist.cli.tables import printable
+from gromos_dist.cli.wording import in_options
 
 BAD_INPUT = 2
 UNEXPECTED = 1
-INTERRUPTED = 130
 
 _DEBUG = "gromos_dist.debug"
 
@@ -45,35 +51,62 @@ def sentence(error: BaseException) -> str:
     return "\n".join([" ".join(said.split()) or type(error).__name__, *picture])
 
 
-def _note(message: Warning | str, *_: object) -> None:
-    """Show a warning without the place in the code that gave it."""
-    typer.secho("Note: ", err=True, nl=False, fg=typer.colors.YELLOW, bold=True)
-    typer.echo(str(message), err=True)
+def _tell(kind: str, colour: str, message: str) -> None:
+    typer.secho(f"{kind}: ", err=True, nl=False, fg=colour, bold=True)
+    typer.echo(printable(message), err=True)
 
 
-class Commands(TyperGroup):
-    """The group of commands; errors of the input end in a sentence instead of a traceback."""
+class Commands(PlainWhereNoTerminal, TyperGroup):
+    """The group of commands; an interrupt of any of them ends in a sentence."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the arguments."""
+        with _interrupts_told():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with _interrupts_told():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _interrupts_told() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        message, code = how_it_ended(interrupt)
+        _tell("Error", typer.colors.RED, message)
+        raise typer.Exit(code) from None
+
+
+class Command(PlainWhereNoTerminal, TyperCommand):
+    """A command; errors of the input end in a sentence instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and turn what it raises into a message and an exit code."""
-        with warnings.catch_warnings():
-            warnings.showwarning = _note  # type: ignore[assignment]
-            return self._invoke(ctx)
+        options = {
+            str(one.name): one.opts[0] for one in self.params if one.param_type_name == "option"
+        }
 
-    def _invoke(self, ctx: Any) -> Any:
+        def note(message: Warning | str, *_: object) -> None:
+            _tell("Note", typer.colors.YELLOW, in_options(str(message), options))
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = note  # type: ignore[assignment]
+            return self._invoke(ctx, options)
+
+    def _invoke(self, ctx: Any, options: Mapping[str, str]) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
             # The reader of our output has closed it; Typer ends the program quietly.
             raise
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImportError) as error:
             if ctx.meta.get(_DEBUG):
                 raise
-            message, code = sentence(error), BAD_INPUT
-        except KeyboardInterrupt as error:
-            if ctx.meta.get(_DEBUG):
-                raise
-            message, code = str(error) or "Interrupted.", INTERRUPTED
+            message, code = in_options(sentence(error), options), BAD_INPUT
         except MemoryError as error:
             if ctx.meta.get(_DEBUG):
                 raise
@@ -89,8 +122,7 @@ class Commands(TyperGroup):
                 "(not an error in the input that we know of; --debug shows where it happened)"
             )
             code = UNEXPECTED
-        typer.secho("Error: ", err=True, nl=False, fg=typer.colors.RED, bold=True)
-        typer.echo(message, err=True)
+        _tell("Error", typer.colors.RED, message)
         raise typer.Exit(code)
 
 

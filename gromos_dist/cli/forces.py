@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from gromos_dist.cli import options
 from gromos_dist.cli.bundles import with_bundles
-from gromos_dist.cli.energy_tables import show
 from gromos_dist.cli.run import Input, Job, plain_text, run
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from gromos_dist.cli.summary import Outcome
+
     Groups = dict[str, str] | Literal["residue", "molecule"] | None
 
+_BY_TERM = ("energy", "energy_derivative")
+_BY_PAIR = ("energy_nonbonded", "energy_derivative_nonbonded")
 _DRAWN = {"energy", "energy_nonbonded", "group_forces"}
 _ENERGY_FILES = (".tre", ".trg", ".tre.gz", ".trg.gz")
 
@@ -97,6 +100,11 @@ class ForceField:
     between: options.Between = None
     precision: options.PairPrecision = "mixed"
 
+    @property
+    def asks_for_groups(self) -> bool:
+        """Whether energies are wanted by pair of groups."""
+        return bool(self.groups or self.between)
+
     def arguments(self) -> dict[str, Any]:
         """Return what `gromos_dist.forces` takes.
 
@@ -158,7 +166,7 @@ def forces(
         job,
         lambda trajectory: analysis.forces(trajectory, variables=wanted, **arguments),
         show=_show(f"forces, {source.names}"),
-        draw=_draw(f"Forces between groups, {source.names}", f"Energies, {source.names}"),
+        draw=_draw(f"Energies, {source.names}", force_field, source.names),
     )
 
 
@@ -182,7 +190,7 @@ def energies(source: EnergyInput, job: Job, force_field: ForceField) -> None:
     from gromos_dist import analysis
 
     title = f"Energies, {source.names}"
-    draw = _draw(title, title)
+    draw = _draw(title, force_field, source.names)
     are_energies = [str(file).lower().endswith(_ENERGY_FILES) for file in source.files]
     if any(are_energies):
         if not all(are_energies):
@@ -273,19 +281,31 @@ def _refuse_settings(source: EnergyInput, force_field: ForceField) -> None:
                 )
 
 
-def _show(title: str) -> Callable[[xr.Dataset, Any], None]:
-    return lambda result, outcome: show(title, result, outcome)
+def _show(title: str) -> Callable[[xr.Dataset, Outcome], None]:
+    def show(result: xr.Dataset, outcome: Outcome) -> None:
+        from gromos_dist.cli import energy_tables
+
+        energy_tables.show(title, result, outcome)
+
+    return show
 
 
-def _draw(title_of_groups: str, title: str) -> Callable[[xr.Dataset, Path], None]:
+def _draw(title: str, force_field: ForceField, names: str) -> Callable[[xr.Dataset, Path], None]:
+    """Return what draws what was asked for: forces, else groups, else terms."""
+
     def draw(result: xr.Dataset, path: Path) -> None:
-        from gromos_dist.plot import plot_groups, plot_terms
+        from gromos_dist.plot import plot_groups, plot_pairs, plot_terms
 
-        for name in ("energy", "energy_derivative"):
-            if name in result:
-                plot_terms(result[name], path, title=plain_text(title))
-                return
-        name = "group_forces" if "group_forces" in result else "energy_nonbonded"
-        plot_groups(result[name], path, title=plain_text(title_of_groups))
+        by_pair = [name for name in _BY_PAIR if name in result and result.sizes["group"] > 1]
+        by_term = [name for name in _BY_TERM if name in result]
+        if "group_forces" in result:
+            text = plain_text(f"Forces between groups, {names}")
+            plot_groups(result["group_forces"], path, title=text)
+        elif by_pair and (force_field.asks_for_groups or not by_term):
+            plot_pairs(result[by_pair[0]], path, title=plain_text(title))
+        elif by_term:
+            plot_terms(result[by_term[0]], path, title=plain_text(title))
+        else:
+            raise ValueError(f"--plot: nothing in {', '.join(map(str, result))} can be drawn")
 
     return draw

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from gromos_dist.cli import options
+from gromos_dist.cli import options, stores
+from gromos_dist.cli.tables import print_json, print_values
 
 if TYPE_CHECKING:
     import numpy as np
     import xarray as xr
     from numpy.typing import NDArray
 
-_FORMATS = dict.fromkeys((".trc", ".trv", ".trf", ".cnf", ".g96"), "GROMOS text")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+_FORMATS = {
+    **dict.fromkeys((".trc", ".trv", ".trf", ".cnf", ".conf", ".g96"), "GROMOS text"),
+    ".zarr": "Zarr",
+    ".nc": "netCDF",
+}
 
 
 def info(
     files: options.Files,
     *,
     top: options.Topology = None,
-    as_json: Json = False,
+    as_json: options.AsJson = False,
     _debug: options.Debug = False,
 ) -> None:
-    """Tell what is in a trajectory: frames, times, atoms, box, and how it would be read.
+    """Tell what is in a trajectory, or in a result: frames, times, atoms, box, and how it is read.
 
     Only headers and indices are read, so it takes no longer for a large file:
 
         gromos-dist info md.dcd --top protein.psf
+
+    Of a .zarr or .nc that was written here, also what it was computed from, and whether it is
+    complete:
+
+        gromos-dist info rmsd.zarr
 
     For a program, here to have the number of frames:
 
@@ -40,7 +45,7 @@ def info(
     """
     found = describe(files, top)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+        print_json(found)
     else:
         _print(found)
 
@@ -62,8 +67,9 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
     """
     from gromos_dist.io.graphs import source_of
     from gromos_dist.io.trajectory import open_trajectory
-    from gromos_dist.topology import load_topology
 
+    if stores.is_store(files):
+        return _describe_store(files[0], topology)
     trajectory = open_trajectory(files, topology, on_truncated="drop", overlap="keep")
     # A .trv has velocities only, a .trf forces.
     vectors = next(array for array in trajectory.values() if array.dims[1:2] == ("atom",))
@@ -72,7 +78,6 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
     readers = origin.source.readers
     n_atoms = trajectory.sizes["atom"]
     sizes = [Path(reader.path).stat().st_size for reader in readers]
-    atoms = None if topology is None else load_topology(topology).with_n_atoms(n_atoms)
     return {
         "files": [
             {
@@ -84,19 +89,65 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
             }
             for reader, size in zip(readers, sizes, strict=True)
         ],
-        "frames": trajectory.sizes["frame"],
-        "atoms": n_atoms,
-        "time": _time(trajectory["time"].values),
-        "box": _box(trajectory),
-        "fields": [str(name) for name in trajectory.data_vars],
+        **_contents(trajectory),
         "size": sum(sizes),
         "overlap": trajectory.attrs.get("overlap", "").splitlines(),
-        "topology": None if topology is None else {"path": str(topology), **_topology(atoms)},
+        "topology": _topology(topology, n_atoms),
         "chunks": {
             "frames": [int(n) for n in vectors.chunksizes["frame"]],
             "bytes": int(max(vectors.chunksizes["frame"]) * n_atoms * 3 * vectors.dtype.itemsize),
         },
     }
+
+
+def _contents(data: xr.Dataset) -> dict[str, Any]:
+    """Return what trajectories and results have in common."""
+    return {
+        "frames": data.sizes["frame"],
+        "atoms": data.sizes.get("atom"),
+        "time": _time(data["time"].values) if "time" in data.variables else None,
+        "box": _box(data),
+        "fields": [str(name) for name in data.data_vars],
+        "frames_with": {
+            str(name).removeprefix("has_"): int(coordinate.sum())
+            for name, coordinate in data.coords.items()
+            if str(name).startswith("has_")
+        },
+    }
+
+
+def _describe_store(path: str, topology: Path | None) -> dict[str, Any]:
+    data, unfinished = stores.open_unfinished(path)
+    size = stores.size(path)
+    n_atoms = data.sizes.get("atom")
+    if topology is not None and n_atoms is None:
+        raise ValueError(f"--top: {path} has no atoms; leave this option out")
+    file = {"path": path, "format": _format(path), "frames": data.sizes["frame"], "size": size}
+    return {
+        "files": [{**file, "damage": unfinished or None}],
+        **_contents(data),
+        "size": size,
+        "overlap": [],
+        "variables": [
+            {
+                "name": str(name),
+                "sizes": {str(dim): length for dim, length in array.sizes.items()},
+                "units": array.attrs.get("units"),
+                "meaning": array.attrs.get("long_name"),
+            }
+            for name, array in data.data_vars.items()
+        ],
+        "computed": stores.origin(data),
+        "topology": None if n_atoms is None else _topology(topology, n_atoms),
+        "chunks": _chunks_of_store(data),
+    }
+
+
+def _chunks_of_store(data: xr.Dataset) -> dict[str, Any]:
+    largest = max(data.data_vars.values(), key=lambda array: array.nbytes)
+    frames = [int(n) for n in largest.chunksizes.get("frame", (largest.sizes["frame"],))]
+    a_frame = largest.nbytes // max(largest.sizes["frame"], 1)
+    return {"frames": frames, "bytes": max(frames, default=0) * a_frame}
 
 
 def _format(path: str) -> str:
@@ -138,12 +189,18 @@ def _box(trajectory: xr.Dataset) -> dict[str, list[float]] | None:
     }
 
 
-def _topology(atoms: Any) -> dict[str, Any]:
+def _topology(path: Path | None, n_atoms: int) -> dict[str, Any] | None:
     import numpy as np
 
+    from gromos_dist.topology import load_topology
+
+    if path is None:
+        return None
+    atoms = load_topology(path).with_n_atoms(n_atoms)
     elements = Counter(str(element) or "unknown" for element in atoms.element)
     mass = float(atoms.mass.sum())
     return {
+        "path": str(path),
         "residues": int(atoms.n_residues),
         "molecules": int(atoms.n_molecules),
         "bonds": len(atoms.bonds),
@@ -153,46 +210,82 @@ def _topology(atoms: Any) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.console import Console
-
-    from gromos_dist.cli.summary import add, two_columns
-
     files = found["files"]
     first = files[0]["path"]
-    table = two_columns(first if len(files) == 1 else f"{first} and {len(files) - 1} more")
-    add(table, "format", "; ".join(dict.fromkeys(file["format"] for file in files)))
-    add(table, "size", in_bytes(found["size"]))
-    add(table, "frames", f"{found['frames']}")
+    rows = [
+        ("format", "; ".join(dict.fromkeys(file["format"] for file in files))),
+        ("size", in_bytes(found["size"])),
+        ("frames", f"{found['frames']}"),
+    ]
     if len(files) > 1:
-        for file in files:
-            add(table, "", f"{file['frames']} in {file['path']}, {in_bytes(file['size'])}")
-    for file in files:
-        if file["damage"]:
-            add(table, "damaged", f"{file['path']}: {file['damage']}")
-    for line in found["overlap"]:
-        add(table, "overlap", line)
-    add(table, "time", _time_text(found["time"]))
-    add(table, "atoms", f"{found['atoms']}")
-    add(table, "fields", ", ".join(found["fields"]))
-    add(table, "box", _box_text(found["box"]))
-    add(table, "read in", _chunks_text(found["chunks"]))
-    if found["topology"] is not None:
-        _add_topology(table, found["topology"])
-    Console().print(table)
+        rows += [
+            ("", f"{file['frames']} in {file['path']}, {in_bytes(file['size'])}") for file in files
+        ]
+    fault = "unfinished" if "variables" in found else "damaged"
+    rows += [(fault, _damage(file)) for file in files if file["damage"]]
+    rows += [("overlap", line) for line in found["overlap"]]
+    rows.append(("time", _time_text(found["time"])))
+    if found["atoms"] is not None:
+        rows.append(("atoms", f"{found['atoms']}"))
+    if "variables" in found:
+        # The box has a row of its own.
+        named = [one for one in found["variables"] if one["name"] != "box"]
+        rows += [(one["name"], _variable_text(one)) for one in named]
+    else:
+        some = found["frames_with"]
+        fields = [
+            f"{name} ({some[name]} frames)" if name in some else name for name in found["fields"]
+        ]
+        rows.append(("fields", ", ".join(fields)))
+    if found["atoms"] is not None:
+        rows.append(("box", _box_text(found["box"])))
+    rows.append(("read in", _chunks_text(found["chunks"])))
+    title = first if len(files) == 1 else f"{first} and {len(files) - 1} more"
+    print_values(
+        title, [rows, _origin_rows(found.get("computed")), _topology_rows(found["topology"])]
+    )
 
 
-def _add_topology(table: Any, topology: dict[str, Any]) -> None:
-    from gromos_dist.cli.summary import add
+def _damage(file: dict[str, Any]) -> str:
+    said = str(file["damage"])
+    return said if said.startswith(file["path"]) else f"{file['path']}: {said}"
 
+
+def _variable_text(variable: dict[str, Any]) -> str:
+    sizes = ", ".join(f"{length} {dim}" for dim, length in variable["sizes"].items())
+    unit = f" ({variable['units']})" if variable["units"] else ""
+    return f"{variable['meaning'] or variable['name']}{unit}: {sizes}"
+
+
+def _origin_rows(origin: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if origin is None:
+        return []
+    return [
+        ("computed by", origin["call"]),
+        # Those that are long are in the JSON.
+        *(
+            ("", f"{name} = {value}")
+            for name, value in origin["parameters"].items()
+            if isinstance(value, (str, int, float))
+        ),
+        *(("from", path) for path in origin["inputs"]),
+        ("version", origin["version"]),
+    ]
+
+
+def _topology_rows(topology: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if topology is None:
+        return []
     elements = ", ".join(f"{count} {name}" for name, count in topology["elements"].items())
     mass = "not known of all atoms" if topology["mass"] is None else f"{topology['mass']:.3f} u"
-    table.add_section()
-    add(table, "topology", topology["path"])
-    add(table, "residues", f"{topology['residues']}")
-    add(table, "molecules", f"{topology['molecules']}")
-    add(table, "bonds", f"{topology['bonds']}")
-    add(table, "elements", elements)
-    add(table, "mass", mass)
+    return [
+        ("topology", topology["path"]),
+        ("residues", f"{topology['residues']}"),
+        ("molecules", f"{topology['molecules']}"),
+        ("bonds", f"{topology['bonds']}"),
+        ("elements", elements),
+        ("mass", mass),
+    ]
 
 
 def _time_text(time: dict[str, Any] | None) -> str:
@@ -213,11 +306,8 @@ def _box_text(box: dict[str, Any] | None) -> str:
 def _chunks_text(chunks: dict[str, Any]) -> str:
     frames = chunks["frames"]
     if len(frames) == 1:
-        return f"1 chunk, {in_bytes(chunks['bytes'])} of coordinates"
-    return (
-        f"{len(frames)} chunks of up to {max(frames)} frames, "
-        f"{in_bytes(chunks['bytes'])} of coordinates each"
-    )
+        return f"1 chunk, {in_bytes(chunks['bytes'])}"
+    return f"{len(frames)} chunks of up to {max(frames)} frames, {in_bytes(chunks['bytes'])} each"
 
 
 def in_bytes(size: float) -> str:

@@ -17,8 +17,8 @@ Files = Annotated[
     typer.Argument(
         metavar="FILES",
         help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': "
-        "GROMOS text (.trc, .trv, .trf, .cnf, .g96), PDB and GRO, each also with .gz, DCD, XTC "
-        "and TRR.",
+        "GROMOS text (.trc, .trv, .trf, .cnf, .conf, .g96), PDB and GRO, each also with .gz, DCD, "
+        "XTC and TRR.",
         show_default=False,
     ),
 ]
@@ -38,7 +38,7 @@ Topology = Annotated[
         "--top",
         "-t",
         metavar="FILE",
-        help="Atom names, residues and masses: a GROMOS .top, PDB, GRO or PSF.",
+        help="Atom names, residues, masses and bonds: a GROMOS .top, PDB, GRO, PSF or TPR.",
         rich_help_panel=_ATOMS,
     ),
 ]
@@ -98,7 +98,7 @@ Whole = Annotated[
     typer.Option(
         "--whole",
         help="First put molecules together that the periodic box has broken, along the bonds of "
-        "--top (a GROMOS .top or PSF).",
+        "--top. Those that it does not list (PDB, GRO) are guessed, and how many is said.",
         rich_help_panel=_ATOMS,
     ),
 ]
@@ -195,7 +195,8 @@ EwaldTolerance = Annotated[
     typer.Option(
         "--pme-tolerance",
         metavar="FRACTION",
-        help="With --pme: what is left of a Coulomb interaction at the cutoff; 1e-5 unless given.",
+        help="With --pme: what is left of a Coulomb interaction at the cutoff; 1e-5 unless given. "
+        "The mesh is made to be as good.",
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
@@ -204,8 +205,8 @@ MeshSpacing = Annotated[
     typer.Option(
         "--pme-spacing",
         metavar="NM",
-        help="With --pme: the most that points of the mesh are apart (nm); 0.12 in mixed "
-        "precision, 0.1 in double unless given.",
+        help="With --pme: the most that points of the mesh are apart (nm); as the tolerance needs "
+        "unless given.",
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
@@ -214,8 +215,7 @@ MeshOrder = Annotated[
     typer.Option(
         "--pme-order",
         metavar="4|6|8|10|12",
-        help="With --pme: order of the mesh's splines; 4 in mixed precision, 8 in double unless "
-        "given.",
+        help="With --pme: order of the mesh's splines; as the tolerance needs unless given.",
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
@@ -349,6 +349,15 @@ Overlap = Annotated[
         rich_help_panel=_FRAMES,
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read every byte of the files once more as they are opened, so that results know "
+        "them by that. Otherwise they are known by size, time of the last change and samples.",
+        rich_help_panel=_FRAMES,
+    ),
+]
 Scheduler = Annotated[
     str,
     typer.Option(
@@ -396,7 +405,8 @@ Output = Annotated[
         "-o",
         metavar="FILE.{zarr,nc,csv}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
-        "block: when a run was stopped, the same command goes on where it ended.",
+        "block: when a run was stopped, the same command goes on where it ended. '-' is standard "
+        "output, as .csv; the summary then goes to standard error.",
         rich_help_panel=_RESULTS,
     ),
 ]
@@ -445,6 +455,14 @@ Overwrite = Annotated[
     typer.Option(
         "--overwrite",
         help="Replace files that are there already.",
+        rich_help_panel=_RESULTS,
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print JSON instead of a table, for programs.",
         rich_help_panel=_RESULTS,
     ),
 ]

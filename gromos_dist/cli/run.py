@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from multiprocessing import resource_tracker
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
-from gromos_dist.cli import options
+from gromos_dist.cli import options, stores
+from gromos_dist.cli.tables import printable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,8 +24,9 @@ if TYPE_CHECKING:
     from gromos_dist.cli.summary import Outcome
     from gromos_dist.distributed import XarrayObject
 
-_STORES = (".zarr", ".nc")
+_STRUCTURES = (".gro", ".pdb", ".ent")
 REPORT_SUFFIXES = (".html",)
+_OF_FILES = ("on_truncated", "overlap")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Input:
     stride: options.Stride = 1
     on_truncated: options.OnTruncated = "raise"
     overlap: options.Overlap = "warn"
+    verify: options.Verify = False
 
     def open(self, *, atoms: str | None = None, dtype: str = "float32") -> xr.Dataset:
         """Return the trajectory, lazily.
@@ -50,19 +56,23 @@ class Input:
         Raises
         ------
         ValueError
-            There are no frames, or no bonds to make molecules whole.
+            There are no frames, or no bonds to make molecules whole; an option that does nothing
+            to a store.
         """
         from gromos_dist.analysis import make_whole
         from gromos_dist.io.trajectory import open_trajectory
 
-        if self.whole and self.topology is None:
-            raise ValueError("--whole needs the bonds of a topology: give it with --top")
-        if len(self.files) == 1 and Path(self.files[0]).suffix.lower() in _STORES:
+        is_store = stores.is_store(self.files)
+        topology = self.topology
+        if self.whole and topology is None and not is_store:
+            topology = self._structure()
+        if is_store:
+            self._refuse_options_of_files()
             trajectory = self._open_store(self.files[0], atoms)
         else:
             trajectory = open_trajectory(
                 list(self.files),
-                self.topology,
+                topology,
                 atoms=atoms,
                 start=self.start,
                 stop=self.stop,
@@ -70,11 +80,28 @@ class Input:
                 dtype=dtype,
                 on_truncated=cast("Any", self.on_truncated),
                 overlap=cast("Any", self.overlap),
+                verify=self.verify,
             )
         self.require_frames(trajectory)
-        if self.whole and self.topology is not None:
-            trajectory = make_whole(trajectory, self.topology)
+        if self.whole:
+            trajectory = make_whole(trajectory)
+            if "guessed" in trajectory.attrs.get("bonds", ""):
+                warnings.warn(
+                    f"{self.names}: bonds: {trajectory.attrs['bonds']}", UserWarning, stacklevel=2
+                )
         return trajectory
+
+    def _structure(self) -> Path:
+        """Return the first file if it names its atoms, so that bonds can be guessed."""
+        from gromos_dist.io.trajectory import expand
+
+        first = Path(expand(self.files)[0])
+        if Path(first.name.lower().removesuffix(".gz")).suffix not in _STRUCTURES:
+            raise ValueError(
+                "--whole needs bonds, or names of atoms to guess them by: give a topology with "
+                "--top (a GROMOS .top, PSF, TPR, GRO or PDB)"
+            )
+        return first
 
     def require_frames(self, data: xr.Dataset) -> None:
         """Raise a ValueError if --start and --stop leave no frames."""
@@ -84,23 +111,28 @@ class Input:
                 "'gromos-dist info' tells how many there are"
             )
 
+    def _refuse_options_of_files(self) -> None:
+        for field in fields(self):
+            if field.name in _OF_FILES and getattr(self, field.name) != field.default:
+                raise ValueError(
+                    f"--{field.name.replace('_', '-')}: {self.files[0]} is a store, whose frames "
+                    "are all whole and there once; leave this option out"
+                )
+
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
-        import xarray as xr
-
-        from gromos_dist.store import open_store
+        from gromos_dist.io.atoms import bond_coordinate
         from gromos_dist.topology import load_topology, resolve
 
-        if Path(path).suffix.lower() == ".zarr":
-            trajectory = open_store(path)
-        else:
-            trajectory = xr.open_dataset(path, engine="h5netcdf", chunks="auto")
+        trajectory = stores.open_result(path)
         if "atom" not in trajectory.dims:
             raise ValueError(f"{path}: expected a trajectory, found {list(trajectory)}")
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
             topology = load_topology(self.topology).with_n_atoms(trajectory.sizes["atom"])
-            trajectory = trajectory.assign_coords(topology.coordinates())
+            bonds = bond_coordinate(topology.bonds, None, topology.n_atoms)
+            trajectory = trajectory.drop_vars(["bonds", "atom_number"], errors="ignore")
+            trajectory = trajectory.assign_coords(topology.coordinates() | bonds)
         if atoms is not None:
             trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
         return trajectory
@@ -129,9 +161,15 @@ class Job(Place):
     output: options.Output = None
     plot: options.Plot = None
     overwrite: options.Overwrite = False
+    as_json: options.AsJson = False
     quiet: options.Quiet = False
 
     suffixes: ClassVar[Sequence[str]] = (".zarr", ".nc", ".csv")
+
+    @property
+    def prints(self) -> bool:
+        """Whether the result goes to standard output."""
+        return self.output is not None and str(self.output) == "-"
 
     @property
     def resumable(self) -> bool:
@@ -153,7 +191,12 @@ class Job(Place):
         FileNotFoundError, FileExistsError
             The folder is missing; the file is there and may not be replaced.
         """
-        _check_target("--output", self.output, self.suffixes)
+        if self.prints and self.as_json:
+            raise ValueError(
+                "--output - and --json both print to standard output: leave one of them out"
+            )
+        if not self.prints:
+            _check_target("--output", self.output, self.suffixes)
         _check_target("--report", self.report, REPORT_SUFFIXES)
         if self.plot is not None:
             from gromos_dist.plot import SUFFIXES
@@ -163,7 +206,7 @@ class Job(Place):
         # same command has drawn beside it is kept.
         if self.overwrite or self.resumes:
             return
-        for path in (self.output, self.plot, self.report):
+        for path in (None if self.prints else self.output, self.plot, self.report):
             if path is not None and path.exists():
                 raise FileExistsError(
                     f"{path} is there already: choose another name, or replace it with --overwrite"
@@ -240,12 +283,13 @@ def run(
             plot = job.missing(job.plot)
             if plot is not None:
                 draw(found, plot)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(job.how_to_go_on()) from None
+        except KeyboardInterrupt as interrupt:
+            raise type(interrupt)(job.how_to_go_on()) from None
         if not job.quiet:
             from gromos_dist.cli.summary import Outcome
 
-            written = [path for path in (job.output, plot, report) if path is not None]
+            output = None if job.prints else job.output
+            written = [path for path in (output, plot, report) if path is not None]
             asked = (job.plot, job.report)
             kept = [path for path in asked if path is not None and path not in written]
             outcome = Outcome(
@@ -255,6 +299,8 @@ def run(
                 resumed=resumed,
                 written=written,
                 kept=kept,
+                as_json=job.as_json,
+                file=sys.stderr if job.prints else None,
             )
             show(found, outcome)
 
@@ -276,30 +322,38 @@ def _compute(
         began = time.perf_counter()
         if job.output is None:
             return compute(result, progress=progress), time.perf_counter() - began
-        if job.output.suffix.lower() != ".csv":
+        if not job.prints and job.output.suffix.lower() != ".csv":
             store(result, job.output, overwrite=job.overwrite, progress=progress)
             return _reopened(result, job.output, open_files), time.perf_counter() - began
-        check_storable(result, job.output)
+        check_storable(result, "standard output.csv" if job.prints else job.output)
         loaded = compute(result, progress=progress)
         seconds = time.perf_counter() - began
-    store(loaded, job.output, overwrite=job.overwrite, progress=False)
+    if job.prints:
+        _print(loaded)
+    else:
+        store(loaded, job.output, overwrite=job.overwrite, progress=False)
     return loaded, seconds
+
+
+def _print(loaded: xr.DataArray | xr.Dataset) -> None:
+    """Write a result to standard output, as .csv."""
+    from gromos_dist.store import store
+
+    with TemporaryDirectory() as folder:
+        path = store(loaded, Path(folder) / "printed.csv", progress=False)
+        with path.open(encoding="utf-8", newline="") as file:
+            shutil.copyfileobj(file, sys.stdout)
+    sys.stdout.flush()
 
 
 def _reopened(result: XarrayObject, path: Path, open_files: ExitStack) -> XarrayObject:
     """Return a result from the file that it was written to; of a trajectory, the lazy one."""
     import xarray as xr
 
-    from gromos_dist.store import open_store
-
-    suffix = path.suffix.lower()
-    if suffix not in _STORES:
+    if path.suffix.lower() not in stores.SUFFIXES:
         return result
-    opened = (
-        open_store(path)
-        if suffix == ".zarr"
-        else open_files.enter_context(xr.open_dataset(path, engine="h5netcdf", chunks={}))
-    )
+    opened = stores.open_result(str(path))
+    open_files.callback(opened.close)
     return opened[result.name].load() if isinstance(result, xr.DataArray) else opened
 
 
@@ -308,7 +362,9 @@ def on_cluster(stack: ExitStack, job: Job, report: Path | None = None) -> None:
     from gromos_dist.distributed import scheduler
 
     with _interrupts_held_back() if job.scheduler == "processes" else nullcontext():
-        stack.enter_context(scheduler(job.scheduler, job.workers, report=report))
+        stack.enter_context(
+            scheduler(job.scheduler, job.workers, report=report, log_tracebacks=False)
+        )
     _let_interrupts_through()
 
 
@@ -348,4 +404,4 @@ def _count_atoms(data: xr.Dataset, atoms: str | None) -> int | None:
 
 def plain_text(title: str) -> str:
     """Return a title for a picture: a dollar sign in the name of a file begins no formula."""
-    return title.replace("$", r"\$")
+    return printable(title).replace("$", r"\$")

@@ -1,16 +1,19 @@
-"""The table at the end of a run."""
+"""What is told at the end of a run: a table, or JSON for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 import xarray as xr
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from gromos_dist.cli.tables import print_json, print_values
+
+Facts = dict[str, Any]
+"""Names, and numbers or dictionaries of numbers."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,23 @@ class Outcome:
     """Whether some of it was there already."""
     written: Sequence[Path]
     kept: Sequence[Path]
+    as_json: bool = False
+    file: TextIO | None = None
+    """Where a table is printed; standard output when None."""
 
 
 def show(result: xr.DataArray, outcome: Outcome) -> None:
     """Print what was measured, its spread, how long it took and where it is."""
     title = str(result.attrs.get("long_name") or result.name)
-    if result.ndim == 2:
-        tell(title, outcome, _matrix_rows(result), of=(result.size, "pairs of frames"))
+    is_matrix = result.ndim == 2
+    facts = _facts_of_matrix(result) if is_matrix else _facts_of_series(result)
+    unit = str(result.attrs.get("units", ""))
+    if outcome.as_json:
+        tell_json(outcome, {"quantity": str(result.name), "units": unit, **facts})
     else:
-        tell(title, outcome, _series_rows(result))
+        rows = [(name.replace("_", " "), _text(value, unit)) for name, value in facts.items()]
+        of = (result.size, "pairs of frames") if is_matrix else None
+        tell(title, outcome, rows, of=of)
 
 
 def tell(
@@ -47,76 +58,84 @@ def tell(
 
     Speed is that of the frames, or `of` so many other things.
     """
-    table = two_columns(title)
-    add(table, "frames", f"{outcome.frames}")
-    if outcome.atoms is not None:
-        add(table, "atoms", f"{outcome.atoms}")
-    for name, value in rows:
-        add(table, name, value)
     count, unit = of or (outcome.frames, "frames")
     has_speed = outcome.seconds and not outcome.resumed
     speed = f", {count / outcome.seconds:.3g} {unit}/s" if has_speed else ""
-    add(table, "time taken", f"{outcome.seconds:.3g} s{speed}")
-    if outcome.resumed:
-        add(table, "", "(an earlier run was gone on with)")
-    for path in outcome.written:
-        add(table, "written", str(path))
-    for path in outcome.kept:
-        add(table, "kept", f"{path} (there already; --overwrite makes it anew)")
-    Console().print(table)
-
-
-def two_columns(title: str) -> Table:
-    """Return an empty table of names and values."""
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
-
-
-def add(table: Table, name: str, value: str) -> None:
-    """Add a row; brackets in `value` are no markup."""
-    table.add_row(name, Text(value))
-
-
-def _series_rows(result: xr.DataArray) -> list[tuple[str, str]]:
-    values = np.asarray(result.values, dtype=np.float64)
-    unit = str(result.attrs.get("units", ""))
-    if values.size == 0:
-        return []
-    lowest, highest = int(values.argmin()), int(values.argmax())
-    return [
-        ("mean", quantity(values.mean(), unit)),
-        ("standard deviation", quantity(values.std(), unit)),
-        ("minimum", f"{quantity(values[lowest], unit)} at {_when(result, lowest)}"),
-        ("maximum", f"{quantity(values[highest], unit)} at {_when(result, highest)}"),
-        ("last", quantity(values[-1], unit)),
+    atoms = [] if outcome.atoms is None else [("atoms", f"{outcome.atoms}")]
+    listed = [
+        ("frames", f"{outcome.frames}"),
+        *atoms,
+        *rows,
+        ("time taken", f"{outcome.seconds:.3g} s{speed}"),
     ]
+    if outcome.resumed:
+        listed.append(("", "(an earlier run was gone on with)"))
+    listed += [("written", str(path)) for path in outcome.written]
+    listed += [
+        ("kept", f"{path} (there already; --overwrite makes it anew)") for path in outcome.kept
+    ]
+    print_values(title, [listed], outcome.file)
 
 
-def _matrix_rows(result: xr.DataArray) -> list[tuple[str, str]]:
+def tell_json(outcome: Outcome, facts: Mapping[str, Any]) -> None:
+    """Print what there is to tell of a run as JSON."""
+    print_json(
+        {
+            "frames": outcome.frames,
+            "atoms": outcome.atoms,
+            **facts,
+            "seconds": outcome.seconds,
+            "resumed": outcome.resumed,
+            "written": [str(path) for path in outcome.written],
+            "kept": [str(path) for path in outcome.kept],
+        }
+    )
+
+
+def _facts_of_series(result: xr.DataArray) -> Facts:
+    values = np.asarray(result.values, dtype=np.float64)
+    if values.size == 0:
+        return {}
+    return {
+        "mean": float(values.mean()),
+        "standard_deviation": float(values.std()),
+        "minimum": _at(result, values, int(values.argmin())),
+        "maximum": _at(result, values, int(values.argmax())),
+        "last": float(values[-1]),
+    }
+
+
+def _at(result: xr.DataArray, values: Any, frame: int) -> Facts:
+    time = float(result["time"][frame]) if "time" in result.coords else None
+    return {"value": float(values[frame]), "frame": frame, "time": time}
+
+
+def _facts_of_matrix(result: xr.DataArray) -> Facts:
     values = np.array(result.values, dtype=np.float64)
     if values.size == 0:
-        return []
-    unit = str(result.attrs.get("units", ""))
+        return {}
     if values.shape[0] == values.shape[1] > 1:
         np.fill_diagonal(values, np.nan)
-    row, column = np.unravel_index(np.nanargmax(values), values.shape)
-    pair = f"{quantity(values[row, column], unit)} between frames {row} and {column}"
-    return [
-        ("mean of all pairs", quantity(float(np.nanmean(values)), unit)),
-        ("standard deviation", quantity(float(np.nanstd(values)), unit)),
-        ("maximum", pair),
-    ]
+    row, column = map(int, np.unravel_index(np.nanargmax(values), values.shape))
+    return {
+        "mean_of_all_pairs": float(np.nanmean(values)),
+        "standard_deviation": float(np.nanstd(values)),
+        "maximum": {"value": float(values[row, column]), "frames": [row, column]},
+    }
+
+
+def _text(value: Any, unit: str) -> str:
+    if not isinstance(value, Mapping):
+        return quantity(value, unit)
+    text = quantity(value["value"], unit)
+    if "frames" in value:
+        row, column = value["frames"]
+        return f"{text} between frames {row} and {column}"
+    if value["time"] is None:
+        return f"{text} at frame {value['frame']}"
+    return f"{text} at {value['time']:g} ps (frame {value['frame']})"
 
 
 def quantity(value: float, unit: str) -> str:
     """Return a number with five digits and its unit."""
     return f"{value:.5g} {unit}".rstrip()
-
-
-def _when(result: xr.DataArray, frame: int) -> str:
-    if "time" not in result.coords:
-        return f"frame {frame}"
-    time = result["time"]
-    return f"{float(time[frame]):g} {time.attrs.get('units', 'ps')} (frame {frame})"

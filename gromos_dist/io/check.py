@@ -13,16 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.input_file import FileState, file_state, unchanged
 from gromos_dist.io.overlap import Clock, find_overlaps
-from gromos_dist.io.reader import FRAME_FIELDS, Reader, open_reader
+from gromos_dist.io.reader import FRAME_FIELDS, Reader, frames_with, open_reader
 
 _BLOCK_BYTES = 4 * 2**20
 _MOST_OF_A_KIND = 10
 _GAP = 1.5
 _BOXES = ("no box", "a rectangular box", "a triclinic box")
 _UNREAD = -1
-# In these formats a frame may lack a field, which is NaN then.
-_SPARSE_SUFFIXES = (".trr",)
 
 
 class Problem(NamedTuple):
@@ -43,10 +42,14 @@ class FileReport:
     n_frames: int = 0
     n_atoms: int = 0
     fields: tuple[str, ...] = ()
+    frames_with: dict[str, int] = field(default_factory=dict)
+    """How many frames have a field that not all of them have."""
     clock: Clock | None = None
     problems: list[Problem] = field(default_factory=list)
     unreadable: str = ""
     """Why the file cannot be read at all; empty when it can."""
+    state: FileState | None = None
+    """What the file was when it was opened."""
 
 
 class _Block(NamedTuple):
@@ -114,17 +117,23 @@ def check_files(
 def _open(path: str) -> tuple[FileReport, Reader | None]:
     report = FileReport(path)
     try:
-        reader = open_reader(path, on_truncated="drop")
-        time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
-        reader.read(range(reader.n_frames), {"time": time, "step": step})
+        report.state = file_state(path)
+        with unchanged(path, report.state):
+            reader = open_reader(path, on_truncated="drop")
+            time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
+            reader.read(range(reader.n_frames), {"time": time, "step": step})
     except (OSError, ValueError) as error:
         report.unreadable = _why(path, error)
         return report, None
     report.n_frames, report.n_atoms = reader.n_frames, reader.n_atoms
     report.fields, report.clock = reader.fields, Clock(path, time, step)
+    counts = {name: int(frames_with(reader, name).sum()) for name in _fields(reader)}
+    report.frames_with = {name: n for name, n in counts.items() if n < reader.n_frames}
     if reader.damage:
         report.problems.append(Problem("truncated", reader.n_frames, reader.damage))
     report.problems += _problems_of_time(report.clock)
+    if caution := getattr(reader, "caution", ""):
+        report.problems.append(Problem("time", None, caution))
     return report, reader
 
 
@@ -164,7 +173,14 @@ def _read_all(
                 collect(wait(running, return_when=FIRST_COMPLETED).done)
     collect(wait(running).done)
     for report, reader in opened:
-        if reader is not None and "box" in reader.fields:
+        if reader is None or report.state is None:
+            continue
+        try:
+            with unchanged(report.path, report.state):
+                pass
+        except OSError as error:
+            report.unreadable = _why(report.path, error)
+        if "box" in reader.fields:
             report.problems += _problems_of_boxes(boxes[id(report)])
 
 
@@ -201,24 +217,27 @@ def _check_block(reader: Reader, frames: range) -> _Block:
         parts = [_check_block(reader, frames[i : i + 1]) for i in range(len(frames))]
         problems = [problem for part in parts for problem in part.problems]
         return _Block(problems, frames[0], np.concatenate([part.boxes for part in parts]))
-    may_lack = reader.path.lower().endswith(_SPARSE_SUFFIXES)
     problems = [
         Problem("not finite", frames[i], message)
         for name, values in out.items()
         if name != "box"
-        for i, message in _not_finite(name, values.reshape(len(frames), -1), may_lack=may_lack)
+        for i, message in _not_finite(
+            name,
+            values.reshape(len(frames), -1),
+            frames_with(reader, name)[frames.start : frames.stop],
+        )
     ]
     boxes = _box_kinds(out["box"]) if "box" in out else np.zeros(len(frames), np.int8)
     return _Block(problems, frames[0], boxes)
 
 
 def _not_finite(
-    name: str, values: NDArray[np.float64], *, may_lack: bool
+    name: str, values: NDArray[np.float64], has: NDArray[np.bool_]
 ) -> Iterator[tuple[int, str]]:
     # The sum is finite unless a number is not, or the sum itself is too large.
     for i in np.flatnonzero(~np.isfinite(values.sum(axis=1))).tolist():
         bad = ~np.isfinite(values[i])
-        if not bad.any() or (may_lack and np.isnan(values[i]).all()):
+        if not bad.any() or not has[i]:
             continue
         where = f", the first at atom {int(bad.argmax()) // 3}" if values.shape[1] > 1 else ""
         yield i, f"{int(bad.sum())} of {bad.size} numbers of {name} are NaN or infinite{where}"

@@ -6,9 +6,6 @@ called through ctypes, so without the GIL.
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.input_file import require_regular
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated
@@ -132,8 +130,7 @@ def open_chemfiles(
     path = str(path)
     if on_truncated != "raise":
         raise ValueError(f"on_truncated={on_truncated!r}: engine='chemfiles' can only 'raise'")
-    if stat.S_ISDIR(Path(path).stat().st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    require_regular(path)
     with _warnings_kept() as messages, _opened(path, format) as trajectory:
         n_frames = _n_frames(path, trajectory)
         if n_frames == 0:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
+from gromos_dist.input_file import opened
+from gromos_dist.io.decimal_times import decimal_ratio
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
@@ -21,6 +22,10 @@ from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_tru
 AKMA_TIME = 0.04888821
 """CHARMM's unit of time in ps."""
 
+# A float32, times a constant that programs know to seven digits.
+_TIME_STEP_TOLERANCE = 2e-7
+# What VMD's plugin writes, which others use too, for want of a better; nobody's in AKMA units.
+_NO_TIME_STEP = 1.0
 _HEADER_BYTES = 1 << 16
 _SCRATCH_BYTES = 1 << 20
 
@@ -85,8 +90,9 @@ def open_dcd(path: str | Path, *, on_truncated: OnTruncated = "raise") -> DCDRea
     """
     check_on_truncated(on_truncated)
     path = str(path)
-    with _opened(path) as file:
+    with opened(path) as file:
         layout = _layout(file, path)
+        caution = _caution(layout, _title(file, layout))
     damage = ""
     if layout.leftover:
         begin, expected = layout.first_frame, layout.first_frame_size
@@ -101,7 +107,7 @@ def open_dcd(path: str | Path, *, on_truncated: OnTruncated = "raise") -> DCDRea
             expected=expected,
             found=layout.leftover,
         )
-    return DCDReader(path, layout, damage)
+    return DCDReader(path, layout, damage, caution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +120,18 @@ class DCDReader:
     file's number, a float64 one is 0.1 times it; on every instruction set the same.
 
     Frame ``i`` is step ``first_step + i * step_interval``, its time that step times the
-    integrator's time step (AKMA, 0.04888821 ps). Where the header has no such time step or
-    interval (0, negative or not finite), frames are 1 ps apart and the first is at 0; an interval
-    of 0 or less counts as 1 step.
+    integrator's time step (AKMA, 0.04888821 ps; where a decimal number of ps was meant, exactly
+    that). Where the header has no such time step or interval (0, negative or not finite), or one
+    whose unit is not known, frames are 1 ps apart and the first is at 0; an interval of 0 or less
+    counts as 1 step.
     """
 
     path: str
     layout: DCDLayout
     damage: str = ""
     """What was left out of a truncated file; empty when nothing was."""
+    caution: str = ""
+    """What the file does not say, and was assumed; empty when nothing was."""
 
     @property
     def n_frames(self) -> int:
@@ -185,7 +194,15 @@ class DCDReader:
             out["step"][...] = step
         if "time" in out:
             known = layout.step_interval > 0 and 0 < layout.time_step < np.inf
-            out["time"][...] = step * (layout.time_step * AKMA_TIME) if known else index
+            out["time"][...] = self._times(step) if known and not self.caution else index
+
+    def _times(self, step: NDArray[np.int64]) -> NDArray[np.float64]:
+        time_step = self.layout.time_step * AKMA_TIME
+        ratio = decimal_ratio(time_step, _TIME_STEP_TOLERANCE)
+        # Dividing integers gives the double that lies nearest to the decimal number.
+        numerator, denominator = ratio or (time_step, 1)
+        times: NDArray[np.float64] = step * float(numerator) / denominator
+        return times
 
     def _read_records(
         self,
@@ -199,7 +216,7 @@ class DCDReader:
         scratch = np.empty(max(_SCRATCH_BYTES, picked), np.uint8)
         is_float32 = positions is not None and positions.dtype == np.float32
         where = new_where()
-        with _opened(self.path) as file:
+        with opened(self.path) as file:
             places = self._free_places(file) if self.layout.free_atoms >= 0 else None
             status = lib.gd_dcd_read(
                 file,
@@ -260,13 +277,29 @@ class DCDReader:
         return ffi.new("struct gd_dcd *", self.layout._asdict())
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[int]:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield file
-    finally:
-        os.close(file)
+def _title(file: int, layout: DCDLayout) -> str:
+    """Return the lines of the title, as they are."""
+    begin = 84 + 3 * layout.marker_size + 4
+    room = min(layout.first_frame - begin, _HEADER_BYTES)
+    return os.pread(file, room, begin).decode("ascii", "replace") if room > 0 else ""
+
+
+def _caution(layout: DCDLayout, title: str) -> str:
+    """Return what the file does not say of its units."""
+    if "LAMMPS" in title:
+        return (
+            f"written by LAMMPS, whose time step, here {layout.time_step:g}, is in the units of "
+            "its input script, which the file does not name (fs for real, ps for metal): time is "
+            "the number of the frame, "
+            "ds.assign_coords(time=ds.step * time_step) sets it; lengths are taken for Å, which "
+            "holds for real and metal"
+        )
+    if layout.time_step == _NO_TIME_STEP:
+        return (
+            "a time step of exactly 1, as VMD, CatDCD and mdtraj write it, which do not know it: "
+            "time is the number of the frame; ds.assign_coords(time=...) sets it"
+        )
+    return ""
 
 
 def _layout(file: int, path: str) -> DCDLayout:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, new_where
+from gromos_dist.input_file import file_state, opened, unchanged
 from gromos_dist.io import gzip_access
 from gromos_dist.io.energy_layout import (
     Arrays,
@@ -28,8 +27,9 @@ from gromos_dist.io.energy_layout import (
     volume_pressure_arrays,
     volume_pressure_layout,
 )
+from gromos_dist.io.gzip_access import ReadInto
 from gromos_dist.io.trajectory import Paths, expand
-from gromos_dist.provenance import describe_file, history
+from gromos_dist.provenance import InputFile, describe_file, history
 from gromos_dist.variables import VARIABLES
 
 OnTruncated = Literal["raise", "warn", "drop"]
@@ -118,11 +118,12 @@ def open_energies(
     if on_truncated not in ("raise", "warn", "drop"):
         raise ValueError(f"on_truncated: expected raise, warn or drop, got {on_truncated!r}")
     names = expand(paths)
-    inputs = [describe_file(name) for name in names]
     wanted = None if variables is None else frozenset(variables)
     n_threads = max(1, min(len(names), len(os.sched_getaffinity(0))))
     with ThreadPoolExecutor(n_threads) as pool:
-        files = list(pool.map(lambda name: _EnergyFile(name).read(wanted), names))
+        read = list(pool.map(lambda name: _read_unchanged(name, wanted), names))
+    files = [file for file, _ in read]
+    inputs = [described for _, described in read]
     _check_alike(files)
     _report_truncated(files, on_truncated)
     layout = files[0].layouts[files[0].frame[1]]
@@ -145,6 +146,23 @@ def open_energies(
     if cut := [file.path for file in files if file.truncated]:
         attrs["truncated"] = ", ".join(cut)
     return xr.Dataset(data, coords, attrs)
+
+
+def _read_unchanged(name: str, wanted: frozenset[str] | None) -> tuple[_EnergyFile, InputFile]:
+    with unchanged(name, file_state(name)):
+        return _read(name, wanted), describe_file(name)
+
+
+def _read(name: str, wanted: frozenset[str] | None) -> _EnergyFile:
+    if name.lower().endswith(".gz"):
+        file, arrays = gzip_access.inflated(
+            name, lambda read_into: _EnergyFile(name).read(read_into, wanted)
+        )
+        if gzip_access.CUT in arrays and not file.truncated:
+            file.truncated = f"frame {file.n_frames}: the gzip stream is cut off"
+        return file
+    with opened(name) as descriptor:
+        return _EnergyFile(name).read(lambda buffer: os.readv(descriptor, [buffer.data]), wanted)
 
 
 def _check_alike(files: list[_EnergyFile]) -> None:
@@ -192,7 +210,7 @@ class _Text:
     """The stretch of a stream of text that is in memory: whole lines, of which blocks are taken."""
 
     path: str
-    read_into: Callable[[NDArray[np.uint8]], int]
+    read_into: ReadInto
     buffer: NDArray[np.uint8] = field(default_factory=lambda: np.empty(_PIECE, np.uint8))
     held: int = 0
     origin: int = 0
@@ -274,26 +292,25 @@ class _EnergyFile:
         """How many whole frames have been read."""
         return self.n_blocks // len(self.frame) if self.frame else 0
 
-    def read(self, wanted: frozenset[str] | None) -> _EnergyFile:
-        """Read the whole file; keep only the wanted variables."""
+    def read(self, read_into: ReadInto, wanted: frozenset[str] | None) -> _EnergyFile:
+        """Read the whole text; keep only the wanted variables."""
         pieces: dict[str, list[NDArray[Any]]] = {}
-        with _stream(self.path) as read_into:
-            text = _Text(self.path, read_into)
-            while not text.final:
-                text.more()
-                full = True
-                while full:
-                    scan = text.scan()
-                    full = len(scan.tables) == _TABLES_A_CALL
-                    starts = np.count_nonzero(scan.tables["kind"] == _TIME)
-                    if not (self.frame or text.final or scan.status or starts > 1):
-                        break  # the first frame goes on behind what has been read
-                    for name, array in self._take(text, scan).items():
-                        if wanted is None or name in {*wanted, "time", "step"}:
-                            pieces.setdefault(name, []).append(np.ascontiguousarray(array))
-                    if scan.status == lib.GD_CORRUPT:
-                        self._raise_corrupt(text, scan)
-                    text.drop(scan)
+        text = _Text(self.path, read_into)
+        while not text.final:
+            text.more()
+            full = True
+            while full:
+                scan = text.scan()
+                full = len(scan.tables) == _TABLES_A_CALL
+                starts = np.count_nonzero(scan.tables["kind"] == _TIME)
+                if not (self.frame or text.final or scan.status or starts > 1):
+                    break  # the first frame goes on behind what has been read
+                for name, array in self._take(text, scan).items():
+                    if wanted is None or name in {*wanted, "time", "step"}:
+                        pieces.setdefault(name, []).append(np.ascontiguousarray(array))
+                if scan.status == lib.GD_CORRUPT:
+                    self._raise_corrupt(text, scan)
+                text.drop(scan)
         self._finish(scan)
         self.arrays = {
             name: np.concatenate(parts)[: self.n_frames] for name, parts in pieces.items()
@@ -450,14 +467,3 @@ class _EnergyFile:
             f"{self.path}: frame {frame}, line {where.line} (byte {where.byte}), block {block}: "
             f"{problem}"
         )
-
-
-@contextmanager
-def _stream(path: str) -> Iterator[Callable[[NDArray[np.uint8]], int]]:
-    """Yield a function that fills a buffer with the text that follows; 0 bytes are the end."""
-    if path.lower().endswith(".gz"):
-        with gzip_access.inflate(path) as (read_into, _):
-            yield read_into
-        return
-    with Path(path).open("rb", buffering=0) as file:
-        yield lambda buffer: file.readinto(buffer.data) or 0

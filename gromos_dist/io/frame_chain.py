@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -13,17 +12,32 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
-from gromos_dist.io.frame_index import Arrays, FileKey, cached_index, open_index
+from gromos_dist.input_file import opened
+from gromos_dist.io.frame_index import (
+    Arrays,
+    Check,
+    DamagedIndexError,
+    FileKey,
+    StoredArrays,
+    cached_index,
+    check_numbers,
+    check_rows,
+    open_index,
+)
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms, Reader
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
 
 _SCAN_BYTES = 1 << 16
 _SCAN_FRAMES = 4096
-_KINDS = {np.dtype(np.int64): "int64_t *", np.dtype(np.float64): "double *"}
+_KINDS = {
+    np.dtype(np.int64): "int64_t *",
+    np.dtype(np.float64): "double *",
+}
 
 Scan = Callable[..., dict[str, NDArray[Any]]]
-"""From a path to the arrays of its index; a second argument is the index before the file grew."""
+"""From a path to the arrays of its index; a second argument is the index before the file grew, a
+third where in the file to stop."""
 FaultMessage = Callable[[Any, int], str]
 """From ``struct gd_where`` and the fault of a frame to what is wrong with it."""
 
@@ -73,24 +87,15 @@ class Format(NamedTuple):
     """What tells one such format from another."""
 
     scan: Scan
+    check: Check
     fault_message: FaultMessage
     decode: Callable[[Any, Wanted, Any], tuple[int, int]]
     """Of a reader, what is wanted and a ``struct gd_where``: read the frames; returns the status of
     the C core and the fault of the last frame."""
 
 
-@contextmanager
-def opened(path: str) -> Iterator[int]:
-    """Open a file for reading; yield its descriptor."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
 def open_chain(
-    path: str, scan: Scan, on_truncated: OnTruncated, index_folder: str | Path | None
+    path: str, file_format: Format, on_truncated: OnTruncated, index_folder: str | Path | None
 ) -> Opened:
     """Read a file's frame index, or scan the file and write one.
 
@@ -102,10 +107,13 @@ def open_chain(
         The file is damaged, or ends inside a frame and that was not to be dropped.
     """
     check_on_truncated(on_truncated)
-    with Path(path).open("rb", buffering=0):
-        pass  # the system's own error when there is no such file
+    scan = file_format.scan
     place, key, index = open_index(
-        path, lambda: scan(path), extend=lambda known: scan(path, known), folder=index_folder
+        path,
+        lambda: scan(path),
+        check=file_format.check,
+        extend=lambda known: scan(path, known),
+        folder=index_folder,
     )
     expected, found = index["cut"].tolist()
     damage = ""
@@ -128,6 +136,7 @@ def scan_chain(
     columns: Mapping[str, type[np.generic]],
     fault_message: FaultMessage,
     known: Arrays | None = None,
+    until: int | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Find the frames of a file with a scanning function of the C core.
 
@@ -145,6 +154,8 @@ def scan_chain(
         What a fault of ``state.frame`` means.
     known : mapping of str to array, optional
         The index of the file before it grew: only what follows its frames is read.
+    until : int, optional
+        At which byte the file is taken to end.
 
     Returns
     -------
@@ -163,7 +174,7 @@ def scan_chain(
         pieces.append([known[name][: state.n_frames] for name in columns])
     status = lib.GD_OK
     with opened(path) as file:
-        size = os.fstat(file).st_size
+        size = os.fstat(file).st_size if until is None else until
         if size == 0:
             raise TrajectoryError(f"{path}: the file is empty")
         while status == lib.GD_OK and state.byte < size:
@@ -215,7 +226,7 @@ def read_chain(
     check_read(reader, frames, out, atoms)
     if not frames:
         return
-    index = _index_of(reader, file_format.scan)
+    index = index_of(reader, file_format)
     in_index = out.keys() & {"time", "step", "lambda"}
     for name in in_index:
         _deliver(out[name], index[name][frames.start : frames.stop : frames.step])
@@ -233,8 +244,40 @@ def read_chain(
         _deliver(out["box"], boxes)
 
 
-def _index_of(reader: ChainReader, scan: Scan) -> Arrays:
-    index = cached_index(reader.index_path, reader.path, reader.key, scan, frozenset())
+def check_chain(scan: Scan, columns: Mapping[str, type[np.generic]]) -> Check:
+    """Return what sees that an index fits its file: its form, its first frame and its last."""
+    first_column, *others = columns
+    kinds = {name: np.dtype(columns[name]).str for name in others}
+    rows = {*columns, "cut"}
+
+    def check(path: str, size: int, index: StoredArrays) -> None:
+        n_frames = check_rows(index, kinds, others[0])
+        check_numbers(index, {"n_atoms": (1,), "cut": (2,)})
+        byte, cut = index[first_column], index["cut"]
+        is_cut = bool(byte[-1] < size)
+        rises = byte.shape == (n_frames + 1,) and byte[0] == 0 and bool((np.diff(byte) > 0).all())
+        if not rises or byte[-1] > size or bool(cut[0]) != is_cut:
+            raise DamagedIndexError(f"{index.path}: its frames do not fit a file of {size} bytes")
+        before_last = {**index, **{name: index[name][:-1] for name in columns}}
+        for known, row in ((None, 0), (before_last, n_frames - 1)):
+            try:
+                found = scan(path, known, int(byte[row + 1]))
+            except TrajectoryError as error:
+                raise DamagedIndexError(f"{index.path}: there is no frame {row}: {error}") from None
+            alike = all(found[name][row] == index[name][row] for name in columns)
+            alike &= all(np.array_equal(found[name], index[name]) for name in found.keys() - rows)
+            if not alike or found[first_column][-1] != byte[row + 1]:
+                raise DamagedIndexError(f"{index.path}: frame {row} is another one")
+
+    return check
+
+
+def index_of(reader: ChainReader, file_format: Format) -> Arrays:
+    """Return the frame index of a reader's file, as far as it had grown when that was opened."""
+    index = cached_index(
+        *(reader.index_path, reader.path, reader.key),
+        *(file_format.scan, frozenset(), file_format.check),
+    )
     if len(index["step"]) < reader.n_frames:
         raise TrajectoryError(
             f"{reader.path}: expected {reader.n_frames} frames, found {len(index['step'])}; the "

@@ -9,7 +9,7 @@ Blocks that hold nothing of this (``TITLE``, ``LATTICESHIFTS``, ...) are passed 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,9 +21,19 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
+from gromos_dist.input_file import opened
 from gromos_dist.io import gzip_access
-from gromos_dist.io.frame_index import Arrays, FileKey, StoredArrays, cached_index, open_index
-from gromos_dist.io.gzip_access import Fill
+from gromos_dist.io.frame_index import (
+    Arrays,
+    DamagedIndexError,
+    FileKey,
+    StoredArrays,
+    cached_index,
+    check_numbers,
+    check_rows,
+    open_index,
+)
+from gromos_dist.io.gzip_access import Fill, ReadInto
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
@@ -131,7 +141,8 @@ class GromosTextReader:
         if len(frames) == 0:
             return
         index = cached_index(
-            self.index_path, self.path, self.key, scan, frozenset({gzip_access.WINDOWS})
+            *(self.index_path, self.path, self.key),
+            *(scan, frozenset({gzip_access.WINDOWS}), _check_index),
         )
         chosen = slice(frames.start, frames.stop, frames.step)
         for name in ("time", "step"):
@@ -198,11 +209,10 @@ def open_gromos_text(
     """
     check_on_truncated(on_truncated)
     path = str(path)
-    with Path(path).open("rb", buffering=0):
-        pass  # the system's own error when there is no such file
     place, key, index = open_index(
         path,
         lambda: scan(path),
+        check=_check_index,
         extend=None if _is_gzip(path) else lambda known: scan(path, known),
         leave=frozenset({gzip_access.WINDOWS}),
         folder=index_folder,
@@ -244,13 +254,13 @@ def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
     """
     if known is not None and len(known["step"]) < 2:
         known = None  # which blocks make up a frame is known from the second one on
-    try:
-        with _stream(path, known) as (read_into, extra):
-            found = _scan_stream(path, read_into, known)
-    except gzip_access.CutGzipError as error:
-        with gzip_access.inflate_cut(path, error) as (read_into, extra):
-            found = _scan_stream(path, read_into, None)
-        found = found._replace(cut=found.cut or _end_of(found.frames))
+    if _is_gzip(path):
+        found, extra = gzip_access.inflated(path, lambda read: _scan_stream(path, read, None))
+        if gzip_access.CUT in extra:
+            found = found._replace(cut=found.cut or _end_of(found.frames))
+    else:
+        with _plain_text(path, known) as read_into:
+            found, extra = _scan_stream(path, read_into, known), {}
     frames = found.frames
     arrays: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(frames[name]) for name in ("step", "time", "byte", "line")
@@ -272,6 +282,45 @@ def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def _check_index(path: str, size: int, index: StoredArrays) -> None:
+    """See that an index fits its file, and its arrays each other.
+
+    Raises
+    ------
+    DamagedIndexError
+        They do not.
+    """
+    columns = {"step": "<i8", "time": "<f8", "byte": "<i8", "line": "<i8"}
+    n_frames = check_rows(index, columns, "step")
+    if _is_gzip(path):
+        gzip_access.check_arrays(index, size)
+        size = int(index["gzip_text"][0])
+    check_numbers(index, {"n_atoms": (1,), "fields": (1,), "box_shape": (1,), "cut": (0, 7)})
+    fields = int(index["fields"][0])
+    n_atoms, ends = int(index["n_atoms"][0]), index["byte"]
+    good = bool((index["byte"] >= 0).all() and (np.diff(index["byte"]) > 0).all()) and n_atoms > 0
+    for i, name in enumerate(_STORED):
+        if not good or bool(fields & (1 << i)) != (name in index):
+            good = False
+            break
+        if name not in index:
+            continue
+        good = index[name].dtype == "u1" and index[name].shape == (n_frames, _BLOCK.itemsize)
+        if good:
+            blocks = index[name].reshape(-1).view(_BLOCK)
+            begin, room = blocks["byte"], blocks["size"]
+            # Numbers and blanks between them take six bytes an atom at least.
+            least = 1 if name == "box" else 6 * n_atoms
+            inside = (begin >= index["byte"]) & (room >= least) & (room <= size)
+            inside &= begin <= size - room
+            for member in ("first", "line_size", "comment_size"):
+                inside &= (blocks[member] >= 0) & (blocks[member] <= room)
+            good = bool(inside.all())
+            ends = np.maximum(ends, begin + room)
+    if not good or bool((ends[:-1] > index["byte"][1:]).any()):
+        raise DamagedIndexError(f"{index.path}: its frames do not fit {size} bytes of text")
+
+
 # ---- scanning ----
 
 
@@ -291,29 +340,27 @@ def _end_of(frames: NDArray[Any]) -> _Cut:
 
 
 @contextmanager
-def _stream(
-    path: str, known: Arrays | None
-) -> Iterator[tuple[Callable[[NDArray[np.uint8]], int], dict[str, NDArray[Any]]]]:
-    """Yield a function that fills a buffer with the text that follows, and arrays to keep."""
-    with Path(path).open("rb", buffering=0) as file:
-        if os.fstat(file.fileno()).st_size == 0:
+def _plain_text(path: str, known: Arrays | None) -> Iterator[ReadInto]:
+    """Yield a function that fills a buffer with the text that follows."""
+    with opened(path) as file:
+        at = 0 if known is None else int(known["byte"][-1])
+        if os.fstat(file).st_size == 0:
             raise TrajectoryError(f"{path}: the file is empty")
-        if not _is_gzip(path):
-            if known is not None:
-                file.seek(int(known["byte"][-1]))
-            yield lambda buffer: file.readinto(buffer.data) or 0, {}
-            return
-    with gzip_access.inflate(path) as (read_into, arrays):
-        yield read_into, arrays
+
+        def read_into(buffer: NDArray[np.uint8]) -> int:
+            nonlocal at
+            n_bytes = os.preadv(file, [buffer.data], at)
+            at += n_bytes
+            return n_bytes
+
+        yield read_into
 
 
 def _is_gzip(path: str) -> bool:
     return path.lower().endswith(".gz")
 
 
-def _scan_stream(
-    path: str, read_into: Callable[[NDArray[np.uint8]], int], known: Arrays | None
-) -> _Found:
+def _scan_stream(path: str, read_into: ReadInto, known: Arrays | None) -> _Found:
     """Return all whole frames of a stream of text, which begins with the last of the known ones."""
     state = ffi.new("struct gd_gromos_scan *", {"line": 1, "n_atoms": -1})
     if known is not None:
@@ -428,8 +475,7 @@ def _range(path: str, index: StoredArrays, begin: int, end: int) -> Iterator[Fil
         with gzip_access.read_range(path, index, begin, end) as fill:
             yield fill
         return
-    with Path(path).open("rb", buffering=0) as file:
-        handle = file.fileno()
+    with opened(path) as handle:
 
         def fill_plain(buffer: NDArray[np.uint8], offset: int) -> None:
             done = 0
@@ -602,13 +648,14 @@ def _raise(reader: GromosTextReader, status: int, where: Any, place: _Place) -> 
     begin, size = int(place.block["byte"]), int(place.block["size"])
     block = np.empty(size, np.uint8)
     place.fill(block, begin)
-    line = _line_at(block, where.byte - begin)
+    first = block[: where.byte - begin].tobytes().rfind(b"\n") + 1
+    line = _line_at(block, first)
     n_lines = int(np.count_nonzero(block[: where.byte - begin] == ord("\n")))
     at = f"frame {place.frame}, line {int(place.block['line']) + n_lines} (byte {where.byte})"
     if where.atom >= 0:
         at += f", atom {where.atom}"
     if place.field == "box":
-        message = _box_message(status, where, line)
+        message = _box_message(where, block.tobytes(), line)
     elif where.expected >= 0:
         found = "more" if where.found > where.expected else str(where.found)
         message = (
@@ -624,11 +671,25 @@ def _raise(reader: GromosTextReader, status: int, where: Any, place: _Place) -> 
     raise TrajectoryError(f"{reader.path}: {at}: {message}")
 
 
-def _box_message(status: int, where: Any, line: str) -> str:
-    if status == lib.GD_UNSUPPORTED:
-        return f"a box of type {where.found}; known are 0, 1, 2 and -1"
-    return (
-        "expected a box: its type, three lengths greater than 0, three angles and three Euler "
-        "angles (90 and 0 degrees, unless the type is 2, triclinic), or in BOX three lengths; "
-        f"see {line!r}"
-    )
+def _box_message(where: Any, block: bytes, line: str) -> str:
+    name, *rest = block.decode("latin-1").splitlines()
+    words = " ".join(text.partition("#")[0] for text in rest).partition("END")[0].split()
+    number = int(where.found)
+    if not 0 <= number < min(len(words), 13):
+        counts = "3 numbers" if name.strip() == "BOX" else "10 or 13 numbers, in a vacuum 1"
+        return f"expected a box of {counts}; found {len(words)}"
+    if name.strip() == "BOX":
+        expected = "a length above 0 (in a vacuum all three are 0)"
+    elif number == 0:
+        expected = "the type of a box: 0, 1, 2 or -1"
+    elif number < 4:
+        expected = "a length above 0"
+        if number > 1 and words[0] == "-1":
+            expected = f"the length {words[1]} of a truncated octahedron again"
+    elif number < 10 and words[0] != "2":
+        what, degrees = ("angle", 90) if number < 7 else ("Euler angle", 0)
+        expected = f"an {what} of {degrees} degrees, unless the type is 2, triclinic"
+    else:
+        expected = "an angle above 0 and below 180 degrees, and three that make a box"
+        expected = expected if number < 7 else "a number"
+    return f"expected {expected}; found {words[number]!r} in {line!r}"

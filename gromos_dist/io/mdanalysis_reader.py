@@ -14,27 +14,30 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.input_file import file_state
+from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
 from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.io.presence import presence
 from gromos_dist.io.read_arguments import check_read
-from gromos_dist.io.reader import OPENERS, Atoms, Reader, open_reader
+from gromos_dist.io.reader import OPENERS, Atoms, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.trajectory import attributes_in
 from gromos_dist.provenance import describe_file, history
+from gromos_dist.topology import Topology
+from gromos_dist.topology.mdanalysis import topology_of_universe
 from gromos_dist.variables import VARIABLES
 
 _PER_NM = 10.0
-_ATTRIBUTES = {
-    "atom_name": ("names", np.str_),
-    "residue_name": ("resnames", np.str_),
-    "residue": ("resids", np.int64),
-    "element": ("elements", np.str_),
-    "mass": ("masses", np.float64),
-    "charge": ("charges", np.float64),
-}
+# The attribute of an AtomGroup without which the Dataset does not have the coordinate.
+_ATTRIBUTES = {"atom_name": "names", "residue_name": "resnames", "residue": "resids"}
 
 
 def from_mdanalysis(
-    universe: Any, *, chunks: int | str = "auto", dtype: DTypeLike = np.float32
+    universe: Any,
+    *,
+    chunks: int | str = "auto",
+    dtype: DTypeLike = np.float32,
+    guess_bonds: GuessBonds = False,
 ) -> xr.Dataset:
     """Return the trajectory of an MDAnalysis Universe, or of an AtomGroup, as a lazy Dataset.
 
@@ -50,13 +53,15 @@ def from_mdanalysis(
         Frames in a chunk.
     dtype : dtype
         Of the positions: float32 or float64.
+    guess_bonds : {"auto", False}
+        "auto": guess the bonds that the Universe does not have, as `open_trajectory`.
 
     Returns
     -------
     Dataset
-        As `gromos_dist.open_trajectory` gives it, in nm and ps, with the names, residues, elements,
-        masses and charges that the Universe has. Of formats that only MDAnalysis reads, times are
-        those of the first frame and the time step.
+        As `gromos_dist.open_trajectory` gives it, in nm and ps, with the names, residues,
+        molecules, elements, masses, charges and bonds that the Universe has. Of formats that only
+        MDAnalysis reads, times are those of the first frame and the time step.
 
     Raises
     ------
@@ -75,6 +80,7 @@ def from_mdanalysis(
     group = universe.atoms
     trajectory = group.universe.trajectory
     readers = tuple(_readers(trajectory))
+    warn_of_cautions(readers)
     n_frames = [reader.n_frames for reader in readers]
     if sum(n_frames) != trajectory.n_frames:
         raise ValueError(
@@ -82,15 +88,19 @@ def from_mdanalysis(
             "files with gd.open_trajectory, whose overlap= says what to do with frames that are "
             "there twice"
         )
+    states = tuple(file_state(reader.path) for reader in readers)
     inputs = [describe_file(reader.path) for reader in readers]
-    tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
-    source = Source(readers, tuple(map(range, n_frames)), tokens, dtype=np.dtype(dtype))
+    tokens = tuple(file.token for file in inputs)
+    frames = tuple(map(range, n_frames))
+    source = Source(readers, frames, tokens, dtype=np.dtype(dtype), states=states)
+    topology = with_guessed_bonds(topology_of_universe(group), source, guess_bonds)
     if len(group) != group.universe.atoms.n_atoms or (np.diff(group.indices) != 1).any():
         source = source.select_atoms(group.indices)
     timeline = source.read(["time", "step"])
-    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"]), **_coordinates(group)}
+    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"]), **_coordinates(group, topology)}
     for name, values in timeline.items():
         coords[name] = ("frame", values, dict(VARIABLES[name].attrs))
+    coords |= presence(source)
     sizes = default_frame_chunks(source)
     if chunks != "auto":
         if not isinstance(chunks, int) or chunks < 1:
@@ -108,19 +118,23 @@ def from_mdanalysis(
         if name not in timeline
     }
     parameters = {"atoms": source.atoms, "dtype": np.dtype(dtype).name}
-    return xr.Dataset(
-        variables, coords, {"history": history("from_mdanalysis", parameters, inputs)}
-    )
+    if guess_bonds:
+        parameters["guess_bonds"] = guess_bonds
+    attrs = {"history": history("from_mdanalysis", parameters, inputs)}
+    if topology.bond_origin:
+        attrs["bonds"] = topology.bond_origin
+    return xr.Dataset(variables, coords, attrs)
 
 
-def _coordinates(group: Any) -> dict[str, Any]:
-    """Return the properties of the atoms that the Universe has."""
-    coordinates = {}
-    for name, (attribute, dtype) in _ATTRIBUTES.items():
-        if hasattr(group, attribute):
-            values: NDArray[Any] = np.array(getattr(group, attribute).tolist(), dtype)
-            coordinates[name] = (("atom",), values, dict(VARIABLES[name].attrs))
-    return coordinates
+def _coordinates(group: Any, topology: Topology) -> dict[str, Any]:
+    """Return the properties of the atoms, their numbers in the Universe, and their bonds."""
+    indices = np.asarray(group.indices, np.int64)
+    n_atoms = topology.n_atoms
+    coordinates: dict[str, Any] = {"atom_number": atom_numbers(indices, n_atoms)}
+    for name, (dims, values, attrs) in topology.coordinates().items():
+        if hasattr(group, _ATTRIBUTES.get(name, "universe")):
+            coordinates[name] = (dims, values[indices], dict(attrs))
+    return coordinates | bond_coordinate(topology.bonds, indices, n_atoms)
 
 
 def _readers(trajectory: Any) -> Iterator[Reader]:
@@ -209,7 +223,8 @@ class MDAnalysisReader:
                     out["forces"][i] = step.forces[rows] * np.float64(_PER_NM)
                 if "box" in out:
                     box = step.triclinic_dimensions
-                    out["box"][i] = np.nan if box is None else box / np.float64(_PER_NM)
+                    is_there = box is not None and np.any(box)
+                    out["box"][i] = box / np.float64(_PER_NM) if is_there else np.nan
 
     @contextmanager
     def opened(self) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.atom_order import LABELS, difference
 from gromos_dist.topology.cnf import names_atoms
 
-_CONFIGURATIONS = ([".cnf"], [".g96"])
+_CONFIGURATIONS = ([".cnf"], [".conf"], [".g96"])
 
 
 def own_topology(reader: Reader) -> Topology | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gromos_dist.input_file import require_regular
 from gromos_dist.io.truncated import OnTruncated
 
 # A per-frame field and its shape within a frame; None stands for the number of atoms.
@@ -88,6 +87,35 @@ class Reader(Protocol):
         """
 
 
+@runtime_checkable
+class SparseReader(Reader, Protocol):
+    """A Reader of a format whose frames need not all have the same fields.
+
+    It has a field that any frame has; in a frame without it, `read` gives NaN.
+    """
+
+    def frames_with(self, field: str) -> NDArray[np.bool_]:
+        """Say of each frame whether it has a field, without reading it."""
+
+
+def frames_with(reader: Reader, field: str) -> NDArray[np.bool_]:
+    """Say of each frame of a file whether it has a field."""
+    if isinstance(reader, SparseReader):
+        return reader.frames_with(field)
+    return np.full(reader.n_frames, field in reader.fields)
+
+
+def warn_of_cautions(readers: Sequence[Reader]) -> None:
+    """Warn of what files do not say and readers had to assume, once for all that are alike."""
+    paths: dict[str, list[str]] = {}
+    for reader in readers:
+        if caution := getattr(reader, "caution", ""):
+            paths.setdefault(caution, []).append(reader.path)
+    for caution, some in paths.items():
+        others = f" and {len(some) - 1} more files" if len(some) > 1 else ""
+        warnings.warn(f"{some[0]}{others}: {caution}", stacklevel=4)
+
+
 Atoms = NDArray[np.int64] | None
 
 # Suffix -> "module:function"; the function takes a path, by keyword `on_truncated`, and returns a
@@ -98,6 +126,7 @@ OPENERS: dict[str, str] = {
     ".trv": "gromos_dist.io.gromos_text:open_gromos_text",
     ".trf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
+    ".conf": "gromos_dist.io.gromos_text:open_gromos_text",
     ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
     ".xtc": "gromos_dist.io.xtc:open_xtc",
     ".trr": "gromos_dist.io.trr:open_trr",
@@ -134,8 +163,8 @@ def open_reader(
         The engine is not installed.
     ValueError
         No reader is known for the suffix, or no such engine.
-    FileNotFoundError, IsADirectoryError
-        There is no such file.
+    OSError
+        There is no such file, or it is not a regular one.
     TrajectoryError
         The file is damaged or of another format.
     """
@@ -151,8 +180,7 @@ def open_reader(
             f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}; "
             "engine='chemfiles' reads many others"
         )
-    if stat.S_ISDIR(Path(path).stat().st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    require_regular(path)
     return _call(OPENERS[suffix], path, on_truncated)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gromos_dist.io.reader import FRAME_FIELDS, Reader
+from gromos_dist.input_file import FileState, unchanged
+from gromos_dist.io.reader import FRAME_FIELDS, Reader, frames_with
 
 # The others are large, and read in the dtype that was asked for.
 _DTYPES = {
@@ -43,6 +45,8 @@ class Source:
         Atoms, in the order wanted; all when None.
     dtype : dtype
         float32 or float64, of positions, velocities and forces.
+    states : tuple of FileState, optional
+        For each file what it was when it was opened: `read` refuses one that has changed since.
     """
 
     readers: tuple[Reader, ...]
@@ -50,6 +54,7 @@ class Source:
     tokens: tuple[str, ...]
     atoms: NDArray[np.int64] | None = None
     dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
+    states: tuple[FileState, ...] | None = None
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -122,6 +127,7 @@ class Source:
             readers=tuple(self.readers[i] for i in kept),
             frames=tuple(chosen[i] for i in kept),
             tokens=tuple(self.tokens[i] for i in kept),
+            states=self.states and tuple(self.states[i] for i in kept),
         )
 
     def select_atoms(self, atoms: NDArray[np.int64]) -> Source:
@@ -154,6 +160,13 @@ class Source:
         -------
         dict of arrays
             For each field an array of shape ``(stop - start, ...)``.
+
+        Raises
+        ------
+        TrajectoryError
+            A file is damaged, or has changed since it was opened.
+        OSError
+            The operating system refused.
         """
         stop = self.n_frames if stop is None else stop
         if buffers is None:
@@ -165,8 +178,16 @@ class Source:
                 break
             if low < high:
                 out = {name: buffers[name][low - start : high - start] for name in names}
-                self.readers[i].read(self.frames[i][low - begin : high - begin], out, self.atoms)
+                with self._unchanged(i):
+                    self.readers[i].read(
+                        self.frames[i][low - begin : high - begin], out, self.atoms
+                    )
         return {name: buffers[name][: stop - start] for name in names}
+
+    def _unchanged(self, file: int) -> AbstractContextManager[None]:
+        if self.states is None:
+            return nullcontext()
+        return unchanged(self.readers[file].path, self.states[file])
 
     def allocate(self, names: Sequence[str], n_frames: int) -> dict[str, NDArray[Any]]:
         """Return uninitialised buffers for `n_frames` frames of some fields."""
@@ -174,6 +195,14 @@ class Source:
             name: np.empty((n_frames, *self.shape(name)[1:]), self.field_dtype(name))
             for name in names
         }
+
+    def frames_with(self, name: str) -> NDArray[np.bool_]:
+        """Say of each frame of the axis whether it has a field; one without it is read as NaN."""
+        parts = [
+            frames_with(reader, name)[frames.start : frames.stop : frames.step]
+            for reader, frames in zip(self.readers, self.frames, strict=True)
+        ]
+        return np.concatenate(parts)
 
     def locate(self, frame: int) -> tuple[str, int]:
         """Return the file of a frame of the axis and the frame's number in that file."""

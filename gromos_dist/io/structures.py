@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,15 @@ from numpy.typing import NDArray
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io import gzip_access
 from gromos_dist.io.columns import Columns, ColumnsError, parse_columns
-from gromos_dist.io.frame_index import FileKey, cached_index, open_index
+from gromos_dist.io.frame_index import (
+    DamagedIndexError,
+    FileKey,
+    StoredArrays,
+    cached_index,
+    check_numbers,
+    check_rows,
+    open_index,
+)
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
@@ -42,6 +51,7 @@ _RECORDS_OF_FRAMES = (b"ATOM", b"HETATM", b"MODEL", b"ENDMDL", b"TITLE", b"CRYST
 _WHOLE_WHEN_SHORT = (b"END", b"ENDMDL", b"TER")
 _NO_END, _ANNOUNCED = -1, -2  # what tells that a file is cut behind a whole frame
 _PIECE = 1 << 22
+_WIDEST = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +89,7 @@ class StructureReader:
         check_read(self, frames, out, atoms)
         if not frames:
             return
-        scan = _scan_pdb if self.is_pdb else _scan_gro
-        index = cached_index(self.index_path, self.path, self.key, scan, _LEAVE)
+        index = self._index()
         chosen = slice(frames.start, frames.stop, frames.step)
         for name in ("time", "step"):
             if name in out:
@@ -100,10 +109,15 @@ class StructureReader:
                     text, frame, first_line, {name: out[name][i] for name in wanted}, atoms
                 )
 
+    def _index(self) -> StoredArrays:
+        scan = _scan_pdb if self.is_pdb else _scan_gro
+        return cached_index(
+            self.index_path, self.path, self.key, scan, _LEAVE, _CHECKS[self.is_pdb]
+        )
+
     def label_digest(self) -> bytes:
         """Return a digest of the names and residues of the first frame's atoms."""
-        scan = _scan_pdb if self.is_pdb else _scan_gro
-        index = cached_index(self.index_path, self.path, self.key, scan, _LEAVE)
+        index = self._index()
         begin, end = index["begin"][:1].item(), index["end"][:1].item()
         text = np.empty(end - begin, np.uint8)
         with _opened(self.path, index, begin, end) as fill:
@@ -217,10 +231,10 @@ def _open(
     path: str, is_pdb: bool, on_truncated: OnTruncated, folder: str | Path | None
 ) -> StructureReader:
     check_on_truncated(on_truncated)
-    with Path(path).open("rb", buffering=0):
-        pass  # the system's own error when there is no such file
     scan = _scan_pdb if is_pdb else _scan_gro
-    place, key, index = open_index(path, lambda: scan(path), leave=_LEAVE, folder=folder)
+    place, key, index = open_index(
+        path, lambda: scan(path), check=_CHECKS[is_pdb], leave=_LEAVE, folder=folder
+    )
     columns = {"positions": _PDB}
     if not is_pdb:
         width, velocities = index["layout"].tolist()
@@ -267,11 +281,50 @@ def _load(path: str) -> tuple[Bytes, dict[str, NDArray[Any]]]:
     """Return the whole text, and what the frame index needs for reading from any place of it."""
     if not path.lower().endswith(".gz"):
         return np.fromfile(path, np.uint8), {}
+    text, arrays = gzip_access.inflated(path, _whole_text)
+    if gzip_access.CUT in arrays:
+        raise TrajectoryError(
+            f"{path}: the gzip stream is cut off, after {len(text)} bytes of text; fetch the file "
+            "again, or write what zcat gives of it to a file without .gz"
+        )
+    return text, arrays
+
+
+def _whole_text(read_into: gzip_access.ReadInto) -> Bytes:
     pieces = []
-    with gzip_access.inflate(path) as (read_into, arrays):
-        while n_bytes := read_into(piece := np.empty(_PIECE, np.uint8)):
-            pieces.append(piece[:n_bytes])
-    return np.concatenate(pieces) if pieces else np.empty(0, np.uint8), arrays
+    while n_bytes := read_into(piece := np.empty(_PIECE, np.uint8)):
+        pieces.append(piece[:n_bytes])
+    return np.concatenate(pieces) if pieces else np.empty(0, np.uint8)
+
+
+def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> None:
+    """See that an index fits its file, and its arrays each other.
+
+    Raises
+    ------
+    DamagedIndexError
+        They do not.
+    """
+    columns = {"step": "<i8", "time": "<f8", "begin": "<i8", "end": "<i8", "line": "<i8"}
+    n_frames = check_rows(index, columns, "step")
+    if path.lower().endswith(".gz"):
+        gzip_access.check_arrays(index, size)
+        size = int(index["gzip_text"][0])
+    check_numbers(index, {"n_atoms": (1,), "cut": (2,), **({} if is_pdb else {"layout": (2,)})})
+    begin, end, box = index["begin"], index["end"], index["box"]
+    n_atoms = int(index["n_atoms"][0])
+    good = (
+        bool((begin >= 0).all() and (end <= size).all())
+        and bool((end - begin >= n_atoms).all() and (begin[1:] >= end[:-1]).all())
+        and n_atoms > 0
+        and box.shape == (n_frames, 9)
+        and (is_pdb or 2 <= index["layout"][0] <= _WIDEST)
+    )
+    if not good:
+        raise DamagedIndexError(f"{index.path}: its frames do not fit {size} bytes of text")
+
+
+_CHECKS = {is_pdb: partial(_check_index, is_pdb) for is_pdb in (True, False)}
 
 
 def _opened(path: str, index: Any, begin: int, end: int) -> Any:
@@ -602,7 +655,7 @@ def _gro_width(path: str, row: int, line: bytes) -> int:
     """Return the width of a coordinate: the distance between two decimal points."""
     points = [i for i, c in enumerate(line[_GRO_LABELS:]) if c == ord(".")]
     width = points[1] - points[0] if len(points) > 1 else 0
-    if len(points) < 3 or points[2] - points[1] != width or not 2 <= width <= 24:
+    if len(points) < 3 or points[2] - points[1] != width or not 2 <= width <= _WIDEST:
         raise TrajectoryError(
             f"{path}: frame 0, line {row + 1}: expected three positions behind the first 20 "
             f"columns, found {line.decode('latin-1')!r}"

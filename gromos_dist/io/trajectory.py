@@ -17,6 +17,8 @@ from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.input_file import FileState, file_state, unchanged
+from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
 from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
@@ -26,15 +28,21 @@ from gromos_dist.io.overlap import (
     handle_overlaps,
 )
 from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
-from gromos_dist.io.reader import OPENERS, Reader, open_reader
+from gromos_dist.io.presence import presence
+from gromos_dist.io.reader import OPENERS, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
-from gromos_dist.topology import Selection, Topology, load_topology, resolve
+from gromos_dist.topology import Selection, Topology, as_topology, resolve
+from gromos_dist.topology.mdanalysis import is_universe
 from gromos_dist.variables import ROUNDED_TO, VARIABLES
 
+_HASHED_WHOLE = 1 << 26
+"""Topologies of so many bytes are known by all of them."""
+
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-TopologyLike = Topology | str | os.PathLike[str] | None
+TopologyLike = Topology | str | os.PathLike[str] | Any | None
+"""A topology, its file, or an MDAnalysis Universe."""
 
 
 def open_trajectory(
@@ -49,7 +57,9 @@ def open_trajectory(
     dtype: DTypeLike = np.float32,
     on_truncated: OnTruncated = "raise",
     overlap: OnOverlap = "warn",
+    guess_bonds: GuessBonds = False,
     engine: str | None = None,
+    verify: bool = False,
 ) -> xr.Dataset:
     """Open trajectory files as one lazy Dataset.
 
@@ -60,9 +70,10 @@ def open_trajectory(
     paths : path, glob pattern, or sequence of these
         Files of the same atoms; they follow each other in time in the order given, the files of
         a pattern in the order of their names, numbers counted as numbers.
-    topology : Topology or path, optional
-        Where atom names, residues and masses come from (GROMOS topology, PDB, GRO, PSF). When None,
-        a first file that is PDB, GRO or a GROMOS configuration tells them itself.
+    topology : Topology, path or MDAnalysis Universe, optional
+        Where atom names, residues, masses and bonds come from (GROMOS topology, PDB, GRO, PSF;
+        TPR, with MDAnalysis). When None, a first file that is PDB, GRO or a GROMOS configuration
+        tells them itself.
     atoms : str or sequence of int, optional
         Atoms to read: a selection (it needs a topology) or indices from 0; all when None.
     start, stop, stride : int, optional
@@ -77,22 +88,34 @@ def open_trajectory(
     overlap : {"warn", "keep", "drop", "raise"}
         What to do with frames that a later file has again, as happens when a run was restarted:
         keep both copies and warn, keep both, leave out the copy of the earlier file, or refuse.
+    guess_bonds : {"auto", False}
+        "auto": guess the bonds that the topology does not list, from names of residues and from
+        distances in the first frame (`gromos_dist.topology.guess_bonds`). The attribute ``bonds``
+        tells how many come from where.
     engine : {"chemfiles"}, optional
         Read the files with this library (an optional extra): Amber NetCDF, LAMMPS, XYZ, mmCIF, ...
+    verify : bool
+        Hash every byte of the files, which means to read them once more, for the provenance and
+        identity of results. Otherwise a file is known by its size, the time of its last change and
+        samples of its content.
 
     Returns
     -------
     Dataset
         ``positions`` (frame, atom, xyz) in nm and whatever else the files have; coordinates
-        ``time`` (ps), ``step`` and the properties of the atoms. Where frames were left out or are
-        there twice, the attributes ``damage`` and ``overlap`` say which, a line for each file.
+        ``time`` (ps), ``step`` and the properties of the atoms; with a topology also ``bonds``
+        (bond, pair), which are between atoms of these ``atom_number``. What only some frames have,
+        as TRR allows, is NaN in the others, and a coordinate such as ``has_positions`` says which
+        these are. Where frames were left out or are there twice, the attributes ``damage`` and
+        ``overlap`` say which, a line for each file.
 
     Raises
     ------
     FileNotFoundError
         A file is missing, or a pattern matches nothing.
     TrajectoryError, TopologyError
-        A file is damaged, or topology and trajectory have different numbers of atoms.
+        A file is damaged, changes while it is read, or topology and trajectory have different
+        numbers of atoms.
     ValueError
         No reader is known for a file, files overlap and ``overlap="raise"``, or `chunks`, `stride`
         or `dtype` make no sense; or a file has the atoms of the topology, or of the first file, in
@@ -109,7 +132,8 @@ def open_trajectory(
     (98, 214, 3)
     """
     source, coords, attrs = _open(
-        paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap, engine
+        *(paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
+        *(guess_bonds, engine, verify),
     )
     if chunks == "auto":
         frame_chunks = default_frame_chunks(source)
@@ -138,6 +162,8 @@ class GromosBackend(BackendEntrypoint):
         "filename_or_obj",
         "drop_variables",
         *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
+        "guess_bonds",
+        "verify",
     )
 
     def open_dataset(  # type: ignore[override]
@@ -153,10 +179,14 @@ class GromosBackend(BackendEntrypoint):
         dtype: DTypeLike = np.float32,
         on_truncated: OnTruncated = "raise",
         overlap: OnOverlap = "warn",
+        guess_bonds: GuessBonds = False,
+        verify: bool = False,
     ) -> xr.Dataset:
         """Open trajectory files; parameters as those of `open_trajectory`."""
         source, coords, attrs = _open(
-            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap)
+            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
+            guess_bonds,
+            verify=verify,
         )
         chunks = max(default_frame_chunks(source))
         variables = {
@@ -207,11 +237,13 @@ def _open(
     dtype: DTypeLike,
     on_truncated: OnTruncated,
     overlap: OnOverlap,
+    guess_bonds: GuessBonds,
     engine: str | None = None,
+    verify: bool = False,
 ) -> tuple[Source, dict[str, Any], dict[str, str]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
     _check_options(stride, dtype, on_truncated, overlap)
-    opened = _open_files(expand(paths), on_truncated, engine)
+    opened = _open_files(expand(paths), on_truncated, engine, verify)
     readers = tuple(file.reader for file in opened)
     for reader in readers[1:]:
         if reader.n_atoms != readers[0].n_atoms:
@@ -219,6 +251,7 @@ def _open(
                 f"{reader.path} has {reader.n_atoms} atoms, {readers[0].path} has "
                 f"{readers[0].n_atoms}: files on one time axis need the same atoms"
             )
+    warn_of_cautions(readers)
     damage = [f"{reader.path}: {reader.damage}" for reader in readers if reader.damage]
     if on_truncated == "warn":
         for line in damage:
@@ -233,8 +266,13 @@ def _open(
     attrs = {name: text for name, text in attrs.items() if text}
 
     inputs = [file.described for file in opened]
-    tokens = tuple(f"{file.size} {file.content_hash}" for file in inputs)
-    source = Source(readers, tuple(map(range, n_frames)), tokens, dtype=np.dtype(dtype))
+    source = Source(
+        readers,
+        tuple(map(range, n_frames)),
+        tuple(file.token for file in inputs),
+        dtype=np.dtype(dtype),
+        states=tuple(file.state for file in opened),
+    )
     frames = range(source.n_frames)[start:stop:stride]
     time, step = (
         np.concatenate([column[:n] for column, n in zip(columns, n_frames, strict=True)])[
@@ -244,27 +282,22 @@ def _open(
     )
     source = source.select_frames(frames)
 
-    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
-    if topology is not None:
-        if not isinstance(topology, Topology):
-            inputs.append(describe_file(topology))
-            attrs["topology"] = str(Path(topology).absolute())
-            topology = load_topology(Path(topology))
-        coords |= _coordinates(topology, source)
-    elif (own := own_topology(readers[0])) is not None:
-        attrs["topology"] = readers[0].path
-        coords |= own.coordinates()
-    check_labels(readers, labels_of(coords), attrs.get("topology", "the topology"))
-    if atoms is not None:
-        described = xr.Dataset(coords=coords)
-        indices = resolve(atoms, described.assign_coords(atom=np.arange(source.n_atoms)))
-        source = source.select_atoms(indices)
-        chosen = described.isel(atom=indices) if "atom" in described.dims else described
-        coords = {str(name): chosen.variables[name] for name in chosen.coords}
+    known, described_by, files = _topology_of(topology, source, verify)
+    inputs += files
+    if described_by is not None:
+        attrs["topology"] = described_by
+    labels = labels_of({} if known is None else known.coordinates())
+    check_labels(readers, labels, described_by or "the topology")
+    source, coords, bond_origin = _with_atoms(source, known, atoms, guess_bonds)
+    if bond_origin:
+        attrs["bonds"] = bond_origin
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
+    coords |= presence(source)
     parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
+    if guess_bonds:
+        parameters["guess_bonds"] = guess_bonds
     if engine is not None:
         parameters["engine"] = engine
     return source, coords, {"history": history("open_trajectory", parameters, inputs), **attrs}
@@ -281,10 +314,51 @@ def _check_options(
     check_on_overlap(overlap)
 
 
-def _coordinates(topology: Topology, source: Source) -> dict[str, Any]:
-    """Return the properties of the atoms."""
+def _topology_of(
+    topology: TopologyLike, source: Source, verify: bool
+) -> tuple[Topology | None, str | None, list[InputFile]]:
+    """Return what is known of the atoms, the path it is from, and the files read for it."""
+    if topology is None:
+        own = own_topology(source.readers[0])
+        return own, None if own is None else source.readers[0].path, []
+    if isinstance(topology, Topology) or is_universe(topology):
+        return _of_these_atoms(as_topology(topology), source), None, []
+    path = str(Path(topology).absolute())
+    state = file_state(path)
+    with unchanged(path, state):
+        described = describe_file(path, whole=verify or state.size <= _HASHED_WHOLE)
+        return _of_these_atoms(as_topology(path), source), path, [described]
+
+
+def _with_atoms(
+    source: Source, topology: Topology | None, atoms: Selection, guess_bonds: GuessBonds
+) -> tuple[Source, dict[str, Any], str]:
+    """Return the atoms wanted, what is known of them, and where guessed bonds come from."""
+    coords: dict[str, Any] = {"xyz": ("xyz", ["x", "y", "z"])}
+    n_atoms = source.n_atoms
+    if atoms is not None or topology is not None:
+        coords["atom_number"] = atom_numbers(np.arange(n_atoms), n_atoms)
+    known = topology or Topology()
+    if topology is not None:
+        known = with_guessed_bonds(topology, source, guess_bonds)
+        coords |= known.coordinates()
+    elif guess_bonds:
+        raise ValueError("guess_bonds needs the names of the atoms: give a topology")
+    indices = None
+    if atoms is not None:
+        described = xr.Dataset(coords=coords)
+        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms)))
+        source = source.select_atoms(indices)
+        chosen = described.isel(atom=indices)
+        coords = {str(name): chosen.variables[name] for name in chosen.coords}
+    coords |= bond_coordinate(known.bonds, indices, n_atoms)
+    return source, coords, known.bond_origin
+
+
+def _of_these_atoms(topology: Topology, source: Source) -> Topology:
+    """Return the topology with as much solvent as the files have."""
     try:
-        return dict(topology.with_n_atoms(source.n_atoms).coordinates())
+        return topology.with_n_atoms(source.n_atoms)
     except TopologyError as error:
         raise TopologyError(f"{error} (trajectory {source.readers[0].path})") from None
 
@@ -293,24 +367,28 @@ class _Opened(NamedTuple):
     """What opening one file gives."""
 
     reader: Reader
+    state: FileState
     described: InputFile
     clock: Clock
 
 
-def _open_files(files: list[str], on_truncated: OnTruncated, engine: str | None) -> list[_Opened]:
+def _open_files(
+    files: list[str], on_truncated: OnTruncated, engine: str | None, verify: bool
+) -> list[_Opened]:
     """Open files, several at a time: scanning and hashing do not hold the GIL."""
 
     def open_file(path: str) -> _Opened:
-        # Warnings are given by the thread that was called, in the order of the files.
-        Path(path).stat()  # A refusal of the system names the file as it was given.
-        reader = open_reader(
-            Path(path).absolute(),
-            on_truncated="raise" if on_truncated == "raise" else "drop",
-            engine=engine,
-        )
-        time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
-        reader.read(range(reader.n_frames), {"time": time, "step": step})
-        return _Opened(reader, describe_file(path), Clock(path, time, step))
+        absolute = Path(path).absolute()
+        state = file_state(path)
+        with unchanged(path, state):
+            # Warnings are given by the thread that was called, in the order of the files.
+            reader = open_reader(
+                absolute, on_truncated="raise" if on_truncated == "raise" else "drop", engine=engine
+            )
+            time, step = np.empty(reader.n_frames), np.empty(reader.n_frames, np.int64)
+            reader.read(range(reader.n_frames), {"time": time, "step": step})
+            described = describe_file(path, whole=verify)
+        return _Opened(reader, state, described, Clock(path, time, step))
 
     if len(files) == 1:
         return [open_file(files[0])]

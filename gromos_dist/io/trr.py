@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,17 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
-from gromos_dist.io.frame_chain import Format, Wanted, open_chain, read_chain, scan_chain
+from gromos_dist.input_file import opened
+from gromos_dist.io.decimal_times import as_written
+from gromos_dist.io.frame_chain import (
+    Format,
+    Wanted,
+    check_chain,
+    index_of,
+    open_chain,
+    read_chain,
+    scan_chain,
+)
 from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import pointer
 from gromos_dist.io.reader import Atoms
@@ -20,6 +32,20 @@ from gromos_dist.io.truncated import OnTruncated
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 
 _VECTORS = ("positions", "velocities", "forces")
+_BITS = {
+    "box": 1,
+    "positions": 2,
+    "velocities": 4,
+    "forces": 8,
+}
+# Where a header has the size of each block of these.
+_SIZES = struct.Struct(">32xi16x3i")
+_COLUMNS = {
+    "byte": np.int64,
+    "step": np.int64,
+    "time": np.float64,
+    "lambda": np.float64,
+}
 _SCRATCH_BYTES = 1 << 18
 _HEADER_BYTES = 17 * 4
 
@@ -69,8 +95,9 @@ def open_trr(
     >>> reader.read(range(1), {"velocities": velocities}, np.array([0, 1]))
     """
     path = str(path)
-    place, key, index, damage = open_chain(path, scan, on_truncated, index_folder)
-    vectors = (name for name, has in zip(_VECTORS, index["has"], strict=True) if has)
+    place, key, index, damage = open_chain(path, _TRR, on_truncated, index_folder)
+    has = int(np.bitwise_or.reduce(index["has"]))
+    vectors = (name for name in _VECTORS if has & _BITS[name])
     coupling = ("lambda",) if index["lambda"].any() else ()
     return TRRReader(
         path=path,
@@ -135,6 +162,13 @@ class TRRReader:
         """
         read_chain(self, _TRR, frames, out, atoms)
 
+    def frames_with(self, field: str) -> NDArray[np.bool_]:
+        """Say of each frame whether it has a field: see `gromos_dist.io.reader.SparseReader`."""
+        if field not in _BITS:
+            return np.full(self.n_frames, field in self.fields)
+        has: NDArray[np.int32] = index_of(self, _TRR)["has"][: self.n_frames]
+        return np.asarray((has & _BITS[field]) != 0)
+
 
 def _decode(reader: TRRReader, wanted: Wanted, where: Any) -> tuple[int, int]:
     begins, ends, steps = wanted.places
@@ -186,7 +220,10 @@ class TRREncoder:
         size, where = ffi.new("int64_t *"), new_where()
         boxes, coupling = frames.get("box"), frames.get("lambda")
         for i in range(len(frames["step"])):
-            vectors = [_unless_nan(given[name][i]) if name in given else None for name in _VECTORS]
+            vectors = [
+                _unless_absent(given[name][i], name, first + i) if name in given else None
+                for name in _VECTORS
+            ]
             types = [
                 lib.GD_FLOAT64 if array is not None and array.dtype == np.float64 else 0
                 for array in vectors
@@ -241,11 +278,29 @@ def encode_trr(*, double: bool = False) -> TRREncoder:
     return TRREncoder(8 if double else 4)
 
 
-def _unless_nan(array: NDArray[Any]) -> NDArray[Any] | None:
-    return None if np.isnan(array[0, 0]) and np.isnan(array).all() else array
+def _unless_absent(vectors: NDArray[Any], name: str, frame: int) -> NDArray[Any] | None:
+    """Return vectors, None for those of a frame that has none: all NaN.
+
+    Raises
+    ------
+    ValueError
+        Some of the numbers are not finite.
+    """
+    # A sum is finite if all numbers are, unless it overflows.
+    if np.isfinite(vectors.sum()) or (finite := np.isfinite(vectors)).all():
+        return vectors
+    if np.isnan(vectors).all():
+        return None
+    atom = int(np.flatnonzero(~finite.all(axis=1))[0])
+    raise ValueError(
+        f"frame {frame}, atom {atom}: {name} are {vectors[atom].tolist()}, not finite: they are "
+        "damaged, or the simulation has failed"
+    )
 
 
-def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
+def scan(
+    path: str, known: Arrays | None = None, until: int | None = None
+) -> dict[str, NDArray[Any]]:
     """Find the frames of a file: the arrays of its frame index.
 
     Parameters
@@ -254,20 +309,26 @@ def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
         The file.
     known : mapping of str to array, optional
         The index of the file before it grew: only what follows its frames is read.
+    until : int, optional
+        At which byte the file is taken to end.
 
     Returns
     -------
     dict of str to array
         ``step`` (n_frames,) int64; ``time`` (n_frames,) float64, ps; ``lambda`` (n_frames,)
-        float64; ``has`` (3,): whether any frame has positions, velocities, forces; ``byte``,
-        ``n_atoms`` and ``cut`` as `gromos_dist.io.frame_chain.scan_chain` has them.
+        float64; ``has`` (n_frames,) int32: bits of what a frame has; ``byte``, ``n_atoms`` and
+        ``cut`` as `gromos_dist.io.frame_chain.scan_chain` has them.
     """
     state = ffi.new("struct gd_trr_scan *", {"n_atoms": -1})
-    if known is not None:
-        state.has = known["has"].tolist()
-    columns = {"byte": np.int64, "step": np.int64, "time": np.float64, "lambda": np.float64}
-    arrays = scan_chain(path, lib.gd_trr_scan, state, columns, _fault_message, known)
-    arrays["has"] = np.array(list(state.has), np.int32)
+    arrays = scan_chain(path, lib.gd_trr_scan, state, _COLUMNS, _fault_message, known, until)
+    arrays["time"] = as_written(arrays["time"])
+    has = np.empty(0, np.int32) if known is None else known["has"][: len(known["step"])]
+    begins = arrays["byte"][len(has) : -1].tolist()
+    with opened(path) as file:
+        headers = (os.pread(file, _SIZES.size, begin) for begin in begins)
+        sizes = np.array([_SIZES.unpack(header) for header in headers]).reshape(-1, len(_BITS))
+    bits = (sizes != 0) @ np.array(list(_BITS.values()), np.int32)
+    arrays["has"] = np.concatenate([has, bits]).astype(np.int32)
     return arrays
 
 
@@ -288,4 +349,4 @@ def _fault_message(where: Any, fault: int) -> str:
     return messages[fault]
 
 
-_TRR = Format(scan, _fault_message, _decode)
+_TRR = Format(scan, check_chain(scan, {**_COLUMNS, "has": np.int32}), _fault_message, _decode)

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gromos_dist.io.beside import file_beside
+from gromos_dist.beside import file_beside
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision, rounded
 
@@ -104,6 +104,10 @@ WRITERS: dict[str, str] = {
 
 # Those whose header is the same for all frames, so that it can be compressed ahead.
 COMPRESSIBLE = (".trc", ".trv", ".trf", ".cnf", ".g96", ".pdb", ".ent", ".gro")
+
+
+# Those whose frames need not all have the same fields.
+SPARSE = (".trr",)
 
 
 def writable_suffix(path: str | os.PathLike[str]) -> str | None:

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
-from gromos_dist.io.frame_chain import Format, Wanted, open_chain, read_chain, scan_chain
+from gromos_dist.io.decimal_times import as_written
+from gromos_dist.io.frame_chain import (
+    Format,
+    Wanted,
+    check_chain,
+    open_chain,
+    read_chain,
+    scan_chain,
+)
 from gromos_dist.io.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import pointer
 from gromos_dist.io.reader import Atoms
@@ -21,6 +29,7 @@ from gromos_dist.io.truncated import OnTruncated
 from gromos_dist.io.writer import Contents, Frames, no_octahedron
 
 _SCRATCH_BYTES = 1 << 18
+_COLUMNS = {"byte": np.int64, "step": np.int64, "time": np.float64}
 _ATOMS_OF_1995 = 298_261_617  # more need the form of 2023
 
 
@@ -71,7 +80,7 @@ def open_xtc(
     array([5.202    , 4.3560004, 3.1550002], dtype=float32)
     """
     path = str(path)
-    place, key, index, damage = open_chain(path, scan, on_truncated, index_folder)
+    place, key, index, damage = open_chain(path, _XTC, on_truncated, index_folder)
     return XTCReader(
         path=path,
         n_frames=len(index["step"]),
@@ -244,7 +253,9 @@ def encode_xtc(*, precision: float = 1000.0) -> XTCEncoder:
     return XTCEncoder(float(precision))
 
 
-def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
+def scan(
+    path: str, known: Arrays | None = None, until: int | None = None
+) -> dict[str, NDArray[Any]]:
     """Find the frames of a file: the arrays of its frame index.
 
     Parameters
@@ -253,6 +264,8 @@ def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
         The file.
     known : mapping of str to array, optional
         The index of the file before it grew: only what follows its frames is read.
+    until : int, optional
+        At which byte the file is taken to end.
 
     Returns
     -------
@@ -264,8 +277,8 @@ def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
     state = ffi.new("struct gd_xtc_scan *", {"n_atoms": -1})
     if known is not None:
         state.precision = known["precision"].item()
-    columns = {"byte": np.int64, "step": np.int64, "time": np.float64}
-    arrays = scan_chain(path, lib.gd_xtc_scan, state, columns, _fault_message, known)
+    arrays = scan_chain(path, lib.gd_xtc_scan, state, _COLUMNS, _fault_message, known, until)
+    arrays["time"] = as_written(arrays["time"])
     arrays["precision"] = np.array([state.precision])
     return arrays
 
@@ -292,4 +305,4 @@ def _fault_message(where: Any, fault: int) -> str:
     return messages[fault]
 
 
-_XTC = Format(scan, _fault_message, _decode)
+_XTC = Format(scan, check_chain(scan, _COLUMNS), _fault_message, _decode)

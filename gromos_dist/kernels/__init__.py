@@ -2,6 +2,7 @@
 
 from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.constraints import Constraints, shake
+from gromos_dist.kernels.ewald_error import Mesh, choose_mesh, mesh_error, real_space_error
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
 from gromos_dist.kernels.nonbonded import (
     Nonbonded,
@@ -40,6 +41,7 @@ __all__ = [
     "EwaldMesh",
     "EwaldSplitting",
     "EwaldSum",
+    "Mesh",
     "Nonbonded",
     "NonbondedField",
     "PairList",
@@ -47,11 +49,13 @@ __all__ = [
     "bonded",
     "calculate_rmsd",
     "center",
+    "choose_mesh",
     "ewald_mesh",
     "ewald_splitting",
     "fit_transform",
     "gyration_tensor",
     "make_whole",
+    "mesh_error",
     "molecular_virial",
     "nonbonded",
     "nonbonded_plain",
@@ -60,6 +64,7 @@ __all__ = [
     "prepare_reference",
     "radius_of_gyration",
     "reaction_field",
+    "real_space_error",
     "rmsd",
     "rmsd_matrix",
     "shake",

@@ -25,6 +25,17 @@ def without_box(boxes: Floats) -> NDArray[np.bool_]:
     return missing
 
 
+def described(box: Floats) -> str:
+    """Return the lengths of box vectors, and the angles between them unless these are right."""
+    lengths = np.linalg.norm(box, axis=1)
+    text = " x ".join(f"{length:.6g}" for length in lengths) + " nm"
+    cosines = (box / lengths[:, None]) @ (box / lengths[:, None]).T
+    angles = np.degrees(np.arccos(np.clip(cosines[[1, 0, 0], [2, 2, 1]], -1.0, 1.0)))
+    if (abs(angles - 90.0) < 1e-5).all():
+        return text
+    return f"{text}, angles {', '.join(f'{angle:.6g}' for angle in angles)} degrees"
+
+
 def octahedron_vectors(cube: ArrayLike) -> Floats:
     """Return lattice vectors of truncated octahedra that are cut from cubes.
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist._core import ffi, lib
-from gromos_dist.errors import check, new_where
+from gromos_dist.errors import FrameError, check, new_where
 from gromos_dist.kernels.arrays import aligned, as_frames, as_weights, pointer, type_of
-from gromos_dist.kernels.boxes import as_boxes
+from gromos_dist.kernels.boxes import as_boxes, described
 from gromos_dist.kernels.nonbonded_field import NonbondedField
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,7 @@ def nonbonded(
     energies: bool = True,
     virial: bool = False,
     group_forces: bool = False,
+    listed: ArrayLike | None = None,
     precision: str = "mixed",
 ) -> Nonbonded:
     """Compute non-bonded forces, energies and virials of every frame.
@@ -61,6 +62,10 @@ def nonbonded(
     forces, energies, virial, group_forces : bool
         What is wanted; energies alone take two thirds of the time of forces and energies. With
         `group_forces` come the forces.
+    listed : array, shape (frames, atoms, 3), optional
+        Where the atoms were (nm) when the list of pairs was made: the pairs that were within the
+        cutoff there interact, wherever they are now. Where the cutoff holds between atoms, the
+        field has to be one that was prepared for it. None: every frame has its own pairs.
     precision : {"mixed", "double"}
         ``"mixed"``: pairs in single precision, of positions relative to a point nearby, and sums
         in double.
@@ -101,9 +106,12 @@ def nonbonded(
     if precision not in _PRECISIONS:
         raise ValueError(f"precision: expected 'mixed' or 'double', got {precision!r}")
     frames, boxes, out = _prepared(positions, box, field, forces, energies, virial, group_forces)
+    if listed is not None and not field.for_lists:
+        raise ValueError("listed: expected a field that was prepared with for_lists=True")
     code = _PRECISIONS[precision]
     work = aligned(-(-lib.gd_nonbonded_size(field.struct, code) // 8))
-    _fill(partial(lib.gd_nonbonded_forces, field.struct, code), frames, boxes, out, work)
+    compute = partial(lib.gd_nonbonded_forces, field.struct, code)
+    _fill(compute, frames, listed, boxes, out, work, field.struct.cutoff)
     return out
 
 
@@ -116,6 +124,7 @@ def nonbonded_plain(
     energies: bool = True,
     virial: bool = False,
     group_forces: bool = False,
+    listed: ArrayLike | None = None,
 ) -> Nonbonded:
     """Compute non-bonded interactions by going over all pairs: the yardstick for `nonbonded`.
 
@@ -123,7 +132,8 @@ def nonbonded_plain(
     """
     frames, boxes, out = _prepared(positions, box, field, forces, energies, virial, group_forces)
     work = aligned(lib.gd_nonbonded_plain_size(field.struct))
-    _fill(partial(lib.gd_nonbonded_plain, field.struct), frames, boxes, out, work)
+    compute = partial(lib.gd_nonbonded_plain, field.struct)
+    _fill(compute, frames, listed, boxes, out, work, field.struct.cutoff)
     return out
 
 
@@ -239,14 +249,20 @@ def _prepared(
 def _fill(
     compute: Callable[..., int],
     frames: NDArray[Any],
+    listed: ArrayLike | None,
     boxes: Floats | None,
     out: Nonbonded,
     work: Floats,
+    cutoff: float,
 ) -> None:
+    then = None if listed is None else np.require(listed, np.float64, ("C", "A"))
+    if then is not None and then.shape != frames.shape:
+        raise ValueError(f"listed: expected shape {frames.shape}, got {then.shape}")
     where = new_where()
     results = [pointer(array) for array in out]
     status = compute(
         ffi.from_buffer(frames),
+        pointer(then),
         type_of(frames),
         len(frames),
         pointer(boxes),
@@ -254,4 +270,10 @@ def _fill(
         pointer(work),
         where,
     )
+    if status == lib.GD_SMALL_BOX and boxes is not None:
+        raise FrameError(
+            f"the cutoff is longer than half the shortest vector of the box: {cutoff:.6g} nm in a "
+            f"box of {described(boxes[where.frame])}; use a shorter one",
+            where.frame,
+        )
     check(status, where)

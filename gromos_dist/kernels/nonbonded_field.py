@@ -134,17 +134,20 @@ class NonbondedField:
     Made by `prepare_nonbonded`; immutable, picklable, and safe to share between threads.
     """
 
-    __slots__ = ("_arguments", "_keep", "n_atoms", "n_energy_groups", "struct")
+    __slots__ = ("_arguments", "_keep", "for_lists", "n_atoms", "n_energy_groups", "struct")
 
     n_atoms: int
     """Atoms of a frame: solute and solvent."""
     n_energy_groups: int
+    for_lists: bool
+    """Whether pairs can be those of other positions."""
 
     def __init__(self, **arguments: Any) -> None:
         self._arguments = arguments
         layout = _Layout(**arguments)
         self.n_atoms = layout.n_atoms
         self.n_energy_groups = layout.n_energy_groups
+        self.for_lists = arguments["for_lists"] or not arguments["atomic_cutoff"]
         self._keep: list[Any] = []
         self.struct = ffi.new("struct gd_nonbonded *")
         for name, value in layout.scalars().items():
@@ -200,6 +203,7 @@ def prepare_nonbonded(
     interacting: ArrayLike | None = None,
     atomic_cutoff: bool = False,
     excluded_reaction_field: bool = True,
+    for_lists: bool = False,
 ) -> NonbondedField:
     """Lay a force field out for `nonbonded`.
 
@@ -240,6 +244,9 @@ def prepare_nonbonded(
     excluded_reaction_field : bool
         Whether excluded pairs and every atom with itself have the reaction field's terms; an Ewald
         sum cannot do without.
+    for_lists : bool
+        Whether `nonbonded` will be given a list, of pairs that were found in other positions;
+        matters only where the cutoff holds between atoms, which it makes slower.
 
     Returns
     -------
@@ -298,6 +305,7 @@ class _Layout:
         interacting: ArrayLike | None,
         atomic_cutoff: bool,
         excluded_reaction_field: bool,
+        for_lists: bool,
     ) -> None:
         solute_charge = _vector("charge", charge, np.float64)
         template = _vector("solvent_charge", solvent_charge, np.float64)
@@ -339,7 +347,8 @@ class _Layout:
         inside = self._pairs_within_solvent()
         listed_apart = [excluded, third, own]
         self._set_unlisted(listed_apart)
-        self.unit_sets, alone = self._units()
+        # What is compared with the cutoff of a list is where units were.
+        self.unit_sets, alone = self._units(1 if for_lists and atomic_cutoff else lib.GD_MAX_SITES)
         # Whole molecules never meet their own atoms, unless each of these is a charge group.
         meeting = inside if atomic_cutoff else inside[alone[inside[:, 0]]]
         self._set_unlisted([*listed_apart, meeting])
@@ -439,14 +448,14 @@ class _Layout:
         np.cumsum(np.bincount(both[:, 0], minlength=self.n_atoms), out=self.unlisted_begin[1:])
         self.unlisted = both[:, 1].astype(np.int32)
 
-    def _units(self) -> tuple[list[_Units], NDArray[np.bool_]]:
+    def _units(self, most_sites: int) -> tuple[list[_Units], NDArray[np.bool_]]:
         """Group charge groups that are equal; also return which atoms are units of their own."""
         first, size = self.group_first[:-1], np.diff(self.group_first)
         own_only = self._interacts_as_a_whole(first, size)
         sets: list[_Units] = []
         left = np.ones(self.n_atoms, dtype=bool)
         alone = left.copy()
-        for n_sites in range(1, lib.GD_MAX_SITES + 1):
+        for n_sites in range(1, most_sites + 1):
             chosen = first[own_only & (size == n_sites)]
             if not len(chosen):
                 continue

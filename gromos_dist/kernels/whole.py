@@ -28,7 +28,7 @@ def make_whole(positions: ArrayLike, box: ArrayLike, links: ArrayLike) -> NDArra
     Returns
     -------
     array of the dtype of `positions`, shape (frames, atoms, 3)
-        In nm. Right while bonds are shorter than half the smallest height of the box.
+        In nm. Right while bonds are shorter than half the shortest lattice vector, in any box.
 
     Raises
     ------

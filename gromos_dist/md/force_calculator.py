@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import ForceError, FrameError, TopologyError
-from gromos_dist.force_model import EPSILON_RF, ForceModel, Precision
+from gromos_dist.force_model import (
+    EPSILON_RF,
+    ForceModel,
+    ListedPairs,
+    Precision,
+    warn_of_mesh,
+)
 from gromos_dist.md.state import State
 from gromos_dist.topology import ForceSettings, Topology, load_imd
 
@@ -66,6 +74,13 @@ class ForceCalculator:
     boundary : str, optional
         "vacuum", "rectangular", "triclinic" or "truncated octahedron"; None: as the state's box is,
         and a vacuum where the state has none.
+    list_steps : int
+        How many steps of a `Simulation` a list of pairs is for: which pairs interact then stays as
+        it was when the list was made. `calculate` looks for pairs in every state.
+    cutoff_short : float, optional
+        Of a list for several steps (nm), "twin range": forces of the pairs between it and the
+        cutoff stay what they were when the list was made. None: the cutoff. Setting the cutoff
+        sets both.
     constrained_bonds : {"none", "hydrogen", "all"}
         Bonds of the solute that exert no force, since a `Simulation` constrains them.
     bond_form, angle_form : str
@@ -75,11 +90,13 @@ class ForceCalculator:
     pme_tolerance : float
         What is left of a Coulomb interaction at the cutoff, which decides how the sum is split.
     pme_spacing : float, optional
-        The most that points of the mesh are apart (nm); None: as suits the precision.
+        The most that points of the mesh are apart (nm); None: as the tolerance needs.
     pme_order : {4, 6, 8, 10, 12}, optional
-        Of the mesh's splines; None: as suits the precision.
+        Of the mesh's splines; None: as the tolerance needs. What cannot reach the tolerance is
+        named in a warning, with the estimated error.
     precision : {"mixed", "double"}
-        Of the pair interactions; all else is double.
+        Of the pair interactions and the mesh; see `gromos_dist.forces` for what it is worth. All
+        else is double.
 
     Raises
     ------
@@ -121,6 +138,8 @@ class ForceCalculator:
         kappa: float = 0.0,
         cutoff_kind: CutoffKind | None = None,
         boundary: Boundary | None = None,
+        list_steps: int = 1,
+        cutoff_short: float | None = None,
         constrained_bonds: ConstrainedBonds = "none",
         bond_form: BondForm = "quartic",
         angle_form: AngleForm = "cosine",
@@ -142,6 +161,9 @@ class ForceCalculator:
         self.kappa = kappa
         self.cutoff_kind = cutoff_kind
         self.boundary = boundary
+        self.list_steps = list_steps
+        if cutoff_short is not None:
+            self.cutoff_short = cutoff_short
         self.constrained_bonds = constrained_bonds
         self.bond_form = bond_form
         self.angle_form = angle_form
@@ -163,6 +185,8 @@ class ForceCalculator:
     def from_imd(cls, path: str | Path, *, precision: Precision = "mixed") -> Self:
         """Return a calculator with the settings of an input file of GROMOS.
 
+        A `Simulation` with it takes the pair list of MD++, for NSNB steps and with a twin range.
+
         Parameters
         ----------
         path : path
@@ -181,7 +205,8 @@ class ForceCalculator:
         --------
         >>> import gromos_dist as gd
         >>> gd.ForceCalculator.from_imd("tests/data/water.imd")
-        ForceCalculator(cutoff=1.4, use_pme=False, epsilon_rf=61.0, boundary='rectangular')
+        ForceCalculator(cutoff=1.4, use_pme=False, epsilon_rf=61.0, boundary='rectangular', \
+list_steps=5, cutoff_short=0.8)
         """
         return cls.from_settings(load_imd(path), precision=precision)
 
@@ -194,6 +219,32 @@ class ForceCalculator:
     def cutoff(self, value: float) -> None:
         cutoff = _number("cutoff", value, "above 0", value > 0.0 and value < math.inf)
         self._settings = replace(self._settings, cutoff=cutoff, cutoff_short=cutoff)
+
+    @property
+    def list_steps(self) -> int:
+        """How many steps of a `Simulation` a list of pairs is for."""
+        return self._settings.list_steps
+
+    @list_steps.setter
+    def list_steps(self, value: int) -> None:
+        if value != int(value) or value < 1:
+            raise ValueError(f"list_steps: expected an integer of at least 1, got {value}")
+        self._settings = replace(self._settings, list_steps=int(value))
+
+    @property
+    def cutoff_short(self) -> float:
+        """Cutoff (nm) of a list of pairs for several steps; follows the cutoff when that is set."""
+        return self._settings.cutoff_short
+
+    @cutoff_short.setter
+    def cutoff_short(self, value: float) -> None:
+        expected, fine = (
+            f"above 0, at most the cutoff ({self.cutoff:g})",
+            0.0 < value <= self.cutoff,
+        )
+        self._settings = replace(
+            self._settings, cutoff_short=_number("cutoff_short", value, expected, fine)
+        )
 
     @property
     def use_pme(self) -> bool:
@@ -312,7 +363,7 @@ class ForceCalculator:
 
     @property
     def pme_spacing(self) -> float | None:
-        """The most that points of the mesh are apart (nm); None: as suits the precision."""
+        """The most that points of the mesh are apart (nm); None: as the tolerance needs."""
         return self._settings.mesh_spacing
 
     @pme_spacing.setter
@@ -323,7 +374,7 @@ class ForceCalculator:
 
     @property
     def pme_order(self) -> int | None:
-        """Order of the mesh's splines; None: as suits the precision."""
+        """Order of the mesh's splines; None: as the tolerance needs."""
         return self._settings.mesh_order
 
     @pme_order.setter
@@ -408,6 +459,8 @@ class ForceCalculator:
     def __repr__(self) -> str:
         shown = ["cutoff", "use_pme", "epsilon_rf"]
         shown += [name for name, usual in _USUAL.items() if getattr(self, name) != usual]
+        if self.list_steps > 1 and self.cutoff_short != self.cutoff:
+            shown.append("cutoff_short")
         if self._cutoff_kind is not None:
             shown.append("cutoff_kind")
         if self._radius not in (None, self.cutoff):
@@ -418,6 +471,7 @@ class ForceCalculator:
 _USUAL: Final = {
     "kappa": 0.0,
     "boundary": None,
+    "list_steps": 1,
     "constrained_bonds": "none",
     "bond_form": "quartic",
     "angle_form": "cosine",
@@ -430,7 +484,12 @@ _USUAL: Final = {
 
 
 def compute(
-    model: ForceModel, positions: NDArray[Any], box: Floats | None, *, energies: bool = True
+    model: ForceModel,
+    positions: NDArray[Any],
+    box: Floats | None,
+    *,
+    listed: ListedPairs | None = None,
+    energies: bool = True,
 ) -> tuple[Floats, ForceResult | None]:
     """Return the forces on one configuration, shape (atoms, 3), and what else there is.
 
@@ -442,12 +501,9 @@ def compute(
     wanted = ["forces"]
     if energies:
         wanted += [*_ENERGIES, *(() if model.settings.virial == "none" else ("virial",))]
-    try:
-        found = model(positions[None], None if box is None else box[None], wanted=wanted)
-    except FrameError as error:
-        raise ForceError(f"Force calculation failed: {error.problem}") from error
-    except ValueError as error:
-        raise ForceError(f"Force calculation failed: {error}") from error
+    boxes = None if box is None else box[None]
+    with _failures_named():
+        found = model(positions[None], boxes, listed=listed, wanted=wanted)
     if not energies:
         return found["forces"][0], None
     virial = found.get("virial")
@@ -457,6 +513,28 @@ def compute(
         energy_nonbonded=found["energy_nonbonded"][0],
         virial=None if virial is None else virial[0],
     )
+
+
+def list_pairs(model: ForceModel, positions: NDArray[Any], box: Floats | None) -> ListedPairs:
+    """Return the pairs of one configuration for the steps of a simulation that follow.
+
+    Raises
+    ------
+    ForceError
+        The kernels cannot take the configuration, or the settings no list.
+    """
+    with _failures_named():
+        return model.list_pairs(positions[None], None if box is None else box[None])
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    try:
+        yield
+    except FrameError as error:
+        raise ForceError(f"Force calculation failed: {error.problem}") from error
+    except ValueError as error:
+        raise ForceError(f"Force calculation failed: {error}") from error
 
 
 @lru_cache(maxsize=8)
@@ -470,6 +548,7 @@ def _model(
         raise TopologyError(
             f"the state has {n_atoms} atoms, which do not fit the topology ({topology})"
         ) from error
+    warn_of_mesh(settings, precision)
     return ForceModel(whole, settings, precision=precision)
 
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from gromos_dist import kernels
 from gromos_dist.errors import ConstraintError, ForceError, SimulationError
-from gromos_dist.force_model import ForceModel
+from gromos_dist.force_model import ForceModel, ListedPairs
 from gromos_dist.kernels import Constraints
 from gromos_dist.kernels.boxes import octahedron_vectors
-from gromos_dist.md.force_calculator import ForceCalculator, ForceResult, compute
+from gromos_dist.md.continuation import Continuation, checksum_of
+from gromos_dist.md.force_calculator import ForceCalculator, ForceResult, compute, list_pairs
 from gromos_dist.md.state import State
 from gromos_dist.md.trajectory import Frame, TrajectoryWriter
 from gromos_dist.progress import progress_bar
@@ -67,7 +68,8 @@ class Simulation:
     seed : int, optional
         For these velocities; None: other ones each time.
     remove_com_motion : bool
-        Take the motion of the centre of mass out of the velocities at the start.
+        Take the motion of the centre of mass out of the velocities at the start. A state that a
+        simulation left says whether that was done; then it is not done again.
     shake_tolerance : float
         Largest relative error of a constrained distance.
 
@@ -88,9 +90,13 @@ class Simulation:
     [3]_, T being the temperature half a step before. Degrees of freedom are three for each atom,
     less one for each constraint, less three where the motion of the centre of mass was removed.
     Positions and velocities are double precision throughout, whichever the state's dtype is. The
-    same state and settings give the same bits, however the steps are divided into runs.
+    same state and settings give the same bits, however the steps are divided into runs, and however
+    often the state was stored in between (`State.to_dataset`, `gromos_dist.store`,
+    `State.from_frame`): what decides how it goes on is in the state.
 
-    There is neither a barostat nor a twin range: pairs are looked for in every step.
+    Pairs are looked for in every step, or, where the calculator's `list_steps` says so, once for
+    several: which pairs interact then stays as it was, and so do the forces between those from
+    `cutoff_short` to `cutoff` (a twin range, as MD++ has it). There is no barostat.
 
     References
     ----------
@@ -149,6 +155,7 @@ class Simulation:
         """Coupling time of the bath (ps)."""
         self.shake_tolerance = float(shake_tolerance)
         """Largest relative error of a constrained distance."""
+        self._given_topology = topology
         self._system = _system(calculator.model(state, topology), state.box)
         self.topology = self._system.model.topology
         """With all its solvent molecules."""
@@ -156,18 +163,24 @@ class Simulation:
         if not (np.isfinite(masses).all() and (masses > 0.0).all()):
             raise ValueError("topology: expected masses above 0")
         self._masses, self._inverse_masses = masses, 1.0 / masses
-        self._com_is_fixed = remove_com_motion or initial_temperature is not None
         # In double precision; where the state's is not, it shows them rounded.
-        self._positions = state.positions().astype(np.float64)
-        self._velocities = state.velocities().astype(np.float64)
+        self._positions = state.exact("positions")
+        self._velocities = state.exact("velocities")
+        self._com_is_fixed = False
         self._forces: Floats | None = None
         self._result: ForceResult | None = None
+        self._list: _List | None = None
         self._origin = (state.step, state.time)
         self._reports: list[Report] = []
+        goes_on = self._go_on_from(state.continuation)
         if initial_temperature is not None:
             self._draw_velocities(initial_temperature, np.random.default_rng(seed))
-        if self._com_is_fixed:
-            self._velocities -= (masses * self._velocities).sum(axis=0) / masses.sum()
+        if initial_temperature is not None or (
+            remove_com_motion and not (goes_on and self._com_is_fixed)
+        ):
+            self._com_is_fixed = True
+            moving = (masses * self._velocities).sum(axis=0) / masses.sum()
+            self._velocities = self._velocities - moving
         self._show()
 
     def run(
@@ -277,16 +290,32 @@ class Simulation:
             f"{self.state.time:g} ps, timestep {self.timestep:g} ps"
         )
 
+    def _go_on_from(self, continuation: Continuation | None) -> bool:
+        """Take what another simulation left; return whether this is where it was."""
+        if continuation is None:
+            return False
+        self._com_is_fixed = continuation.com_is_fixed
+        self._origin = (continuation.origin_step, continuation.origin_time)
+        if self.state.time != self._time(self.state.step):
+            self._origin = (self.state.step, self.state.time)
+        here = checksum_of(self._positions, self._velocities, self._system.box)
+        if here != continuation.checksum:
+            return False
+        if continuation.list_positions is not None:
+            self._list = self._listed(continuation.list_positions, continuation.list_step)
+        return True
+
     def _begin(self) -> None:
         """Take what was changed in the state since the last run."""
         for name in ("_positions", "_velocities"):
             shown, own = getattr(self.state, name[1:])(), getattr(self, name)
             if not np.array_equal(shown, own.astype(shown.dtype)):
                 setattr(self, name, shown.astype(np.float64))
-                self._forces = None
-        model = self.calculator.model(self.state, self.topology)
+                self._forces = self._list = None
+        model = self.calculator.model(self.state, self._given_topology)
         if model is not self._system.model or not _equal(self.state.box, self._system.box):
             self._system, self._forces = _system(model, self.state.box), None
+            self._list = None
         if self.state.time != self._time(self.state.step):
             self._origin = (self.state.step, self.state.time)
 
@@ -294,9 +323,25 @@ class Simulation:
         """Compute forces and energies of the positions, if that was not done already."""
         if self._forces is not None and (self._result is not None or not energies):
             return
+        self._look_for_pairs()
         self._forces, self._result = compute(
-            self._system.model, self._positions, self._system.box, energies=energies
+            self._system.model,
+            self._positions,
+            self._system.box,
+            listed=None if self._list is None else self._list.pairs,
+            energies=energies,
         )
+
+    def _look_for_pairs(self) -> None:
+        """Make a list of pairs, where one is for several steps and there is none for this one."""
+        steps, now = self._system.model.settings.list_steps, self.state.step
+        if steps == 1:
+            self._list = None
+        elif self._list is None or not 0 <= now - self._list.step < steps:
+            self._list = self._listed(self._positions, now)
+
+    def _listed(self, positions: Floats, step: int) -> _List:
+        return _List(step, list_pairs(self._system.model, positions, self._system.box))
 
     def _next(self) -> tuple[Floats, Floats]:
         """Return the velocities half a step later and the positions a step later."""
@@ -343,6 +388,17 @@ class Simulation:
             state.forces()[...] = forces
         if self._result is not None:
             state.set_energy(self._result.energy)
+        own = self._list
+        state.continuation = Continuation(
+            positions=self._positions,
+            velocities=self._velocities,
+            com_is_fixed=self._com_is_fixed,
+            origin_step=self._origin[0],
+            origin_time=self._origin[1],
+            list_step=state.step if own is None else own.step,
+            list_positions=None if own is None else own.pairs.positions[0],
+            checksum=checksum_of(self._positions, self._velocities, self._system.box),
+        )
 
     def _kinetic_energy(self, velocities: Floats) -> float:
         return 0.5 * float((self._masses * velocities * velocities).sum())
@@ -411,6 +467,13 @@ class Simulation:
         if isinstance(error, ConstraintError):
             text += f" (molecule {self.topology.molecule[error.atoms[0]]})"
         return text
+
+
+class _List(NamedTuple):
+    """A list of pairs, and when it was made."""
+
+    step: int
+    pairs: ListedPairs
 
 
 class _System(NamedTuple):

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from gromos_dist.io.graphs import with_all_digits
 from gromos_dist.kernels.arrays import zeros_in_c
+from gromos_dist.md.continuation import Continuation
 from gromos_dist.variables import VARIABLES
 
 _VECTORS = ("positions", "velocities", "forces")
@@ -82,6 +83,8 @@ class State:
         self.time = 0.0
         """ps"""
         self.step = 0
+        self.continuation: Continuation | None = None
+        """What a `Simulation` that was here needs to go on as if nothing had come between."""
 
     @staticmethod
     def from_frame(
@@ -133,12 +136,20 @@ class State:
         for name, kind in (("time", float), ("step", int)):
             if name in frame:
                 setattr(state, name, kind(frame[name]))
+        state.continuation = Continuation.of_frame(frame)
         return state
 
     def to_dataset(self) -> xr.Dataset:
-        """Return the state as a trajectory of one frame; the arrays are copies."""
+        """Return the state as a trajectory of one frame; the arrays are copies.
+
+        After a `Simulation` it has all that the simulation goes on with, to the bit: positions and
+        velocities in double precision, whichever the state's is, and variables of the
+        `continuation`. `gromos_dist.store` in ``.zarr`` and ``.nc`` keeps it.
+        """
         box = np.full((3, 3), np.nan) if self._box is None else self._box
-        values = {**{name: array.copy() for name, array in self._vectors.items()}, "box": box}
+        values = {name: array.copy() for name, array in self._vectors.items()} | {"box": box}
+        if self.continuation is not None:
+            values |= {name: self.exact(name).copy() for name in ("positions", "velocities")}
         dataset = xr.Dataset(
             {
                 name: (VARIABLES[name].dims, array[None], VARIABLES[name].attrs)
@@ -152,7 +163,8 @@ class State:
         )
         if self._box_shape != "triclinic":
             dataset["box"].attrs["shape"] = self._box_shape
-        return dataset
+        more = {} if self.continuation is None else self.continuation.variables()
+        return dataset.assign(more)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -225,6 +237,18 @@ class State:
     def forces(self) -> NDArray[Any]:
         """Return a view of the forces (kJ mol-1 nm-1), shape (atoms, 3)."""
         return self._vectors["forces"][:]
+
+    def exact(self, name: Literal["positions", "velocities"]) -> NDArray[np.float64]:
+        """Return positions or velocities in double precision.
+
+        Those of the simulation that was here, unless other ones were set since.
+        """
+        shown = self._vectors[name]
+        if self.continuation is not None:
+            exact: NDArray[np.float64] = getattr(self.continuation, name)
+            if np.array_equal(exact.astype(self._dtype), shown):
+                return exact
+        return shown.astype(np.float64)
 
     def set_positions(self, positions: ArrayLike) -> None:
         """Copy positions (nm) into the state.

@@ -18,8 +18,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from gromos_dist.beside import refuse_existing
 from gromos_dist.io import open_trajectory
-from gromos_dist.io.beside import refuse_existing
 from gromos_dist.io.graphs import one_source
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision
@@ -181,15 +181,18 @@ class Trajectory(Sequence[Frame]):
         return iter([self._frame(i, values, k) for k, i in enumerate(frames)])
 
     def _frame(self, index: int, values: dict[str, NDArray[Any]], row: int) -> Frame:
-        box = values["box"][row] if "box" in values else None
+        there = {name: values[name][row] for name in values if self._has(name, index)}
+        box = there.pop("box", None)
         return Frame(
-            positions=values["positions"][row] if "positions" in values else None,
             time=float(self._time[index]),
             step=int(self._step[index]),
             box=None if box is None or np.isnan(box).any() else box,
-            velocities=values["velocities"][row] if "velocities" in values else None,
-            forces=values["forces"][row] if "forces" in values else None,
+            **{"positions": None, **there},
         )
+
+    def _has(self, name: str, index: int) -> bool:
+        present = self.dataset.coords.get(f"has_{name}")
+        return present is None or bool(present.values[index])
 
     def __enter__(self) -> Self:
         return self

@@ -12,8 +12,8 @@ import xarray as xr
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
+from gromos_dist.beside import file_beside
 from gromos_dist.distributed import take_blocks, to_blocks
-from gromos_dist.io.beside import file_beside
 from gromos_dist.progress import progress_bar
 
 _MOST_COLUMNS = 1000

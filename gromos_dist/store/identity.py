@@ -11,7 +11,11 @@ import xarray as xr
 
 from gromos_dist import provenance
 
-_FORMAT = 1
+FORMAT = 2
+_TOUCHED = (
+    " (a file that was only touched or copied gets its time back with touch -d TIME FILE; one that "
+    "is opened with verify=True, --verify, is known by all its bytes instead)"
+)
 
 
 def describe(dataset: xr.Dataset, grid: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -25,7 +29,7 @@ def describe(dataset: xr.Dataset, grid: Mapping[str, tuple[int, ...]]) -> dict[s
         The shape of the blocks of each lazy variable; the others are hashed.
     """
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "attrs": _attrs(dataset.attrs),
         "variables": {
             str(name): _variable(variable, grid.get(str(name)))
@@ -78,6 +82,7 @@ def differences(stored: Any, now: Any) -> list[str]:
     before, after = dict(_leaves(stored)), dict(_leaves(now))
     return [
         f"{name}: in the store {before.get(name, 'absent')}, now {after.get(name, 'absent')}"
+        f"{_TOUCHED if name.endswith('.modified') else ''}"
         for name in sorted(before.keys() | after.keys())
         if before.get(name, "absent") != after.get(name, "absent")
     ]

@@ -11,8 +11,8 @@ import h5netcdf
 import numpy as np
 import xarray as xr
 
+from gromos_dist.beside import file_beside
 from gromos_dist.distributed import block_frames, block_slices, take_blocks, to_blocks
-from gromos_dist.io.beside import file_beside
 from gromos_dist.progress import progress_bar
 from gromos_dist.store.layout import frames_of_a_chunk
 
@@ -30,6 +30,21 @@ def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | N
             for name in lazy:
                 _create(file, dataset[name])
             _fill(file, lazy, target.name, progress)
+
+
+def open_file(path: Path) -> xr.Dataset:
+    """Open a stored result lazily; see `open_store`."""
+    dataset: xr.Dataset = xr.open_dataset(path, engine="h5netcdf")
+    # Coordinates in memory, strings as NumPy has them.
+    coords = {}
+    for name, coordinate in dataset.coords.items():
+        values = coordinate.values
+        if values.dtype.kind in "OT":
+            values = np.array(values.tolist(), dtype=str)
+        coords[name] = coordinate.variable.copy(data=values)
+    lazy = dataset.drop_vars(list(coords))
+    lazy = lazy.chunk({"frame": "auto"} if "frame" in lazy.dims else {})
+    return lazy.assign_coords(coords)
 
 
 def _create(file: Any, array: xr.DataArray) -> None:

@@ -14,6 +14,7 @@ import xarray as xr
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
 from gromos_dist.io.writer import WRITERS
 from gromos_dist.store import trajectory_file
+from gromos_dist.store.sources import refuse_own_source
 
 # The modules of the formats, imported when one is written: their libraries take long to import.
 _FORMATS = {
@@ -46,8 +47,9 @@ def store(
 
         - ``.zarr`` (a folder, Zarr 3): each block is written by the worker that computed it, as
           one file. A run that was killed, at any moment, goes on when the same call is made
-          again, computes only the blocks that are missing and ends in the same bytes. All workers
-          must see the folder under this path.
+          again, computes only the blocks that are missing and ends in the same bytes. The same
+          call of a finished store looks at every block, and computes those that are not what was
+          written. All workers must see the folder under this path.
         - ``.nc`` (netCDF 4) and ``.csv`` (a row a frame): written by this process under another
           name, then renamed. A killed run leaves nothing and begins anew.
         - ``.trc``, ``.dcd``, ``.xtc`` and the other trajectory formats: for a Dataset with
@@ -70,14 +72,18 @@ def store(
     Raises
     ------
     ValueError
-        Another suffix; a result that cannot be stored; an unfinished store of another run, with
-        what differs.
+        Another suffix; a result that cannot be stored, or that is still to be read from `path`;
+        an unfinished store of another run, with what differs.
     FileExistsError
         There is something at `path` already, and it is not this result.
     FileNotFoundError
         The folder of `path` does not exist.
     BlockingIOError
         Another run is writing to `path`.
+    StoreError
+        The metadata of the store at `path` are damaged.
+    OSError
+        The disk is full.
 
     Warns
     -----
@@ -96,6 +102,7 @@ def store(
     target = _target(path)
     check_precision(precision)
     dataset = _dataset(result)
+    refuse_own_source(dataset, target)
     if target.suffix not in _FORMATS:
         trajectory_file.write(dataset, target, overwrite, progress, precision)
         return Path(path)
@@ -120,31 +127,52 @@ def check_storable(result: xr.DataArray | xr.Dataset, path: str | Path) -> None:
 
 
 def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Dataset:
-    """Open a ``.zarr`` that `store` wrote, lazily.
+    """Open a ``.zarr`` or ``.nc`` that `store` wrote, lazily.
 
     Parameters
     ----------
     path : path
-        The folder.
+        The folder, or the file of a ``.nc``.
     allow_unfinished : bool
         Open a store that is not complete too: what is missing reads as NaN, or 0 in integers.
 
     Returns
     -------
     Dataset
-        Chunked as it was computed.
+        Chunked as it was computed; of a ``.nc`` in frames as Dask finds suitable.
 
     Raises
     ------
     ValueError
         The store is unfinished, and how much of it is done; or it is not a store.
+    StoreError
+        A file is missing, or has another size than was written. One that has other bytes is found
+        when it is read, with the same error. Of blocks of 8 MiB and more, whole ones are compared
+        with the store's own list, parts with the checksums of their chunks.
     FileNotFoundError
         There is nothing at `path`.
     """
-    zarr_folder = import_module(_FORMATS[".zarr"])
     # Blocks are read later, and by workers that were started elsewhere.
-    opened: xr.Dataset = zarr_folder.open_folder(Path(path).absolute(), allow_unfinished)
-    return opened
+    target = Path(path).absolute()
+    dataset: xr.Dataset
+    if target.is_file():
+        if target.suffix != ".nc":
+            raise ValueError(f"{path} is not a store, which is a folder; {_advice(target)}")
+        dataset = import_module(_FORMATS[".nc"]).open_file(target)
+    else:
+        dataset = import_module("gromos_dist.store.zarr_reading").open_folder(
+            target, allow_unfinished
+        )
+    return dataset
+
+
+def _advice(path: Path) -> str:
+    """Return how a file is read that is no store."""
+    if path.suffix == ".csv":
+        return f"read it with pandas.read_csv({os.fspath(path)!r}, comment='#')"
+    if trajectory_file.can_write(path):
+        return f"read it with gromos_dist.open_trajectory({os.fspath(path)!r})"
+    return "expected the name of a .zarr or .nc"
 
 
 def _target(path: str | Path) -> Path:

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from gromos_dist.distributed import take_blocks, to_blocks
 from gromos_dist.io.graphs import one_source
 from gromos_dist.io.lazy import constant
+from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.source import Source
 from gromos_dist.io.writer import (
+    SPARSE,
     Contents,
     EncodedFile,
     Encoder,
@@ -68,6 +70,10 @@ def write(
         )
     encoder = make_encoder(_contents(dataset, target, fields, precision))
     written = [name for name in fields if name in encoder.fields]
+    if writable_suffix(target) not in SPARSE:
+        for name in written:
+            if name != "box":
+                require_in_all_frames(dataset, name)
     left = [str(name) for name in dataset.data_vars if name not in written]
     if left:
         warnings.warn(

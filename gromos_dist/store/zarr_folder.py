@@ -1,18 +1,15 @@
 """Results in Zarr 3: a file a block, and a run that goes on where it was killed.
 
 The folder is made beside its place, with all metadata, and renamed. From then on it only gains
-files, each written aside and renamed by Zarr: a file that is there is whole, so what is done is
-read off the names of the files. The root's attribute ``complete`` becomes true last.
+files, each written aside and renamed by who holds the lock of the folder. Every chunk has a
+checksum, so what is done is read off the files; those that are not what was written are made anew.
+Last comes the list of all files, then the root's attribute ``complete``.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import itertools
 import json
 import math
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,21 +22,38 @@ import zarr
 from dask.base import compute as compute_now
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
-from gromos_dist.distributed import block_frames, run_blocks, to_blocks
-from gromos_dist.io.beside import clear_beside, folder_beside, locked
+from gromos_dist.beside import folder_beside, full_disk_named, locked
+from gromos_dist.distributed import block_frames, take_blocks, to_blocks
+from gromos_dist.errors import StoreError
 from gromos_dist.progress import note, progress_bar
 from gromos_dist.provenance import canonical_json
+from gromos_dist.store import contents
 from gromos_dist.store.identity import describe, differences, plain
 from gromos_dist.store.layout import frames_of_a_chunk
+from gromos_dist.store.zarr_blocks import (
+    Place,
+    StagedBlocks,
+    examine,
+    file_name,
+    is_staged,
+    places,
+    region,
+    staging,
+    write_block,
+)
+from gromos_dist.store.zarr_root import OURS, ROOT, Attrs, arrays, block_files, read_attrs, run_of
 
-_ROOT = "zarr.json"
-_OURS = ("complete", "identity", "graph")
-_IDENTITY_HASH = "identity_hash"
+Found = dict[str, dict[Place, contents.Written | None]]
+"""By variable and place: what a block is that is there, None for one that is to be computed."""
+
 _BYTES_OF_A_BLOCK = 64 * 1024 * 1024
 # Blocks from this size on are shards.
 _BYTES_OF_A_SHARD = 8 * 1024 * 1024
+# So many blocks are looked at by one task.
+_BLOCKS_OF_A_LOOK = 64
+_COMPRESSED = (ZstdCodec(level=0), Crc32cCodec())
 _WAYS_OUT = "pass overwrite=True to begin anew, or choose another path"
 # What an unfinished store shows where a block is missing.
 _MISSING = {"f": math.nan, "c": complex(math.nan, math.nan)}
@@ -56,43 +70,41 @@ class _Plan:
     graph: dict[str, str]
     """The name of each lazy variable's Dask graph."""
 
-    @property
-    def identity_hash(self) -> str:
-        return hashlib.blake2b(self.identity.encode(), digest_size=16).hexdigest()
-
-    def places(self, name: str) -> list[tuple[int, ...]]:
-        """Return the numbers of all blocks of a variable along its dims, in C order."""
-        shape = self.dataset[name].shape
-        counts = [-(-size // step) for size, step in zip(shape, self.grid[name], strict=True)]
-        return list(itertools.product(*map(range, counts)))
-
 
 def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
     """Write a result to the folder `target`, or go on where an earlier run stopped."""
     plan = _plan(dataset)
-    if target.exists() and not overwrite:
-        attrs = _our_attrs(target)
-        if attrs is None:
-            raise FileExistsError(
-                f"{target} exists and is not a store of gromos_dist; choose another path"
-            )
+    goes_on = target.exists() and not overwrite
+    if goes_on:
+        attrs = _attrs_to_go_on(target)
         _compare(plan, attrs, target)
-        if attrs["complete"]:
-            _check_values(plan, attrs, target)
+        if attrs["complete"] and _is_whole(plan, attrs, target, progress):
             note(f"{target} is complete already: nothing to compute", progress)
             return
-    else:
+    with full_disk_named(target):
         with folder_beside(target) as folder:
             _prepare(plan, folder / "new")
-            _put_in_place(folder, target)
-    clear_beside(target)
-    with locked(target, target):
-        _finish(plan, target, progress)
+            metadata = _files_of(folder / "new")
+            if not goes_on:
+                _put_in_place(folder, target)
+        with locked(target, target) as store:
+            _finish(plan, store, target, metadata, progress)
+
+
+def _attrs_to_go_on(target: Path) -> Attrs:
+    attrs = read_attrs(target)
+    if attrs is not None:
+        return attrs
+    if contents.read(target) is None:
+        raise FileExistsError(
+            f"{target} exists and is not a store of gromos_dist; choose another path"
+        )
+    raise StoreError(f"{target / ROOT} is not what was written; copy it again, or {_WAYS_OUT}")
 
 
 def _plan(dataset: xr.Dataset) -> _Plan:
     dataset = dataset.copy(deep=False)
-    dataset.attrs = {name: value for name, value in dataset.attrs.items() if name not in _OURS}
+    dataset.attrs = {name: value for name, value in dataset.attrs.items() if name not in OURS}
     lazy = {str(name): v for name, v in dataset.variables.items() if v.chunks is not None}
     grid = {name: tuple(map(_regular, v.chunks or ())) for name, v in lazy.items()}
     return _Plan(
@@ -110,17 +122,6 @@ def _regular(sizes: Sequence[int]) -> int:
     each with a shorter last one) are cut anew in steps of the longest.
     """
     return max([1, *sizes])
-
-
-def _our_attrs(folder: Path) -> dict[str, Any] | None:
-    """Return the root's attributes, or None when this is not a store that we made."""
-    try:
-        root = json.loads((folder / _ROOT).read_text())
-        attrs = root["attributes"]
-        json.loads(attrs["identity"])
-        return attrs if {"complete", "graph"} <= attrs.keys() else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _compare(plan: _Plan, attrs: dict[str, Any], target: Path) -> None:
@@ -153,9 +154,11 @@ def _prepare(plan: _Plan, folder: Path) -> None:
         "graph": plan.graph,
     }
     encoding = {
-        str(name): {"chunks": _default_blocks(variable)}
+        str(name): {
+            "compressors": _COMPRESSED,
+            **({"chunks": _default_blocks(variable)} if variable.ndim else {}),
+        }
         for name, variable in in_memory.variables.items()
-        if variable.ndim
     }
     in_memory.to_zarr(folder, zarr_format=3, consolidated=False, encoding=encoding)
     root = zarr.open_group(folder, mode="r+", zarr_format=3)
@@ -182,9 +185,10 @@ def _layout(variable: xr.Variable, block: tuple[int, ...]) -> dict[str, Any]:
     A large block is a shard, of which some frames can be read without the others. Numbers that were
     rounded end in zero bits, which compress well when the bits of a place lie together.
     """
-    layout: dict[str, Any] = {"chunks": block}
+    layout: dict[str, Any] = {"chunks": block, "compressors": _COMPRESSED}
     if "precision" in variable.attrs and variable.dtype.kind == "f":
-        layout["compressors"] = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
+        blosc = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
+        layout["compressors"] = (blosc, Crc32cCodec())
     bytes_of_a_block = math.prod(block) * variable.dtype.itemsize
     if "frame" not in variable.dims or bytes_of_a_block < _BYTES_OF_A_SHARD:
         return layout
@@ -195,30 +199,13 @@ def _layout(variable: xr.Variable, block: tuple[int, ...]) -> dict[str, Any]:
     return {**layout, "chunks": chunk, "shards": block}
 
 
-def _block_shape(array: zarr.Array[Any]) -> tuple[int, ...]:
-    """Return the shape of what one file holds: a shard, or a chunk."""
-    return array.shards or array.chunks
-
-
-def _block_counts(array: zarr.Array[Any]) -> list[int]:
-    return [-(-size // step) for size, step in zip(array.shape, _block_shape(array), strict=True)]
-
-
-def _region(array: zarr.Array[Any], place: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return which part of an array a block is."""
-    return tuple(
-        slice(i * step, min((i + 1) * step, size))
-        for i, step, size in zip(place, _block_shape(array), array.shape, strict=True)
-    )
-
-
 def _attributes(plan: _Plan, name: str) -> dict[str, Any]:
     array = plan.dataset[name]
     attributes = {str(key): plain(value) for key, value in array.attrs.items()}
     coordinates = [str(key) for key in array.coords if key not in array.dims and key != name]
     if coordinates:
         attributes["coordinates"] = " ".join(coordinates)
-    return {**attributes, _IDENTITY_HASH: plan.identity_hash}
+    return attributes
 
 
 def _default_blocks(variable: xr.Variable) -> tuple[int, ...]:
@@ -230,10 +217,16 @@ def _default_blocks(variable: xr.Variable) -> tuple[int, ...]:
     return tuple(step if dim == "frame" else max(variable.sizes[dim], 1) for dim in variable.dims)
 
 
+def _files_of(folder: Path) -> dict[str, bytes]:
+    """Return the small files of a store: all but the blocks of lazy variables."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
 def _put_in_place(folder: Path, target: Path) -> None:
     """Rename ``new`` to the target, and remove what was there if it is ours."""
     if target.exists():
-        if _our_attrs(target) is None:
+        if read_attrs(target) is None and contents.read(target) is None:
             raise FileExistsError(
                 f"{target} is not a store of gromos_dist, so overwrite=True does not delete it; "
                 "choose another path"
@@ -243,39 +236,158 @@ def _put_in_place(folder: Path, target: Path) -> None:
     (folder / "new").rename(target)
 
 
-def _finish(plan: _Plan, target: Path, progress: bool | None) -> None:
-    """Compute and write the blocks that are missing, then say that the store is complete."""
-    attrs = _our_attrs(target)
+def _is_whole(plan: _Plan, attrs: Attrs, target: Path, progress: bool | None) -> bool:
+    """Say whether a store that says it is complete has every file as it was written."""
+    try:
+        listed = contents.read(target)
+        if listed is None or is_staged(target, run_of(attrs)):
+            return False
+        contents.require(target, listed.files, block_files(listed.files, plan.grid))
+    except StoreError:
+        return False
+    found = _examine(plan, target, listed.files, progress)
+    if not all(all(of_array.values()) for of_array in found.values()):
+        return False
+    _check_values(plan, attrs, target, found)
+    return True
+
+
+def _finish(
+    plan: _Plan, store: int, target: Path, metadata: dict[str, bytes], progress: bool | None
+) -> None:
+    """Compute and write what is missing, then say that the store is complete.
+
+    Parameters
+    ----------
+    store : int
+        A descriptor of the folder, locked.
+    metadata : dict
+        All files but the blocks, as they have to be.
+    """
+    attrs = read_attrs(target)
     if attrs is None or attrs["identity"] != plan.identity:
         raise OSError(f"{target}: another run changed the store meanwhile")
-    _remove_partial_files(target)
-    _check_values(plan, attrs, target)
+    run = run_of(attrs)
+    with staging(store, run, target) as staged:
+        for name, data in metadata.items():
+            if name != ROOT and not _holds(target / name, data):
+                staged.replace(name, data)
+        for array in arrays(target, plan.grid):
+            for place in staged.waiting(array):
+                staged.put_in_place(array, place)
+        found = _examine(plan, target, {}, progress)
+        _check_values(plan, attrs, target, found)
+        _compute_missing(plan, target, run, staged, found, progress)
+        root = _completed(metadata[ROOT])
+        files = {name: contents.describe(data) for name, data in metadata.items()}
+        files[ROOT] = contents.describe(root)
+        for array in arrays(target, plan.grid):
+            for place, written in found[array.path].items():
+                files[file_name(array, place)] = _there(written)
+        staged.replace(contents.NAME, contents.to_bytes(files))
+        staged.replace(ROOT, root)
+        staged.remove()
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except OSError:
+        return False
+
+
+def _examine(plan: _Plan, target: Path, listed: contents.Files, progress: bool | None) -> Found:
+    """Look at every block: size and checksum of those that are there and whole.
+
+    Parameters
+    ----------
+    listed : mapping
+        The store's list of files, if there is one.
+    """
+    found: Found = {}
+    tasks: list[Delayed] = []
+    asked: list[tuple[str, list[Place]]] = []
+    frames: list[float] = []
+    for array, count in zip(arrays(target, plan.grid), _frames(plan), strict=True):
+        wanted = places(array)
+        found[array.path] = dict.fromkeys(wanted)
+        names = {place: file_name(array, place) for place in wanted}
+        there = [
+            (place, frames)
+            for place, frames in zip(wanted, count, strict=False)
+            if (target / names[place]).exists()
+        ]
+        for start in range(0, len(there), _BLOCKS_OF_A_LOOK):
+            some = there[start : start + _BLOCKS_OF_A_LOOK]
+            group = [place for place, _ in some]
+            before = [listed.get(names[place]) for place in group]
+            tasks.append(_look(str(target), array.path, group, before))
+            asked.append((array.path, group))
+            frames.append(sum(count for _, count in some))
+    if not tasks:
+        return found
+
+    def take(index: int, written: list[contents.Written | None]) -> None:
+        name, group = asked[index]
+        found[name].update(zip(group, written, strict=True))
+
+    with progress_bar(f"checking {target.name}", sum(frames), show=progress) as advance:
+        take_blocks(tasks, frames, take, advance)
+    return found
+
+
+def _compute_missing(
+    plan: _Plan,
+    target: Path,
+    run: str,
+    staged: StagedBlocks,
+    found: Found,
+    progress: bool | None,
+) -> None:
+    """Compute and write the blocks that are missing, and note in `found` what was written."""
     blocks: list[Delayed] = []
+    wanted: list[tuple[zarr.Array[Any], Place]] = []
     frames: list[float] = []
     total = 0.0
-    counts = block_frames(
+    for array, tasks, counts in zip(
+        arrays(target, plan.grid), _tasks(plan), _frames(plan), strict=True
+    ):
+        total += sum(counts)
+        if not tasks:
+            continue
+        for place, task, count in zip(places(array), tasks, counts, strict=True):
+            if found[array.path][place] is None:
+                blocks.append(_write(task, str(target), array.path, place, run))
+                wanted.append((array, place))
+                frames.append(count)
+
+    def take(index: int, written: contents.Written) -> None:
+        array, place = wanted[index]
+        staged.put_in_place(array, place)
+        found[array.path][place] = written
+
+    with progress_bar(target.name, total, done=total - sum(frames), show=progress) as advance:
+        take_blocks(blocks, frames, take, advance)
+
+
+def _there(written: contents.Written | None) -> contents.Written:
+    assert written is not None, "a block was neither there nor computed"
+    return written
+
+
+def _frames(plan: _Plan) -> list[list[float]]:
+    """Return how many frames each block stands for, a list a variable."""
+    return block_frames(
         [plan.dataset[name].dims for name in plan.grid],
         [_chunks(plan, name) for name in plan.grid],
     )
-    for name, tasks, count in zip(plan.grid, _tasks(plan), counts, strict=True):
-        array = zarr.open_array(target, path=name, mode="r", zarr_format=3)
-        total += sum(count)
-        if not tasks:
-            continue
-        for place, task, size in zip(plan.places(name), tasks, count, strict=True):
-            if not _is_there(target, array, place):
-                blocks.append(_write(task, str(target), name, place, plan.identity_hash))
-                frames.append(size)
-    with progress_bar(target.name, total, done=total - sum(frames), show=progress) as advance:
-        run_blocks(blocks, frames, advance)
-    missing = sum(_count_missing(target, name) for name in plan.grid)
-    if missing:
-        raise OSError(
-            f"{target}: {missing} blocks were written but are not there; "
-            "the workers must see the same folder as this process"
-        )
-    _remove_partial_files(target)
-    _mark_complete(target)
+
+
+def _completed(root: bytes) -> bytes:
+    """Return the root's metadata of the complete store."""
+    metadata = json.loads(root)
+    metadata["attributes"]["complete"] = True
+    return json.dumps(metadata, indent=2).encode()
 
 
 def _chunks(plan: _Plan, name: str) -> list[list[int]]:
@@ -299,42 +411,11 @@ def _tasks(plan: _Plan) -> list[list[Delayed]]:
     ]
 
 
-def _write_block(
-    block: NDArray[Any], folder: str, name: str, place: tuple[int, ...], identity_hash: str
-) -> None:
-    """Write one block; runs where the block was computed."""
-    array = zarr.open_array(folder, path=name, mode="r+", zarr_format=3)
-    if array.attrs.get(_IDENTITY_HASH) != identity_hash:
-        raise OSError(f"{folder}: another run replaced the store meanwhile")
-    region = _region(array, place)
-    expected = tuple(part.stop - part.start for part in region)
-    if block.shape != expected or block.dtype.newbyteorder("=") != array.dtype:
-        raise ValueError(
-            f"{name}, block {place}: expected {array.dtype} of shape {expected}, as the lazy array "
-            f"announced, got {block.dtype} of shape {block.shape}"
-        )
-    # A block of zeros or NaN is written too: its file says that it is done.
-    array.with_config({"write_empty_chunks": True})[region] = block
+_write = delayed(write_block, pure=False)
+_look = delayed(examine, pure=False)
 
 
-_write = delayed(_write_block, pure=False)
-
-
-def _is_there(target: Path, array: zarr.Array[Any], place: tuple[int, ...]) -> bool:
-    try:
-        path = target / array.path / array.metadata.encode_chunk_key(place)
-        return path.stat().st_size > 0
-    except FileNotFoundError:
-        return False
-
-
-def _count_missing(target: Path, name: str) -> int:
-    array = zarr.open_array(target, path=name, mode="r", zarr_format=3)
-    places = itertools.product(*map(range, _block_counts(array)))
-    return sum(not _is_there(target, array, place) for place in places)
-
-
-def _check_values(plan: _Plan, attrs: dict[str, Any], target: Path) -> None:
+def _check_values(plan: _Plan, attrs: Attrs, target: Path, found: Found) -> None:
     """Compare two stored blocks with what would be computed now, if the graph is another one.
 
     The same history with another Dask graph is the same run if a file was moved, and is not if the
@@ -342,14 +423,13 @@ def _check_values(plan: _Plan, attrs: dict[str, Any], target: Path) -> None:
     """
     if attrs["graph"] == plan.graph:
         return
-    stored: list[tuple[str, tuple[int, ...], NDArray[Any]]] = []
+    stored: list[tuple[str, Place, NDArray[Any]]] = []
     compared: list[Delayed] = []
-    for name, tasks in zip(plan.grid, _tasks(plan), strict=True):
-        array = zarr.open_array(target, path=name, mode="r", zarr_format=3)
-        places = plan.places(name)
-        there = [i for i, place in enumerate(places) if _is_there(target, array, place)]
+    for array, tasks in zip(arrays(target, plan.grid), _tasks(plan), strict=True):
+        there = [i for i, place in enumerate(places(array)) if found[array.path][place]]
         for i in sorted({there[0], there[-1]}) if there else ():
-            stored.append((name, places[i], np.asarray(array[_region(array, places[i])])))
+            place = places(array)[i]
+            stored.append((array.path, place, np.asarray(array[region(array, place)])))
             compared.append(tasks[i])
     # Together, so that what several variables share is computed once.
     for (name, place, block), now in zip(stored, compute_now(*compared), strict=True):
@@ -358,55 +438,3 @@ def _check_values(plan: _Plan, attrs: dict[str, Any], target: Path) -> None:
                 f"{target} has the same history but other values: {name}, block {place}. "
                 f"Was the result changed after it was computed, or the input? {_WAYS_OUT}"
             )
-
-
-def _remove_partial_files(target: Path) -> None:
-    """Remove what Zarr was writing when a run was killed."""
-    for left in target.rglob("*.partial"):
-        left.unlink(missing_ok=True)
-
-
-def _mark_complete(target: Path) -> None:
-    root = json.loads((target / _ROOT).read_text())
-    root["attributes"]["complete"] = True
-    aside = target / f"{_ROOT}.partial"
-    aside.write_text(json.dumps(root, indent=2))
-    aside.replace(target / _ROOT)
-
-
-def open_folder(path: Path, allow_unfinished: bool) -> xr.Dataset:
-    """Open a stored result lazily; see `open_store`."""
-    if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    attrs = _our_attrs(path)
-    if attrs is None:
-        raise ValueError(f"{path} is not a store of gromos_dist; open it with xarray.open_zarr")
-    if not attrs["complete"] and not allow_unfinished:
-        names = list(attrs["graph"])
-        missing = sum(_count_missing(path, name) for name in names)
-        arrays = [zarr.open_array(path, path=name, mode="r", zarr_format=3) for name in names]
-        total = sum(math.prod(_block_counts(array)) for array in arrays)
-        raise ValueError(
-            f"{path} is unfinished: {total - missing} of {total} blocks are done. Make the call "
-            "that began it again, or pass allow_unfinished=True"
-        )
-    dataset: xr.Dataset = xr.open_zarr(path, zarr_format=3, chunks=None)
-    for name, array in dataset.data_vars.items():
-        # xarray would take the chunks within the shards.
-        shape = _block_shape(zarr.open_array(path, path=str(name), mode="r", zarr_format=3))
-        dataset[name] = array.chunk(dict(zip(array.dims, shape, strict=True)))
-    # What was in memory when it was stored comes back into memory, strings as NumPy has them.
-    for name, coordinate in dataset.coords.items():
-        if name not in attrs["graph"]:
-            values = coordinate.values
-            if values.dtype.kind in "OT":
-                values = np.array(values.tolist(), dtype=str)
-            dataset = dataset.assign_coords({name: coordinate.variable.copy(data=values)})
-    for ours in _OURS:
-        del dataset.attrs[ours]
-    for variable in dataset.variables.values():
-        variable.attrs.pop(_IDENTITY_HASH, None)
-        # Chunks of another store are none of the next one's: several tasks would write one shard.
-        for layout in ("chunks", "shards", "preferred_chunks"):
-            variable.encoding.pop(layout, None)
-    return dataset

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.input_file import opened, require_regular
 
 _NEWLINE, _SPACE = 10, 32
 _GZIP = b"\x1f\x8b"
@@ -25,10 +26,11 @@ def read_bytes(path: str | Path, error_type: type[OSError] = TopologyError) -> b
     Raises
     ------
     OSError
-        The operating system refused.
+        The operating system refused, or it is not a regular file.
     TopologyError
         The file is empty, or its gzip stream is damaged (`error_type`, to be exact).
     """
+    require_regular(path)
     data = Path(path).read_bytes()
     if data[:2] == _GZIP:
         try:
@@ -42,8 +44,8 @@ def read_bytes(path: str | Path, error_type: type[OSError] = TopologyError) -> b
 
 def is_gzip(path: str | Path) -> bool:
     """Tell whether a file is gzip, by its first bytes."""
-    with Path(path).open("rb") as file:
-        return file.read(2) == _GZIP
+    with opened(path) as file:
+        return os.pread(file, 2, 0) == _GZIP
 
 
 def damaged_gzip(
@@ -64,10 +66,9 @@ def read_ends(path: str | Path, mark: bytes) -> TextColumns:
     What is between is not read, but for gzip, so that the first model of a long trajectory costs no
     more than it needs. Errors are those of `read_bytes`.
     """
-    with Path(path).open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size and os.pread(file.fileno(), 2, 0) != _GZIP:
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+    with opened(path) as file:
+        if os.fstat(file).st_size and os.pread(file, 2, 0) != _GZIP:
+            with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as text:
                 first, last = text.find(b"\n" + mark), text.rfind(b"\n" + mark)
                 if first != last:
                     ends = text[: first + 1] + text[last + 1 :]

@@ -50,8 +50,12 @@ class ForceSettings:
     """CONSTRAINT: bonds of the solute that are constrained exert no force."""
     cutoff_kind: Literal["charge group", "atom"] = "charge group"
     """PAIRLIST: what the cutoff is applied to."""
+    list_steps: int = 1
+    """PAIRLIST: how many steps of a simulation a list of pairs is for; 1: every configuration has
+    its own, of all pairs within `cutoff`."""
     cutoff_short: float = 0.8
-    """PAIRLIST (nm)."""
+    """PAIRLIST (nm): of a list for several steps. Forces of pairs between the two cutoffs stay what
+    they were when the list was made."""
     cutoff: float = 1.4
     """PAIRLIST (nm): the outer one of the two."""
     reaction_field_radius: float = 1.4
@@ -70,9 +74,9 @@ class ForceSettings:
     ewald_tolerance: float = 1e-5
     """What is left of a Coulomb interaction at the cutoff: decides how the sum is split."""
     mesh_spacing: float | None = None
-    """The most that points of the mesh are apart (nm); None: as suits the precision."""
+    """The most that points of the mesh are apart (nm); None: as the tolerance needs."""
     mesh_order: int | None = None
-    """Of the mesh's splines; None: as suits the precision."""
+    """Of the mesh's splines; None: as the tolerance needs."""
 
     def __post_init__(self) -> None:
         # What comes from an input file is checked there; keywords of calls come here.
@@ -105,9 +109,9 @@ class ForceSettings:
 # Blocks that steer a run, write files or print, but do not change what acts in a frame.
 _STEERING: Final = frozenset(
     {
-        "COMTRANSROT", "ENERGYMIN", "EWARN", "HOOMD", "INITIALISE", "INTEGRATE", "MULTIBATH",
-        "MULTIGRADIENT", "PRINTOUT", "RANDOMNUMBERS", "READTRAJ", "REPLICA", "ROTTRANS", "STEP",
-        "STOCHDYN", "TITLE", "WRITETRAJ",
+        "COMTRANSROT", "CONSISTENCYCHECK", "DEBUG", "ENERGYMIN", "EWARN", "HOOMD", "INITIALISE",
+        "INTEGRATE", "MULTIBATH", "MULTIGRADIENT", "PRINTOUT", "RANDOMNUMBERS", "READTRAJ",
+        "REPLICA", "ROTTRANS", "STEP", "STOCHDYN", "TITLE", "WRITETRAJ",
     }
 )  # fmt: skip
 
@@ -115,6 +119,7 @@ _STEERING: Final = frozenset(
 _NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "ADDECOUPLE": "adiabatic decoupling",
     "AEDS": "accelerated enveloping distribution sampling",
+    "AMBER": "a topology of AMBER",
     "ANGLERES": "angle restraints",
     "BSLEUS": "ball-and-stick local elevation",
     "CGRAIN": "coarse graining",
@@ -126,22 +131,30 @@ _NOT_SUPPORTED: Final[Mapping[str, str]] = {
     "DISTANCERES": "distance restraints",
     "EDS": "enveloping distribution sampling",
     "ELECTRIC": "an electric field",
+    "FOURDIM": "a fourth dimension",
     "GAMD": "Gaussian accelerated dynamics",
     "JVALUERES": "J-value restraints",
     "LAMBDAS": "individual lambdas",
     "LOCALELEV": "local elevation",
+    "LOCALELEVATION": "local elevation",
+    "MONTECARLO": "chemical Monte Carlo",
     "MULTICELL": "several unit cells",
     "NEMD": "non-equilibrium dynamics",
     "ORDERPARAMRES": "order-parameter restraints",
+    "PATHINT": "path integrals",
     "PERSCALE": "periodic scaling",
     "PERTURBATION": "a perturbation",
     "POLARISE": "polarisation",
     "POSITIONRES": "position restraints",
     "PRECALCLAM": "precalculated lambdas",
     "QMMM": "quantum mechanics",
+    "RAMD": "random acceleration",
     "RDCRES": "restraints of residual dipolar couplings",
+    "REPLICA_EDS": "replica exchange of enveloping distribution sampling",
     "SASA": "implicit solvent",
     "SYMRES": "symmetry restraints",
+    "UMBRELLA": "umbrella sampling",
+    "VIRTUALATOM": "virtual atoms",
     "XRAYRES": "X-ray restraints",
 }
 
@@ -153,7 +166,7 @@ def load_imd(path: str | Path) -> ForceSettings:
 
     Blocks that only steer a run are passed over. What would change the forces and is not computed
     here (restraints, perturbation, lattice sums, ...) is refused, and so is a block that is not
-    known.
+    known, unless it is switched off: its first word is 0, off or none.
 
     Parameters
     ----------
@@ -166,6 +179,11 @@ def load_imd(path: str | Path) -> ForceSettings:
         The operating system refused.
     SettingsError
         The file is damaged, or asks for what is not computed here: file, block, line.
+
+    Warns
+    -----
+    UserWarning
+        A block that is not known seems to be switched off; fast loops take other images.
 
     Examples
     --------
@@ -204,9 +222,16 @@ def _refuse_unsupported(name: str, block: Block) -> None:
             tokens.fail("non-bonded forces of several steps are not supported; set STEPS to 1")
         return
     if name not in _NOT_SUPPORTED:
-        raise block.error(
-            "a block that is not known here may change the forces; remove it if it does not"
+        if not tokens.left or tokens.word("its switch").lower() not in _OFF:
+            raise block.error(
+                "a block that is not known here may change the forces; remove it if it does not"
+            )
+        warnings.warn(
+            f"{block.path}, block {name}, line {block.line}: it is not known here; as its first "
+            "word is 0, it is taken to be switched off",
+            stacklevel=4,
         )
+        return
     if tokens.word("its switch").lower() not in _OFF:
         tokens.fail(f"not supported: {_NOT_SUPPORTED[name]}; switch it off")
 
@@ -295,7 +320,7 @@ def _read_constraint(tokens: Tokens) -> dict[str, object]:
 def _read_pairlist(tokens: Tokens) -> dict[str, object]:
     algorithms = {name: name for name in ("0", "standard", "1", "grid", "2", "grid_cell")}
     _choice(tokens, "ALGORITHM", algorithms)
-    tokens.integer("NSNB", low=1)
+    list_steps = tokens.integer("NSNB", low=1)
     short, long = tokens.real("RCUTP"), tokens.real("RCUTL")
     if not 0 < short <= long:
         tokens.fail(f"expected 0 < RCUTP <= RCUTL, found {short:g} and {long:g}")
@@ -303,7 +328,12 @@ def _read_pairlist(tokens: Tokens) -> dict[str, object]:
     kinds = {"0": "charge group", "chargegroup": "charge group", "1": "atom", "atomic": "atom"}
     kind = _choice(tokens, "TYPE", kinds)
     tokens.end()
-    return {"cutoff_kind": kind, "cutoff_short": short, "cutoff": long}
+    return {
+        "cutoff_kind": kind,
+        "list_steps": list_steps,
+        "cutoff_short": short,
+        "cutoff": long,
+    }
 
 
 def _read_nonbonded(tokens: Tokens) -> dict[str, object]:

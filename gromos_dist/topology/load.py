@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from gromos_dist.topology.cnf import load_cnf
 from gromos_dist.topology.gro import load_gro
 from gromos_dist.topology.gromos import load_gromos
+from gromos_dist.topology.mdanalysis import (
+    is_universe,
+    load_with_mdanalysis,
+    topology_of_universe,
+)
 from gromos_dist.topology.pdb import load_pdb
 from gromos_dist.topology.psf import load_psf
 from gromos_dist.topology.topology import Topology
@@ -19,19 +26,23 @@ LOADERS: Mapping[str, Callable[[str | Path], Topology]] = {
     ".ent": load_pdb,
     ".gro": load_gro,
     ".cnf": load_cnf,
+    ".conf": load_cnf,
     ".g96": load_cnf,
     ".psf": load_psf,
+    ".tpr": load_with_mdanalysis,
 }
 
 
-def load_topology(path: str | Path) -> Topology:
-    """Read a topology with the reader of its suffix: GROMOS, PDB, GRO or PSF.
+def load_topology(path: str | Path | Any) -> Topology:
+    """Read a topology with the reader of its suffix: GROMOS, PDB, GRO, PSF or TPR.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or MDAnalysis Universe
         The file: ``.top`` or ``.topo`` (GROMOS), ``.cnf`` or ``.g96`` (names only), ``.pdb`` or
-        ``.ent``, ``.gro``, ``.psf``; ``.gz`` may follow.
+        ``.ent``, ``.gro``, ``.psf``; ``.gz`` may follow. ``.tpr`` (GROMACS) is read by MDAnalysis,
+        an optional extra. Of a Universe, what it knows of its atoms is taken: see
+        `topology_of_universe`.
 
     Returns
     -------
@@ -53,6 +64,8 @@ def load_topology(path: str | Path) -> Topology:
     >>> load_topology("tests/data/spc.top").solvate(2)
     Topology: 6 atoms, 2 residues, 2 molecules; 0 solute atoms + 2 solvent molecules of 3
     """
+    if is_universe(path):
+        return topology_of_universe(path)
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in LOADERS:
@@ -61,3 +74,10 @@ def load_topology(path: str | Path) -> Topology:
             f"{path}: no topology reader for {suffix or 'a file without a suffix'}; known: {known}"
         )
     return LOADERS[suffix](path)
+
+
+def as_topology(topology: Topology | str | os.PathLike[str] | Any) -> Topology:
+    """Return a topology as it is, or loaded from its file or from an MDAnalysis Universe."""
+    if isinstance(topology, Topology):
+        return topology
+    return load_topology(topology if is_universe(topology) else Path(topology))

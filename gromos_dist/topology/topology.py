@@ -113,6 +113,8 @@ class Topology(FrozenArrays):
     chain, segment, insertion_code : array of str, optional
         Chain identifiers, segment names and what PDB files put behind residue numbers; empty where
         an atom has none, None when the file has none.
+    bond_origin : str
+        How many bonds come from where, once some were guessed: see `guess_bonds`.
 
     Raises
     ------
@@ -135,6 +137,7 @@ class Topology(FrozenArrays):
     chain: Strings | None = None
     segment: Strings | None = None
     insertion_code: Strings | None = None
+    bond_origin: str = ""
 
     def __post_init__(self) -> None:
         n_atoms = len(self.atom_name)
@@ -263,6 +266,7 @@ class Topology(FrozenArrays):
             solvent=solvent,
             n_solvent_molecules=n_molecules,
             force_field=self.force_field,
+            bond_origin=self.bond_origin,
             **{
                 name: np.concatenate([values[solute], np.full(count, "")])
                 for name in ("chain", "segment", "insertion_code")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gromos_dist.beside import file_beside
 from gromos_dist.topology.force_field import ForceField, Terms
 from gromos_dist.topology.gromos_force_field import KINDS
 from gromos_dist.topology.topology import Topology
@@ -69,19 +70,8 @@ def write_topology(
     data = text.encode()
     if target.suffix == ".gz":
         data = gzip.compress(data, mtime=0)
-    _refuse_existing(target, overwrite)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.write_bytes(data)
-        _refuse_existing(target, overwrite)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _refuse_existing(target: Path, overwrite: bool) -> None:
-    if target.exists() and (not overwrite or target.is_dir()):
-        raise FileExistsError(f"{target} exists; pass overwrite=True or choose another path")
+    with file_beside(target, overwrite) as beside:
+        beside.write_bytes(data)
 
 
 def _check_same(topology: Topology, force_field: ForceField) -> None:

@@ -47,9 +47,13 @@ def _set_of(pairs: PairList | None) -> set[tuple[int, int]]:
 
 
 def compute(  # noqa: PLR0915
-    x: Floats, box: Floats | None, arguments: dict[str, Any]
+    x: Floats, box: Floats | None, arguments: dict[str, Any], listed: Floats | None = None
 ) -> Computed:
-    """The interactions of one frame; `arguments` are those of `prepare_nonbonded`."""
+    """The interactions of one frame; `arguments` are those of `prepare_nonbonded`.
+
+    `listed`: positions in which pairs within the cutoff are looked for; None: `x`.
+    """
+    then = x if listed is None else listed
     given = {"n_solvent_molecules": 0, "solvent_charge": [], "solvent_lj_type": []} | arguments
     field: ReactionField = given["field"]
     coulomb = given.get("coulomb", 138.9354)
@@ -66,11 +70,11 @@ def compute(  # noqa: PLR0915
     points = np.empty((group.max() + 1, 3))
     for number in range(len(points)):
         atoms = np.flatnonzero(group == number)
-        arms = nearest(x[atoms] - x[atoms[0]], box)
+        arms = nearest(then[atoms] - then[atoms[0]], box)
         center = arms.mean(axis=0) if number < len(groups_first) - 1 else 0.0
-        points[number] = x[atoms[0]] + center
+        points[number] = then[atoms[0]] + center
     if given.get("atomic_cutoff"):
-        group, points = np.arange(n), x
+        group, points = np.arange(n), then
     energy_group = np.asarray(given.get("energy_group", np.zeros(n, int)))
     n_groups = energy_group.max() + 1
     interacting = np.asarray(given.get("interacting", np.ones((n_groups, n_groups), bool)))

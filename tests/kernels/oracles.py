@@ -73,6 +73,15 @@ def random_rotation(rng: np.random.Generator) -> NDArray[np.float64]:
     return q * np.linalg.det(q)
 
 
+def far_away(offset: float, size: float, n_atoms: int = 1500) -> NDArray[np.float32]:
+    """Four frames of float32 about a point `offset` away in x, y and z, deviating up to 0.3."""
+    rng = np.random.default_rng(int(offset) + n_atoms)
+    shape = rng.normal(size=(n_atoms, 3)) * size
+    noise = np.array([0.0, 0.003, 0.03, 0.3])[:, None, None] * rng.normal(size=(4, n_atoms, 3))
+    turned = [frame @ random_rotation(rng).T for frame in shape + noise]
+    return (np.array(turned) + offset).astype(np.float32)
+
+
 def unaligned(array: NDArray[Any]) -> NDArray[Any]:
     """The same numbers, beginning at an address that is a multiple of their size and no more."""
     room = np.empty(array.size + 17, dtype=array.dtype)

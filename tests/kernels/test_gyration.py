@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from oracles import blocks, on_every_level, same_bits, unaligned, weights_for
+from oracles import blocks, far_away, on_every_level, same_bits, unaligned, weights_for
 
 from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
 
@@ -40,6 +40,20 @@ def test_same_bits_whatever_the_block(kernel: Any, frames: NDArray[Any], seed: i
     assert same_bits(kernel(unaligned(frames)), whole)
     atoms = rng.permutation(frames.shape[1])[: rng.integers(1, frames.shape[1] + 1)]
     assert same_bits(kernel(frames, atoms=atoms), kernel(frames[:, atoms]))
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0, 15.0, -40.0, 1000.0, 1e5])
+@pytest.mark.parametrize("size", [0.2, 2.0])
+def test_float32_far_from_the_origin(offset: float, size: float) -> None:
+    frames = far_away(offset, size)
+    near = frames.astype(np.float64) - offset
+    mean = near.mean(axis=1)
+    v = near - mean[:, None]
+    tensors = np.einsum("fac,fad->fcd", v, v) / frames.shape[1]
+    found = on_every_level(lambda: tuple(kernel(frames) for kernel in KERNELS))
+    np.testing.assert_allclose(found[0] - offset, mean, rtol=0, atol=1e-15 * (100 + abs(offset)))
+    np.testing.assert_allclose(found[1] ** 2, np.trace(tensors, axis1=1, axis2=2), 0, 1e-12)
+    np.testing.assert_allclose(found[2], tensors, rtol=0, atol=1e-12)
 
 
 def test_nothing_is_read_behind_the_last_atom() -> None:

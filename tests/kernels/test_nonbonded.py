@@ -273,16 +273,26 @@ def small_systems(draw: st.DrawFn) -> tuple[Floats, Floats | None, dict[str, Any
     )
 
 
-@settings(max_examples=40)
-@given(system=small_systems())
-def test_equals_all_pairs_in_numpy(system: tuple[Floats, Floats | None, dict[str, Any]]) -> None:
+@settings(max_examples=60)
+@given(system=small_systems(), drift=st.sampled_from([None, 0.0, 0.03, 0.3]))
+def test_equals_all_pairs_in_numpy(
+    system: tuple[Floats, Floats | None, dict[str, Any]], drift: float | None
+) -> None:
+    """Of the positions themselves (drift None), or of a list made before atoms moved."""
     positions, box, arguments = system
-    expected = nonbonded_oracle.compute(positions, box, arguments)
+    listed = None
+    if drift is not None:
+        listed = positions + drift * np.random.default_rng(1).normal(size=positions.shape)
+    expected = nonbonded_oracle.compute(positions, box, arguments, listed)
     # Such a pair may fall on either side by rounding.
     assume(expected.nearest_to_cutoff > 1e-9)
-    field = prepare_nonbonded(**arguments)
+    field = prepare_nonbonded(**arguments, for_lists=listed is not None)
     boxes = None if box is None else box[None]
-    asked: dict[str, Any] = {"virial": True, "group_forces": True}
+    asked: dict[str, Any] = {
+        "virial": True,
+        "group_forces": True,
+        "listed": None if listed is None else listed[None],
+    }
     found = [("plain", "double", nonbonded_plain(positions[None], boxes, field, **asked))]
     for isa, precision in LEVELS:
         with level(isa):
@@ -586,7 +596,11 @@ def test_frames_that_cannot_be_computed_are_named(function: Any) -> None:
         function(broken, boxes, field)
     small = boxes.copy()
     small[2] *= 0.6
-    with pytest.raises(FrameError, match="frame 2: the cutoff is longer than half the shortest"):
+    with pytest.raises(
+        FrameError,
+        match=r"frame 2: the cutoff is longer than half the shortest vector of the box: "
+        r"[\d.]+ nm in a box of [\d.]+ x [\d.]+ x [\d.]+ nm",
+    ):
         function(positions, small, field)
     flat = boxes.copy()
     flat[1, 2] = flat[1, 1]
@@ -607,6 +621,23 @@ def test_arguments_that_do_not_fit(function: Any) -> None:
         function(np.zeros((1, 3, 3)), None, field)
     with pytest.raises(ValueError, match=r"box: expected shape \(1, 3, 3\)"):
         function(np.ones((1, 2, 3)), np.eye(3), field)
+
+
+@FUNCTIONS
+def test_lists_that_do_not_fit(function: Any) -> None:
+    field = two_charges()
+    positions = np.array([[[0.0, 0, 0], [0.3, 0, 0]]])
+    with pytest.raises(ValueError, match=r"listed: expected shape \(1, 2, 3\), got \(2, 3\)"):
+        function(positions, None, field, listed=positions[0])
+    with pytest.raises(FrameError, match=r"NaN or infinite \(atom 1\)"):
+        function(positions, None, field, listed=positions * np.array([[1.0], [np.nan]]))
+
+
+def test_a_list_with_a_cutoff_between_atoms_needs_its_own_field() -> None:
+    with pytest.raises(ValueError, match="prepared with for_lists=True"):
+        nonbonded(
+            np.zeros((1, 2, 3)), None, two_charges(atomic_cutoff=True), listed=np.zeros((1, 2, 3))
+        )
 
 
 def test_unknown_precision() -> None:

@@ -12,6 +12,7 @@ from oracles import (
     best_fit,
     blocks,
     deviation,
+    far_away,
     level,
     on_every_level,
     random_rotation,
@@ -203,6 +204,61 @@ def test_far_from_the_origin() -> None:
     frames = rng.normal(size=(4, 100, 3))
     near = rmsd(frames, frames[0])
     np.testing.assert_allclose(rmsd(frames + 1e5, frames[0] - 1e5), near, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0, 15.0, -40.0, 100.0, 1000.0, 1e5])
+@pytest.mark.parametrize("size", [0.2, 2.0])
+def test_float32_far_from_the_origin(offset: float, size: float) -> None:
+    """Products are summed as they stand: what this costs far away does not show."""
+    frames = far_away(offset, size)
+    near = frames.astype(np.float64) - offset
+    values, (rotations, translations) = on_every_level(
+        lambda: (rmsd(frames, frames[0]), fit_transform(frames, frames[0]))
+    )
+    expected = [best_fit(frame, near[0]) for frame in near]
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-11)
+    # In double nothing is summed as it stands.
+    np.testing.assert_allclose(
+        values, rmsd(frames.astype(np.float64), frames[0]), rtol=0, atol=1e-11
+    )
+    moved = np.einsum("fcd,fad->fac", rotations, frames.astype(np.float64))
+    moved += translations[:, None]
+    for frame, value in zip(moved, values, strict=True):
+        assert abs(deviation(frame, frames[0]) - value) < 1e-9
+
+
+@pytest.mark.parametrize("far", ["frames", "reference"])
+def test_float32_near_against_far(far: str) -> None:
+    near, away = far_away(0.0, 2.0), far_away(500.0, 2.0)
+    frames, reference = (away, near[0]) if far == "frames" else (near, away[0])
+    values = on_every_level(lambda: rmsd(frames, reference))
+    offset = 500.0 if far == "frames" else 0.0
+    expected = [
+        best_fit(frame, reference.astype(np.float64) - (500.0 - offset))
+        for frame in frames.astype(np.float64) - offset
+    ]
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-11)
+
+
+def test_a_reference_that_is_not_float32() -> None:
+    frames = far_away(5.0, 2.0)
+    reference = frames.mean(axis=0, dtype=np.float64)
+    assert (reference != reference.astype(np.float32)).any()
+    values = on_every_level(lambda: rmsd(frames, reference))
+    expected = [best_fit(frame, reference) for frame in frames]
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-11)
+
+
+def test_float32_of_every_exponent() -> None:
+    """From the smallest number that float32 has, and with zeros of both signs."""
+    rng = np.random.default_rng(13)
+    scales = np.exp2(rng.integers(-149, 4, size=(5, 200, 3)).astype(np.float64))
+    frames = (rng.normal(size=scales.shape) * scales).astype(np.float32)
+    frames[:, ::7] *= 0
+    frames[:, 3] = rng.normal(size=(5, 3))
+    values = on_every_level(lambda: rmsd(frames, frames[4]))
+    expected = [best_fit(frame, frames[4]) for frame in frames]
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e12, 1e30])

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from oracles import best_fit, blocks, on_every_level, random_rotation, same_bits, weights_for
+from oracles import (
+    best_fit,
+    blocks,
+    far_away,
+    on_every_level,
+    random_rotation,
+    same_bits,
+    weights_for,
+)
 
 from gromos_dist.errors import FrameError
 from gromos_dist.kernels.rmsd import rmsd, rmsd_matrix
@@ -36,6 +44,17 @@ def test_same_bits_either_way_round_and_in_any_block(frames: NDArray[Any], seed:
             for j in range(0, len(frames), columns):
                 block = rmsd_matrix(frames[i : i + rows], frames[j : j + columns], weights=weights)
                 assert same_bits(block, whole[i : i + rows, j : j + columns].copy())
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0, 15.0, -40.0, 1000.0, 1e5])
+@pytest.mark.parametrize("size", [0.2, 2.0])
+def test_float32_far_from_the_origin(offset: float, size: float) -> None:
+    frames = far_away(offset, size)
+    others = np.concatenate([frames[1:], far_away(0.0, size)])
+    near = np.concatenate([frames[1:].astype(np.float64) - offset, far_away(0.0, size)])
+    matrix = on_every_level(lambda: rmsd_matrix(frames, others))
+    expected = [[best_fit(a, b) for b in near] for a in frames.astype(np.float64) - offset]
+    np.testing.assert_allclose(matrix, expected, rtol=0, atol=1e-11)
 
 
 def test_more_frames_than_a_block() -> None:

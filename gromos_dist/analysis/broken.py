@@ -1,0 +1,217 @@
+"""A look at the molecules that are measured: whole, or broken by the periodic box."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
+
+from gromos_dist.analysis.connections import (
+    bonds_of,
+    lattice_of,
+    numbers_of,
+    one_frame,
+    reads_single_frames,
+)
+from gromos_dist.analysis.inputs import Indices, Reference
+from gromos_dist.errors import BrokenMoleculesWarning
+from gromos_dist.io.trajectory import open_trajectory
+from gromos_dist.topology.lattice import nearest_images, reduced_vectors
+from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# No bond is longer, not even between coarse grains.
+_LONGEST_BOND = 0.5
+# Atoms that follow each other in a residue, or in neighbouring ones of a chain, are not as far
+# apart if some are left out: alpha carbons 0.38 nm, phosphorus 0.7 nm.
+_LONGEST_STEP = 0.75
+
+
+def warn_of_broken_molecules(
+    call: str,
+    data: xr.Dataset | xr.DataArray,
+    *sets: Indices,
+    reference: Reference | None = None,
+    target: Floats | None = None,
+    stacklevel: int = 3,
+) -> None:
+    """Warn if the box has broken the molecules that are to be measured.
+
+    Looked at are the first, the middle and the last frame of `data` (of a Dask array that is not
+    read from files, for which whole chunks are computed, the first), and the reference: where its
+    box and bonds are known, and nothing says that its molecules are whole. Two atoms that are
+    bonded, directly or by a few atoms that are not measured, or, where no bonds are known, that
+    follow each other in a residue or in neighbouring residues of a molecule, are torn apart when
+    they are farther from each other than half the shortest lattice vector and than bonds can reach,
+    and an image of one is near the other.
+
+    This is done when an analysis is called, not when it is computed: a task's warning reaches
+    nobody on a cluster. A frame that cannot be read is left to the computation, which names it;
+    where an atom is there twice or the box is none, nothing can be told.
+
+    Parameters
+    ----------
+    call : str
+        The analysis.
+    data : Dataset or DataArray
+        What it was given.
+    *sets : indices
+        The atoms it measures; None stands for all.
+    reference, target
+        What a reference was given as, and its positions, shape (atom, xyz).
+    stacklevel : int
+        Of the warning: 3 is who has called the caller of this function.
+    """
+    try:
+        said = _what_is_broken(data, sets, reference, target)
+    except (OSError, ValueError):
+        return
+    if said:
+        warnings.warn(f"{call}: {said}", BrokenMoleculesWarning, stacklevel=stacklevel)
+
+
+def _what_is_broken(
+    data: xr.Dataset | xr.DataArray,
+    sets: Sequence[Indices],
+    reference: Reference | None,
+    target: Floats | None,
+) -> str:
+    """Return what to say of the first frame with broken molecules; nothing if there is none."""
+    looked_at: list[tuple[str, Floats, Floats]] = []
+    if isinstance(data, xr.Dataset) and "positions" in data:
+        looked_at += _frames_of(data)
+    if target is not None:
+        looked_at += _reference_of(reference, target)
+    if not looked_at:
+        return ""
+    pairs, reach = _neighbours(data, _union(data.sizes["atom"], sets))
+    for what, positions, box in looked_at:
+        torn = _torn(positions, box, pairs, reach)
+        if len(torn):
+            return _message(what, data, pairs, torn, positions)
+    return ""
+
+
+def _frames_of(data: xr.Dataset) -> list[tuple[str, Floats, Floats]]:
+    """Return the frames to look at, with their boxes."""
+    if "box" not in data or data.attrs.get("molecules") == "whole":
+        return []
+    n_frames = data.sizes["frame"]
+    places = {0, n_frames // 2, n_frames - 1} if reads_single_frames(data["positions"]) else {0}
+    found = []
+    for frame in sorted(places) if n_frames else ():
+        box = lattice_of(data, frame)
+        if box is not None:
+            positions = np.asarray(one_frame(data["positions"], frame), np.float64)
+            found.append((f"frame {frame}", positions, box))
+    return found
+
+
+def _reference_of(reference: Any, target: Floats) -> list[tuple[str, Floats, Floats]]:
+    """Return the reference with its box, if it has one that is not that of `data`."""
+    name = "the reference"
+    if isinstance(reference, str | os.PathLike):
+        name = f"the reference {os.fspath(reference)}"
+        reference = open_trajectory(reference, stop=1)
+    if not isinstance(reference, xr.Dataset) or reference.attrs.get("molecules") == "whole":
+        return []
+    if "frame" not in reference.dims:
+        reference = reference.expand_dims("frame")
+    box = lattice_of(reference, 0)
+    return [] if box is None else [(name, target, box)]
+
+
+def _union(n_atoms: int, sets: Sequence[Indices]) -> Integers:
+    if any(indices is None for indices in sets) or not sets:
+        return np.arange(n_atoms)
+    chosen: Integers = np.unique(np.concatenate([some for some in sets if some is not None]))
+    return chosen
+
+
+def _neighbours(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Integers, Floats]:
+    """Return pairs of chosen atoms that are near each other in a whole molecule, and how near."""
+    pairs, reach = _along_bonds(data, chosen)
+    if "residue" not in data.coords:
+        return pairs, reach
+    has_bonds = np.zeros(data.sizes["atom"], bool)
+    has_bonds[pairs] = True
+    labels = {
+        name: np.asarray(data[name].values)[chosen]
+        for name in RESIDUE_LABELS
+        if name in data.coords
+    }
+    joined = ~residue_starts(labels)[1:]
+    if "molecule" in labels:
+        # Molecules of atoms without bonds are told by chains and names of residues.
+        joined |= (np.diff(labels["molecule"]) == 0) & (np.diff(labels["residue"]) == 1)
+    joined &= ~(has_bonds[chosen[1:]] & has_bonds[chosen[:-1]])
+    steps = np.stack([chosen[:-1], chosen[1:]], axis=1)[joined]
+    return np.concatenate([pairs, steps]), np.append(reach, np.full(len(steps), _LONGEST_STEP))
+
+
+def _along_bonds(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Integers, Floats]:
+    """Return pairs of chosen atoms that bonds connect with no chosen atom between."""
+    bonds = bonds_of(data)
+    if not len(bonds):
+        return np.empty((0, 2), np.int64), np.empty(0)
+    numbers = numbers_of(data)
+    if len(chosen) == numbers.n_in_file:
+        return numbers.places(bonds), np.full(len(bonds), _LONGEST_BOND)
+    n_atoms = numbers.n_in_file
+    graph = coo_array((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(n_atoms, n_atoms))
+    steps, _, nearest = dijkstra(
+        *(graph.tocsr(),),
+        directed=False,
+        indices=numbers.of_atoms[chosen],
+        unweighted=True,
+        min_only=True,
+        return_predecessors=True,
+    )
+    ends = nearest[bonds]
+    between = (ends[:, 0] != ends[:, 1]) & (ends >= 0).all(axis=1)
+    reach = _LONGEST_BOND * (1.0 + steps[bonds[between]].sum(axis=1))
+    return numbers.places(ends[between].astype(np.int64)), reach
+
+
+def _torn(positions: Floats, box: Floats, pairs: Integers, reach: Floats) -> Integers:
+    """Return which pairs are torn apart."""
+    differences = positions[pairs[:, 1]] - positions[pairs[:, 0]]
+    length = np.sqrt(np.einsum("ij,ij->i", differences, differences))
+    half = 0.5 * np.linalg.norm(reduced_vectors(box)[0])
+    far = np.flatnonzero((length > half) & (length > reach))
+    nearest = np.linalg.norm(nearest_images(differences[far], box), axis=1)
+    torn: Integers = far[(nearest < reach[far]) & (nearest < length[far] - 1e-3)]
+    return torn
+
+
+def _message(
+    what: str,
+    data: xr.Dataset | xr.DataArray,
+    pairs: Integers,
+    torn: Integers,
+    positions: Floats,
+) -> str:
+    one, other = pairs[torn[0]].tolist()
+    apart = np.linalg.norm(positions[other] - positions[one])
+    names = " and ".join(_named(data, atom) for atom in (one, other))
+    return (
+        f"the periodic box has broken molecules: in {what}, {names} are neighbours and lie "
+        f"{apart:.3g} nm apart ({len(torn)} such pairs), so that the numbers mean little. Put the "
+        "molecules together first: gd.make_whole(ds), which guesses bonds where none are known; on "
+        'the command line --whole. (attrs["molecules"] = "whole" says that they are.)'
+    )
+
+
+def _named(data: xr.Dataset | xr.DataArray, atom: int) -> str:
+    columns = [name for name in ("residue_name", "residue", "atom_name") if name in data.coords]
+    name = " ".join(str(data[name].values[atom]) for name in columns)
+    return f"atom {atom} ({name})" if name else f"atom {atom}"

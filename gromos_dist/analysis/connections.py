@@ -1,0 +1,115 @@
+"""Which atoms of a Dataset are bonded, and the box that they lie in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from gromos_dist.io.atoms import ATOMS_IN_FILE
+from gromos_dist.io.graphs import source_of
+from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.topology import Topology
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+class Numbers(NamedTuple):
+    """Which atoms of a file a Dataset has."""
+
+    of_atoms: Integers
+    """The number in the file of each atom of the Dataset, from 0."""
+    n_in_file: int
+
+    @property
+    def are_all(self) -> bool:
+        """Whether the Dataset has all atoms of the file, in order."""
+        n_atoms = len(self.of_atoms)
+        return n_atoms == self.n_in_file and np.array_equal(self.of_atoms, np.arange(n_atoms))
+
+    def places(self, bonds: Integers) -> Integers:
+        """Return those bonds whose atoms the Dataset has, as places in it."""
+        place = np.full(self.n_in_file, -1, np.int64)
+        place[self.of_atoms] = np.arange(len(self.of_atoms))
+        found = place[bonds]
+        return np.ascontiguousarray(found[(found >= 0).all(axis=1)])
+
+
+def numbers_of(data: xr.Dataset | xr.DataArray) -> Numbers:
+    """Return which atoms of the file these are; all if the Dataset does not say.
+
+    Raises
+    ------
+    ValueError
+        An atom is there twice.
+    """
+    n_atoms = data.sizes["atom"]
+    if "atom_number" not in data.coords:
+        return Numbers(np.arange(n_atoms), n_atoms)
+    numbers = np.asarray(data["atom_number"].values, np.int64)
+    if len(np.unique(numbers)) < n_atoms:
+        raise ValueError("atom_number: an atom is there twice, so that bonds have no meaning")
+    n_in_file = int(data["atom_number"].attrs.get(ATOMS_IN_FILE, 0))
+    return Numbers(numbers, max(n_in_file, int(numbers.max(initial=-1)) + 1))
+
+
+def bonds_of(data: xr.Dataset | xr.DataArray) -> Integers:
+    """Return the bonds that a Dataset knows, between numbers of atoms in the file."""
+    if not isinstance(data, xr.Dataset) or "bonds" not in data:
+        return np.empty((0, 2), np.int64)
+    return np.asarray(data["bonds"].values, np.int64).reshape(-1, 2)
+
+
+def atoms_of(data: xr.DataArray) -> Topology:
+    """Return the atoms of a Dataset as a topology without bonds."""
+    n_atoms = data.sizes["atom"]
+
+    def values(name: str, unknown: Any, dtype: Any) -> NDArray[Any]:
+        if name not in data.coords:
+            return np.full(n_atoms, unknown, dtype)
+        return np.asarray(data[name].values, dtype)
+
+    return Topology(
+        atom_name=values("atom_name", "", np.str_),
+        residue_name=values("residue_name", "", np.str_),
+        residue=values("residue", 1, np.int64),
+        molecule=values("molecule", 1, np.int64),
+        element=values("element", "", np.str_),
+        mass=values("mass", np.nan, np.float64),
+        charge=values("charge", np.nan, np.float64),
+        chain=values("chain", "", np.str_),
+        segment=values("segment", "", np.str_),
+        insertion_code=values("insertion_code", "", np.str_),
+    )
+
+
+def lattice_of(data: xr.Dataset, frame: int) -> Floats | None:
+    """Return the lattice vectors of one frame, rows, in nm; None where there is no box."""
+    if "box" not in data or not data.sizes["frame"]:
+        return None
+    box = np.asarray(one_frame(data["box"], frame), np.float64)
+    if not np.isfinite(box).all() or not box.any():
+        return None
+    return octahedron_vectors(box) if is_octahedron(data) else box
+
+
+def is_octahedron(data: xr.Dataset) -> bool:
+    """Say whether the box of a Dataset is the cube that truncated octahedra are cut from."""
+    return bool(data["box"].attrs.get("shape") == "truncated octahedron")
+
+
+def one_frame(array: xr.DataArray, frame: int) -> NDArray[Any]:
+    """Return one frame in memory."""
+    data = array.isel(frame=slice(frame, frame + 1)).data
+    found = source_of(data)
+    # Straight from the file, where that is where it is, and not by way of a scheduler.
+    values: NDArray[Any] = (np.asarray(data) if found is None else found[:])[0]
+    return values
+
+
+def reads_single_frames(array: xr.DataArray) -> bool:
+    """Say whether one frame can be had without computing the chunk around it."""
+    return isinstance(array.data, np.ndarray) or source_of(array.data) is not None
