@@ -759,7 +759,12 @@ def test_molecules_made_whole(reference: Path, tmp_path: Path) -> None:
     table = read_csv(output)
     expected = np.loadtxt(folder / "rmsd_ca_all_prop_cog.out")[:, 1]
     np.testing.assert_allclose(table[:, -1], expected, atol=1e-6)
-    assert "--whole needs bonds" in refuse("rmsd", files[0], "--whole")
+    said = refuse("rmsd", files[0], "--whole")
+    assert said.startswith("Error: --whole: there are no bonds; give a topology that has them or")
+    assert "with --top (a GROMOS .top, PSF, TPR, GRO or PDB)" in said
+    # A GROMOS configuration names its atoms itself, as PDB and GRO do.
+    alone = succeed("rgyr", folder / "pla2_solute_ref.cnf", "--whole", "--no-mass-weighted")
+    assert "1209 guessed from the names of residues" in alone.stderr
 
 
 class TestForPrograms:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gromos_dist.cli.summary import Outcome
     from gromos_dist.distributed import XarrayObject
 
-_STRUCTURES = (".gro", ".pdb", ".ent")
 REPORT_SUFFIXES = (".html",)
 _OF_FILES = ("on_truncated", "overlap")
 
@@ -62,17 +61,13 @@ class Input:
         from gromos_dist.analysis import make_whole
         from gromos_dist.io.trajectory import open_trajectory
 
-        is_store = stores.is_store(self.files)
-        topology = self.topology
-        if self.whole and topology is None and not is_store:
-            topology = self._structure()
-        if is_store:
+        if stores.is_store(self.files):
             self._refuse_options_of_files()
             trajectory = self._open_store(self.files[0], atoms)
         else:
             trajectory = open_trajectory(
                 list(self.files),
-                topology,
+                self.topology,
                 atoms=atoms,
                 start=self.start,
                 stop=self.stop,
@@ -90,18 +85,6 @@ class Input:
                     f"{self.names}: bonds: {trajectory.attrs['bonds']}", UserWarning, stacklevel=2
                 )
         return trajectory
-
-    def _structure(self) -> Path:
-        """Return the first file if it names its atoms, so that bonds can be guessed."""
-        from gromos_dist.io.trajectory import expand
-
-        first = Path(expand(self.files)[0])
-        if Path(first.name.lower().removesuffix(".gz")).suffix not in _STRUCTURES:
-            raise ValueError(
-                "--whole needs bonds, or names of atoms to guess them by: give a topology with "
-                "--top (a GROMOS .top, PSF, TPR, GRO or PDB)"
-            )
-        return first
 
     def require_frames(self, data: xr.Dataset) -> None:
         """Raise a ValueError if --start and --stop leave no frames."""
