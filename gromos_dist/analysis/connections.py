@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.io.atoms import ATOMS_IN_FILE
-from gromos_dist.io.graphs import source_of
+from gromos_dist.io.graphs import source_of, values_of
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.topology import Topology
 
@@ -103,10 +103,7 @@ def is_octahedron(data: xr.Dataset) -> bool:
 
 def one_frame(array: xr.DataArray, frame: int) -> NDArray[Any]:
     """Return one frame in memory."""
-    data = array.isel(frame=slice(frame, frame + 1)).data
-    found = source_of(data)
-    # Straight from the file, where that is where it is, and not by way of a scheduler.
-    values: NDArray[Any] = (np.asarray(data) if found is None else found[:])[0]
+    values: NDArray[Any] = values_of(array.isel(frame=slice(frame, frame + 1)).data)[0]
     return values
 
 

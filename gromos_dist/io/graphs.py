@@ -74,6 +74,12 @@ def source_of(data: Any) -> FieldOfSource | None:
     return _of_atoms(FieldOfSource(source, whole.field), others)
 
 
+def values_of(data: Any) -> NDArray[Any]:
+    """Return an array in memory: straight from its files if it has a source, without a scheduler."""
+    found = source_of(data)
+    return np.asarray(data) if found is None else found[:]
+
+
 def one_source(datas: Sequence[Any]) -> tuple[Source, tuple[str, ...]] | None:
     """Return the Source that arrays can be read from together, and its fields; None if none is."""
     found = [source_of(data) for data in datas]
