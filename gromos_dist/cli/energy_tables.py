@@ -148,7 +148,5 @@ def numbers(mean: float, fluctuation: float, error: float) -> tuple[str, str, st
         formats = (f".{decimals}f",) * 3
     else:
         formats = (".8g", ".3g", ".3g")
-    shown = [
-        format(value, of) for value, of in zip((mean, fluctuation, error), formats, strict=True)
-    ]
+    shown = list(map(format, (mean, fluctuation, error), formats))
     return shown[0], shown[1], "-" if np.isnan(error) else shown[2]
