@@ -911,13 +911,23 @@ class TestStores:
         assert "unfinished" in said
         assert "allow_unfinished" not in said
 
+    def test_bonds_of_a_topology_stay_with_their_atoms(
+        self, butane: xr.Dataset, tmp_path: Path
+    ) -> None:
+        path, water = tmp_path / "md.zarr", tmp_path / "water.zarr"
+        gd.store(butane, path, progress=False)
+        succeed("convert", path, water, "-t", BUTANE[2], "-a", "resname SOLV")
+        expected = gd.make_whole(butane).positions[:, 4:]
+        found = gd.make_whole(gd.open_store(water), guess_bonds=False).positions
+        np.testing.assert_array_equal(found, expected)
+
     def test_options_that_do_nothing_to_a_store_are_refused(
         self, butane: xr.Dataset, tmp_path: Path
     ) -> None:
         path = tmp_path / "md.zarr"
         gd.store(butane, path, progress=False)
-        for option, value in (("--on-truncated", "drop"), ("--overlap", "keep")):
-            said = refuse("rgyr", path, "-t", BUTANE[2], option, value)
+        for option, *value in (["--on-truncated", "drop"], ["--overlap", "keep"], ["--verify"]):
+            said = refuse("rgyr", path, "-t", BUTANE[2], option, *value)
             assert said.startswith(f"Error: {option}: {path} is a store")
         assert "read alone" in refuse("rgyr", path, BUTANE[0])
         assert "read alone" in refuse("info", path, BUTANE[0])

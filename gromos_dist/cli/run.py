@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gromos_dist.distributed import XarrayObject
 
 REPORT_SUFFIXES = (".html",)
-_OF_FILES = ("on_truncated", "overlap")
+_OF_FILES = ("on_truncated", "overlap", "verify")
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,15 @@ class Input:
         for field in fields(self):
             if field.name in _OF_FILES and getattr(self, field.name) != field.default:
                 raise ValueError(
-                    f"--{field.name.replace('_', '-')}: {self.files[0]} is a store, whose frames "
-                    "are all whole and there once; leave this option out"
+                    f"--{field.name.replace('_', '-')}: {self.files[0]} is a store, to which "
+                    "this option does nothing; leave it out"
                 )
 
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
-        from gromos_dist.io.atoms import bond_coordinate
+        import numpy as np
+
+        from gromos_dist.io.atoms import atom_numbers, bond_coordinate
         from gromos_dist.topology import load_topology, resolve
 
         trajectory = stores.open_result(path)
@@ -113,9 +115,10 @@ class Input:
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
             topology = load_topology(self.topology).with_n_atoms(trajectory.sizes["atom"])
-            bonds = bond_coordinate(topology.bonds, None, topology.n_atoms)
-            trajectory = trajectory.drop_vars(["bonds", "atom_number"], errors="ignore")
-            trajectory = trajectory.assign_coords(topology.coordinates() | bonds)
+            known = topology.coordinates() | bond_coordinate(topology.bonds, None, topology.n_atoms)
+            numbers = atom_numbers(np.arange(topology.n_atoms), topology.n_atoms)
+            trajectory = trajectory.drop_vars("bonds", errors="ignore")
+            trajectory = trajectory.assign_coords(known | {"atom_number": numbers})
         if atoms is not None:
             trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
         return trajectory
