@@ -11,8 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import provenance
+from gromos_dist.analysis.connections import numbers_of
 from gromos_dist.analysis.labels import places_of_atoms
-from gromos_dist.io.graphs import as_read, atoms_of, source_of, values_of
+from gromos_dist.io.graphs import as_read, source_of, values_of
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology import Selection, resolve
@@ -137,9 +138,9 @@ def reference_positions(
         values = values_of(opened.data)
         what = os.fspath(reference)
         among: Indices = None
-        whole, chosen = atoms_of(positions.data) or (n_atoms, None)
-        if chosen is not None and values.shape[-2] == whole != n_atoms:
-            among = chosen
+        numbers = numbers_of(positions)
+        if values.shape[-2] == numbers.n_in_file != n_atoms:
+            among = numbers.of_atoms
             values = values[:, among]
         places = places_of_atoms(positions, opened, what, among=among, atoms=used)
     else:
