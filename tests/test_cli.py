@@ -921,6 +921,14 @@ class TestStores:
         found = gd.make_whole(gd.open_store(water), guess_bonds=False).positions
         np.testing.assert_array_equal(found, expected)
 
+    def test_atoms_of_a_store_of_velocities(self, tmp_path: Path) -> None:
+        path, water = tmp_path / "v.zarr", tmp_path / "water.zarr"
+        moving = gd.open_trajectory(DATA / "butane.trv")
+        gd.store(moving, path, progress=False)
+        succeed("convert", path, water, "-t", BUTANE[2], "-a", "resname SOLV")
+        found = gd.open_store(water).velocities
+        np.testing.assert_array_equal(found, moving.velocities[:, 4:])
+
     def test_options_that_do_nothing_to_a_store_are_refused(
         self, butane: xr.Dataset, tmp_path: Path
     ) -> None:

@@ -120,7 +120,7 @@ class Input:
             trajectory = trajectory.drop_vars("bonds", errors="ignore")
             trajectory = trajectory.assign_coords(known | {"atom_number": numbers})
         if atoms is not None:
-            trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
+            trajectory = trajectory.isel(atom=resolve(atoms, trajectory))
         return trajectory
 
     @property
@@ -384,7 +384,7 @@ def _count_atoms(data: xr.Dataset, atoms: str | None) -> int | None:
     from gromos_dist.topology import resolve
 
     if atoms is not None:
-        return len(resolve(atoms, data["positions"]))
+        return len(resolve(atoms, data))
     return data.sizes.get("atom")
 
 
