@@ -6,7 +6,6 @@ Names and residues of the atoms come from the same files as topologies, see
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -33,6 +32,7 @@ from gromos_dist.io.frame_index import (
 )
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
+from gromos_dist.io.text_file import is_compressed, read_range, text_size
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 
 Bytes = NDArray[np.uint8]
@@ -100,7 +100,7 @@ class StructureReader:
         if not wanted:
             return
         begins, ends = index["begin"][chosen].tolist(), index["end"][chosen].tolist()
-        with _opened(self.path, index, begins[0], ends[-1]) as fill:
+        with read_range(self.path, index, begins[0], ends[-1]) as fill:
             for i, frame in enumerate(frames):
                 text = np.empty(ends[i] - begins[i], np.uint8)
                 fill(text, begins[i])
@@ -120,7 +120,7 @@ class StructureReader:
         index = self._index()
         begin, end = index["begin"][:1].item(), index["end"][:1].item()
         text = np.empty(end - begin, np.uint8)
-        with _opened(self.path, index, begin, end) as fill:
+        with read_range(self.path, index, begin, end) as fill:
             fill(text, begin)
         starts = _line_starts(text)
         first, last = _GRO_NAMES
@@ -279,7 +279,7 @@ def _open(
 
 def _load(path: str) -> tuple[Bytes, dict[str, NDArray[Any]]]:
     """Return the whole text, and what the frame index needs for reading from any place of it."""
-    if not path.lower().endswith(".gz"):
+    if not is_compressed(path):
         return np.fromfile(path, np.uint8), {}
     text, arrays = gzip_access.inflated(path, _whole_text)
     if gzip_access.CUT in arrays:
@@ -307,9 +307,7 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
     """
     columns = {"step": "<i8", "time": "<f8", "begin": "<i8", "end": "<i8", "line": "<i8"}
     n_frames = check_rows(index, columns, "step")
-    if path.lower().endswith(".gz"):
-        gzip_access.check_arrays(index, size)
-        size = int(index["gzip_text"][0])
+    size = text_size(path, size, index)
     check_numbers(index, {"n_atoms": (1,), "cut": (2,), **({} if is_pdb else {"layout": (2,)})})
     begin, end, box = index["begin"], index["end"], index["box"]
     n_atoms = int(index["n_atoms"][0])
@@ -325,38 +323,6 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
 
 
 _CHECKS = {is_pdb: partial(_check_index, is_pdb) for is_pdb in (True, False)}
-
-
-def _opened(path: str, index: Any, begin: int, end: int) -> Any:
-    if path.lower().endswith(".gz"):
-        return gzip_access.read_range(path, index, begin, end)
-    return _PlainFile(path)
-
-
-class _PlainFile:
-    """A file that fills buffers from any place; a context manager."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file = -1
-
-    def __enter__(self) -> _PlainFile:
-        self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        os.close(self._file)
-
-    def __call__(self, buffer: Bytes, offset: int) -> None:
-        done = 0
-        while done < len(buffer):
-            n_bytes = os.preadv(self._file, [buffer[done:].data], offset + done)
-            if n_bytes == 0:
-                raise TrajectoryError(
-                    f"{self._path}: the file ends at byte {offset + done}, expected at least "
-                    f"{offset + len(buffer)}: it has become shorter since it was opened"
-                )
-            done += n_bytes
 
 
 def _line_starts(text: Bytes) -> Integers:
