@@ -10,16 +10,12 @@ import numpy as np
 import pytest
 import store_run
 import xarray as xr
+from store_run import tree
 
 from gromos_dist.errors import StoreError
 from gromos_dist.store import contents, layout, open_store, store, zarr_folder
 
 TRIALS = 150
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def result() -> xr.Dataset:
