@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -42,11 +42,12 @@ _TIME = re.compile(rb"\bt=\s*([-+0-9.eE]+)")
 _STEP = re.compile(rb"\bstep=\s*([-+]?[0-9]+)")
 _NEWLINE, _SPACE = 10, 32
 _GRO_LABELS = 20
+_GRO_NUMBERS = 15  # where names end and numbers of atoms begin
 _NONE, _ALL, _SOME = 0, 1, 2  # of the atoms have velocities
 _PDB = Columns(30, 0, 8, 3, power=4)
 _LEAVE = frozenset({gzip_access.WINDOWS})
 _PDB_COORDINATES = 54
-_PDB_NAMES, _GRO_NAMES = (12, 27), (0, 15)
+_PDB_LABELS = (*range(12, 27), *range(72, 76))  # columns
 _RECORDS_OF_FRAMES = (b"ATOM", b"HETATM", b"MODEL", b"ENDMDL", b"TITLE", b"CRYST1")
 _WHOLE_WHEN_SHORT = (b"END", b"ENDMDL", b"TER")
 _NO_END, _ANNOUNCED = -1, -2  # what tells that a file is cut behind a whole frame
@@ -116,19 +117,19 @@ class StructureReader:
         )
 
     def label_digest(self) -> bytes:
-        """Return a digest of the names and residues of the first frame's atoms."""
+        """Return a digest of what names the atoms of the first frame."""
         index = self._index()
         begin, end = index["begin"][:1].item(), index["end"][:1].item()
         text = np.empty(end - begin, np.uint8)
         with read_range(self.path, index, begin, end) as fill:
             fill(text, begin)
         starts = _line_starts(text)
-        first, last = _GRO_NAMES
+        columns: Iterable[int] = range(_GRO_NUMBERS)
         if self.is_pdb:
             starts = starts[_is_atom(_records(text, starts))]
-            first, last = _PDB_NAMES
+            columns = _PDB_LABELS
         digest = blake2b(b"PDB" if self.is_pdb else b"GRO", digest_size=16)
-        for column in range(first, last):
+        for column in columns:
             digest.update(text[np.minimum(starts + column, len(text) - 1)].tobytes())
         return digest.digest()
 
