@@ -83,6 +83,16 @@ def test_the_same_call_mends_it(stored: Path) -> None:
     assert refused < 5
 
 
+def test_lists_of_many_stores_are_read_once(tmp_path: Path) -> None:
+    lazy = store_run.lazy_result()
+    paths = [store(lazy, tmp_path / f"{i}.zarr") for i in range(12)]
+    contents._read.cache_clear()
+    arrays = [open_store(path).center_of_mass.data for path in paths]
+    total = sum(arrays[1:], arrays[0]).compute(scheduler="synchronous")
+    np.testing.assert_allclose(total, 12 * lazy.values, rtol=1e-12)
+    assert contents._read.cache_info().misses == len(paths)
+
+
 def test_messages_name_what_is_missing(stored: Path) -> None:
     block = stored / "center_of_mass" / "c" / "2" / "0"
     data = block.read_bytes()
