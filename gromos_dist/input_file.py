@@ -54,6 +54,17 @@ class FileState:
     """Of samples, without the first few bytes."""
 
 
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """Return the suffix of a file's name, in small letters, without a ``.gz`` behind it.
+
+    Examples
+    --------
+    >>> suffix_of("md.TRC.gz"), suffix_of("README")
+    ('.trc', '')
+    """
+    return Path(os.fspath(path).lower().removesuffix(".gz")).suffix
+
+
 def require_regular(path: str | os.PathLike[str]) -> os.stat_result:
     """Return what the system tells of a file, without waiting for one that is a pipe.
 
@@ -144,17 +155,18 @@ def unchanged(path: str, state: FileState) -> Iterator[None]:
     OSError
         It is gone.
     """
-    _check(path, state)
+    require_unchanged(path, state)
     try:
         yield
     except TrajectoryError:
         # Whatever was wrong with it, this is why.
-        _check(path, state)
+        require_unchanged(path, state)
         raise
-    _check(path, state)
+    require_unchanged(path, state)
 
 
-def _check(path: str, state: FileState) -> None:
+def require_unchanged(path: str, state: FileState) -> None:
+    """Raise an error unless a file is what it was when it was opened; errors as `unchanged`."""
     found = require_regular(path)
     problem = _change(
         path, state, FileState(found.st_size, found.st_mtime_ns, found.st_ino, platform.node(), "")

@@ -149,7 +149,7 @@ def _neighbours(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Inte
         for name in RESIDUE_LABELS
         if name in data.coords
     }
-    joined = ~residue_starts(labels)[1:]
+    joined = ~residue_starts(labels.get)[1:]
     if "molecule" in labels:
         # Molecules of atoms without bonds are told by chains and names of residues.
         joined |= (np.diff(labels["molecule"]) == 0) & (np.diff(labels["residue"]) == 1)

@@ -197,13 +197,14 @@ class Source:
             for name in names
         }
 
-    def frames_with(self, name: str) -> NDArray[np.bool_]:
-        """Say of each frame of the axis whether it has a field; one without it is read as NaN."""
+    def frames_with(self, names: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+        """Say of each frame of the axis whether it has fields; those it lacks are read as NaN."""
+        # File by file: of many, not all indices are kept in memory.
         parts = [
-            frames_with(reader, name)[frames.start : frames.stop : frames.step]
+            [frames_with(reader, name)[frames.start : frames.stop : frames.step] for name in names]
             for reader, frames in zip(self.readers, self.frames, strict=True)
         ]
-        return np.concatenate(parts)
+        return dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
 
     def locate(self, frame: int) -> tuple[str, int]:
         """Return the file of a frame of the axis and the frame's number in that file."""

@@ -6,11 +6,10 @@ Names and residues of the atoms come from the same files as topologies, see
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -34,6 +33,7 @@ from gromos_dist.io.frame_index import (
 )
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
+from gromos_dist.io.text_file import is_compressed, read_range, text_size
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 from gromos_dist.topology.pdb_records import disguise, is_disguised
 
@@ -44,11 +44,13 @@ _TIME = re.compile(rb"\bt=\s*([-+0-9.eE]+)")
 _STEP = re.compile(rb"\bstep=\s*([-+]?[0-9]+)")
 _NEWLINE, _SPACE = 10, 32
 _GRO_LABELS = 20
+_GRO_NUMBERS = 15  # where names end and numbers of atoms begin
 _NONE, _ALL, _SOME = 0, 1, 2  # of the atoms have velocities
 _PDB = Columns(30, 0, 8, 3, power=4)
 _LEAVE = frozenset({gzip_access.WINDOWS})
 _PDB_COORDINATES = 54
-_PDB_NAMES, _GRO_NAMES = (12, 27), (0, 15)
+_PDB_NAMES = range(12, 27)  # columns
+_PDB_LABELS = (*_PDB_NAMES, *range(72, 76))
 _RECORDS_OF_FRAMES = (b"ATOM", b"HETATM", b"MODEL", b"ENDMDL", b"TITLE", b"CRYST1")
 _WHOLE_WHEN_SHORT = (b"END", b"ENDMDL", b"TER")
 _NO_END, _ANNOUNCED = -1, -2  # what tells that a file is cut behind a whole frame
@@ -102,7 +104,7 @@ class StructureReader:
         if not wanted:
             return
         begins, ends = index["begin"][chosen].tolist(), index["end"][chosen].tolist()
-        with _opened(self.path, index, begins[0], ends[-1]) as fill:
+        with read_range(self.path, index, begins[0], ends[-1]) as fill:
             for i, frame in enumerate(frames):
                 text = np.empty(ends[i] - begins[i], np.uint8)
                 fill(text, begins[i])
@@ -118,19 +120,19 @@ class StructureReader:
         )
 
     def label_digest(self) -> bytes:
-        """Return a digest of the names and residues of the first frame's atoms."""
+        """Return a digest of what names the atoms of the first frame."""
         index = self._index()
         begin, end = index["begin"][:1].item(), index["end"][:1].item()
         text = np.empty(end - begin, np.uint8)
-        with _opened(self.path, index, begin, end) as fill:
+        with read_range(self.path, index, begin, end) as fill:
             fill(text, begin)
         starts = _line_starts(text)
-        first, last = _GRO_NAMES
+        columns: Iterable[int] = range(_GRO_NUMBERS)
         if self.is_pdb:
             starts = starts[_is_atom(_records(text, starts))]
-            first, last = _PDB_NAMES
+            columns = _PDB_LABELS
         digest = blake2b(b"PDB" if self.is_pdb else b"GRO", digest_size=16)
-        for column in range(first, last):
+        for column in columns:
             digest.update(text[np.minimum(starts + column, len(text) - 1)].tobytes())
         return digest.digest()
 
@@ -289,7 +291,7 @@ def _open(
 
 def _load(path: str) -> tuple[Bytes, dict[str, NDArray[Any]]]:
     """Return the whole text, and what the frame index needs for reading from any place of it."""
-    if not path.lower().endswith(".gz"):
+    if not is_compressed(path):
         return np.fromfile(path, np.uint8), {}
     text, arrays = gzip_access.inflated(path, _whole_text)
     if gzip_access.CUT in arrays:
@@ -317,9 +319,7 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
     """
     columns = {"step": "<i8", "time": "<f8", "begin": "<i8", "end": "<i8", "line": "<i8"}
     n_frames = check_rows(index, columns, "step")
-    if path.lower().endswith(".gz"):
-        gzip_access.check_arrays(index, size)
-        size = int(index["gzip_text"][0])
+    size = text_size(path, size, index)
     numbers = {"n_atoms": (1,), "cut": (2,), "renamed": (2,)}
     check_numbers(index, numbers if is_pdb else {**numbers, "layout": (2,)})
     begin, end, box = index["begin"], index["end"], index["box"]
@@ -339,38 +339,6 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
 _CHECKS = {is_pdb: partial(_check_index, is_pdb) for is_pdb in (True, False)}
 
 
-def _opened(path: str, index: Any, begin: int, end: int) -> Any:
-    if path.lower().endswith(".gz"):
-        return gzip_access.read_range(path, index, begin, end)
-    return _PlainFile(path)
-
-
-class _PlainFile:
-    """A file that fills buffers from any place; a context manager."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file = -1
-
-    def __enter__(self) -> _PlainFile:
-        self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        os.close(self._file)
-
-    def __call__(self, buffer: Bytes, offset: int) -> None:
-        done = 0
-        while done < len(buffer):
-            n_bytes = os.preadv(self._file, [buffer[done:].data], offset + done)
-            if n_bytes == 0:
-                raise TrajectoryError(
-                    f"{self._path}: the file ends at byte {offset + done}, expected at least "
-                    f"{offset + len(buffer)}: it has become shorter since it was opened"
-                )
-            done += n_bytes
-
-
 def _line_starts(text: Bytes) -> Integers:
     """Return where lines begin; the text ends with a line feed, or its last line without one."""
     ends = np.flatnonzero(text == _NEWLINE)
@@ -379,7 +347,7 @@ def _line_starts(text: Bytes) -> Integers:
 
 
 def _compare_names(
-    path: str, text: Bytes, starts: Integers, rows: Integers, columns: tuple[int, int]
+    path: str, text: Bytes, starts: Integers, rows: Integers, columns: range
 ) -> Integers:
     """Compare what names the atoms of every frame with the first.
 
@@ -387,7 +355,7 @@ def _compare_names(
     ----------
     rows : (frames, atoms) array
         The lines of the atoms.
-    columns : (int, int)
+    columns : range
         Where names and residues stand, from 0.
 
     Returns
@@ -402,12 +370,11 @@ def _compare_names(
         A frame has the same atoms in another order.
     """
     renamed = np.zeros(2, "<i8")
-    width = columns[1] - columns[0]
-    places = np.arange(*columns)
+    places = np.array(columns)
 
     def names_in(frame: int) -> NDArray[np.void]:
         found = text[np.minimum(starts[rows[frame]][:, None] + places, len(text) - 1)]
-        names: NDArray[np.void] = found.view(f"V{width}")[:, 0]
+        names: NDArray[np.void] = found.view(f"V{len(columns)}")[:, 0]
         return names
 
     first = names_in(0)
@@ -696,7 +663,9 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
         "box": np.array(boxes, "<f8"),
         "n_atoms": np.array([n_atoms], "<i8"),
         "cut": cut,
-        "renamed": _compare_names(path, text, starts, lines.reshape(-1, n_atoms), _GRO_NAMES),
+        "renamed": _compare_names(
+            path, text, starts, lines.reshape(-1, n_atoms), range(_GRO_NUMBERS)
+        ),
         "layout": np.array([width, velocities], "<i8"),
     }
 
