@@ -92,6 +92,7 @@ def mdanalysis_rmsd(universe: MDAnalysis.Universe, select: str, weights: str | N
     return RMSD(universe, select=select, weights=weights).run().results.rmsd[:, 2] / 10
 
 
+@pytest.mark.filterwarnings("ignore:.*a time step of exactly 1:UserWarning")
 @pytest.mark.parametrize("mass_weighted", [False, True])
 @pytest.mark.parametrize(
     ("topology", "trajectory"),

@@ -211,6 +211,7 @@ def test_a_polymer_bonded_to_its_own_image() -> None:
     np.testing.assert_allclose(sizes, np.ptp(ring(12, 0.3), axis=0), atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:.*a time step of exactly 1:UserWarning")
 def test_bonds_longer_than_half_the_box(mdanalysis_data: Path) -> None:
     ds = in_memory(np.array([[[0.0, 0, 0], [1.4, 1.4, 0]]]), np.eye(3) * 3.0)
     message = r"1 bonds are longer than half the box.*atom 0 \(LIG 1 C\) and atom 1.*1\.980 nm"
