@@ -202,10 +202,10 @@ def test_a_residue_of_many_molecules() -> None:
     assert not says(dataset(waters, box), np.arange(0, 600, 3))
     # Two tails of one lipid, of which one follows the end of the other.
     tail = np.stack([np.zeros(25), np.zeros(25), 0.125 * np.arange(25)], axis=1)
-    lipid = np.concatenate([tail, tail + [0.4, 0, 0]])
+    lipid = np.concatenate([tail, tail + np.array([0.4, 0, 0])])
     large = np.diag([3.0, 3.0, 8.0])
     assert not says(dataset(lipid[None], large))
-    assert says(dataset(into_box(lipid + [1, 1, 6], large)[None], large))
+    assert says(dataset(into_box(lipid + np.array([1, 1, 6]), large)[None], large))
 
 
 def test_what_cannot_be_told_is_no_error() -> None:
