@@ -192,9 +192,11 @@ def _change(path: str, before: FileState, now: FileState) -> str:
     is_certain = is_another and is_here and not _numbers_files_anew(path)
     if not is_certain and _samples(path, before.size) == before.digest:
         return ""
-    if is_another:
-        return "another file of the same size and time has taken its place"
-    return "its size and time are the same, but not what is in it"
+    return (
+        "another file of the same size and time has taken its place"
+        if is_another
+        else "its size and time are the same, but not what is in it"
+    )
 
 
 def _samples(path: str, size: int) -> str:
