@@ -11,9 +11,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import provenance
+from gromos_dist.analysis.connections import numbers_of
 from gromos_dist.analysis.labels import places_of_atoms
+<<<<<<< HEAD
 from gromos_dist.errors import SelectionError
 from gromos_dist.io.graphs import as_read, atoms_of, source_of
+=======
+from gromos_dist.io.graphs import as_read, source_of, values_of
+>>>>>>> strangerb
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology import Selection, resolve
@@ -134,16 +139,16 @@ def reference_positions(
         if not -n_frames <= reference < n_frames:
             raise ValueError(f"reference: there is no frame {reference}, there are {n_frames}")
         frame = int(reference) % n_frames
-        values = _frames(positions.isel(frame=slice(frame, frame + 1)).data)
+        values = values_of(positions.isel(frame=slice(frame, frame + 1)).data)
         what = f"frame {frame}"
     elif isinstance(reference, str | os.PathLike):
         opened = open_trajectory(reference, stop=1, dtype=np.float64).positions
-        values = _frames(opened.data)
+        values = values_of(opened.data)
         what = os.fspath(reference)
         among: Indices = None
-        whole, chosen = atoms_of(positions.data) or (n_atoms, None)
-        if chosen is not None and values.shape[-2] == whole != n_atoms:
-            among = chosen
+        numbers = numbers_of(positions)
+        if values.shape[-2] == numbers.n_in_file != n_atoms:
+            among = numbers.of_atoms
             values = values[:, among]
         places = places_of_atoms(positions, opened, what, among=among, atoms=used)
     else:
@@ -160,12 +165,6 @@ def reference_positions(
             f"({n_atoms}, 3): give a reference of the same {n_atoms} atoms"
         )
     return np.ascontiguousarray(values if places is None else values[places], np.float64)
-
-
-def _frames(data: Any) -> NDArray[Any]:
-    """Return lazy frames in memory; straight from the file where that is where they are."""
-    found = source_of(data)
-    return np.asarray(data) if found is None else found[:]
 
 
 def derived_history(data: xr.DataArray, call: str, parameters: Mapping[str, Any]) -> str:
