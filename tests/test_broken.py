@@ -315,4 +315,4 @@ def test_the_command_line(mdanalysis_data: Path, tmp_path: Path) -> None:
     assert "25533 guessed" in alone.stderr
     refused = run("rmsd", xtc, "--whole")
     assert refused.returncode == 2
-    assert "--whole needs bonds" in refused.stderr
+    assert "--whole: there are no bonds; give a topology" in refused.stderr

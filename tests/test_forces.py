@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import MDAnalysis
 import numpy as np
 import pytest
 import xarray as xr
@@ -421,6 +422,10 @@ def test_what_is_missing_is_named(butane: xr.Dataset) -> None:
     known = replace(gd.load_topology(DATA / "butane.top"), force_field=None)
     with pytest.raises(gd.TopologyError, match="has no force field"):
         gd.forces(butane, known, cutoff=CUTOFF)
+    universe = MDAnalysis.Universe.empty(304, trajectory=True)
+    universe.add_TopologyAttr("names", ["C"] * 304)
+    with pytest.raises(gd.TopologyError, match="no force field"):
+        gd.forces(butane, universe, cutoff=CUTOFF)  # type: ignore[arg-type]
 
 
 def test_a_bad_frame_is_named(butane: xr.Dataset) -> None:

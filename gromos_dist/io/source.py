@@ -171,17 +171,18 @@ class Source:
         stop = self.n_frames if stop is None else stop
         if buffers is None:
             buffers = self.allocate(names, stop - start)
+        # Of no atoms there is nothing to read, and readers are not asked for it.
+        filled = [name for name in names if buffers[name].size]
+        atoms = self.atoms if self.n_atoms else None
         for i in range(bisect_right(self._ends, start), len(self._ends)):
             begin = self._ends[i - 1] if i else 0
             low, high = max(start, begin), min(stop, self._ends[i])
             if begin >= stop:
                 break
-            if low < high:
-                out = {name: buffers[name][low - start : high - start] for name in names}
+            if low < high and filled:
+                out = {name: buffers[name][low - start : high - start] for name in filled}
                 with self._unchanged(i):
-                    self.readers[i].read(
-                        self.frames[i][low - begin : high - begin], out, self.atoms
-                    )
+                    self.readers[i].read(self.frames[i][low - begin : high - begin], out, atoms)
         return {name: buffers[name][: stop - start] for name in names}
 
     def _unchanged(self, file: int) -> AbstractContextManager[None]:

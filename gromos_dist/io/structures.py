@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,7 @@ from gromos_dist.io.frame_index import (
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
+from gromos_dist.topology.pdb_records import disguise, is_disguised
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -246,6 +248,14 @@ def _open(
             )
         if velocities == _ALL:
             columns["velocities"] = Columns(_GRO_LABELS + 3 * width, 0, width, 0)
+    frame, line = index["renamed"].tolist()
+    if frame:
+        warnings.warn(
+            f"{path}: frame {frame}, line {line}: an atom or its residue is named otherwise than "
+            "in the first frame, whose names are those of all; if they are other atoms, the frames "
+            "are not of one trajectory",
+            stacklevel=3,
+        )
     line, found = index["cut"].tolist()
     damage = ""
     if line:
@@ -310,7 +320,8 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
     if path.lower().endswith(".gz"):
         gzip_access.check_arrays(index, size)
         size = int(index["gzip_text"][0])
-    check_numbers(index, {"n_atoms": (1,), "cut": (2,), **({} if is_pdb else {"layout": (2,)})})
+    numbers = {"n_atoms": (1,), "cut": (2,), "renamed": (2,)}
+    check_numbers(index, numbers if is_pdb else {**numbers, "layout": (2,)})
     begin, end, box = index["begin"], index["end"], index["box"]
     n_atoms = int(index["n_atoms"][0])
     good = (
@@ -318,6 +329,7 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
         and bool((end - begin >= n_atoms).all() and (begin[1:] >= end[:-1]).all())
         and n_atoms > 0
         and box.shape == (n_frames, 9)
+        and 0 <= index["renamed"][0] < n_frames
         and (is_pdb or 2 <= index["layout"][0] <= _WIDEST)
     )
     if not good:
@@ -366,6 +378,55 @@ def _line_starts(text: Bytes) -> Integers:
     return starts if len(starts) and starts[-1] < len(text) else starts[:-1]
 
 
+def _compare_names(
+    path: str, text: Bytes, starts: Integers, rows: Integers, columns: tuple[int, int]
+) -> Integers:
+    """Compare what names the atoms of every frame with the first.
+
+    Parameters
+    ----------
+    rows : (frames, atoms) array
+        The lines of the atoms.
+    columns : (int, int)
+        Where names and residues stand, from 0.
+
+    Returns
+    -------
+    (2,) array
+        The first frame that has other names, and the line (from 1) where it begins to; zeros when
+        none has.
+
+    Raises
+    ------
+    TrajectoryError
+        A frame has the same atoms in another order.
+    """
+    renamed = np.zeros(2, "<i8")
+    width = columns[1] - columns[0]
+    places = np.arange(*columns)
+
+    def names_in(frame: int) -> NDArray[np.void]:
+        found = text[np.minimum(starts[rows[frame]][:, None] + places, len(text) - 1)]
+        names: NDArray[np.void] = found.view(f"V{width}")[:, 0]
+        return names
+
+    first = names_in(0)
+    for frame in range(1, len(rows)):
+        found = names_in(frame)
+        differs = found != first
+        if not differs.any():
+            continue
+        line = int(rows[frame, np.argmax(differs)]) + 1
+        if Counter(found.tolist()) == Counter(first.tolist()):
+            raise TrajectoryError(
+                f"{path}: frame {frame}, line {line}: the atoms of the first frame in another "
+                "order; write all frames in one order"
+            )
+        if not renamed.any():
+            renamed[:] = frame, line
+    return renamed
+
+
 def _line(text: Bytes, starts: Integers, row: int) -> bytes:
     end = starts[row + 1] if row + 1 < len(starts) else len(text)
     return bytes(text[starts[row] : end]).rstrip(b"\r\n")
@@ -393,6 +454,22 @@ def _is_atom(records: NDArray[np.bytes_]) -> NDArray[np.bool_]:
     return np.asarray((records == b"ATOM") | (records == b"HETATM") | is_wide)
 
 
+def _refuse_disguised(
+    path: str,
+    text: Bytes,
+    starts: Integers,
+    records: NDArray[np.bytes_],
+    is_atom: NDArray[np.bool_],
+) -> None:
+    """Raise a TrajectoryError for a line that would be passed over and must not be."""
+    others = np.flatnonzero(~is_atom)
+    odd = [record for record in np.unique(records[others]).tolist() if is_disguised(record)]
+    rows = others[np.isin(records[others], odd) | (others == 0)]
+    found = disguise(rows.tolist(), partial(_line, text, starts))
+    if found is not None:
+        raise TrajectoryError(f"{path}, line {found[0] + 1}: {found[1]}")
+
+
 def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     text, extra = _load(path)
     starts = _line_starts(text)
@@ -408,7 +485,9 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
         is_half_endmdl = begun == b"END" and is_in_model
         if begun.rstrip() not in _WHOLE_WHEN_SHORT or is_half_endmdl:
             records = records[:last]
-    atoms = np.flatnonzero(_is_atom(records))
+    is_atom = _is_atom(records)
+    _refuse_disguised(path, text, starts, records, is_atom)
+    atoms = np.flatnonzero(is_atom)
     if not len(atoms):
         raise TrajectoryError(f"{path}: no ATOM or HETATM records; is this a PDB file?")
     borders = np.cumsum((records == b"MODEL") | (records == b"ENDMDL") | (records == b"END"))
@@ -438,6 +517,8 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
             "are of several molecules"
         )
     first_rows, last_rows = atoms[first], atoms[first + counts - 1]
+    rows = atoms[first[:, None] + np.arange(counts[0])]
+    renamed = _compare_names(path, text, starts, rows, _PDB_NAMES)
     # What stands outside of models belongs to the next one.
     box = np.full((len(first), 9), np.nan)
     cells = np.flatnonzero(records == b"CRYST1")
@@ -461,6 +542,7 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
         "box": box,
         "n_atoms": counts[:1].astype("<i8"),
         "cut": cut,
+        "renamed": renamed,
     }
 
 
@@ -505,6 +587,8 @@ def _cut_behind(
 
 def _cryst1(path: str, row: int, line: bytes) -> NDArray[np.float64]:
     """Return the box vectors (nm), a along x and b in the x-y plane; NaN for a cell of no size."""
+    if not line[6:33].strip():
+        return np.full(9, np.nan)
     try:
         lengths = np.array([float(line[6 + 9 * i : 15 + 9 * i]) for i in range(3)]) / 10
         angles = np.array([float(line[33 + 7 * i : 40 + 7 * i]) for i in range(3)])
@@ -612,6 +696,7 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
         "box": np.array(boxes, "<f8"),
         "n_atoms": np.array([n_atoms], "<i8"),
         "cut": cut,
+        "renamed": _compare_names(path, text, starts, lines.reshape(-1, n_atoms), _GRO_NAMES),
         "layout": np.array([width, velocities], "<i8"),
     }
 
