@@ -116,6 +116,25 @@ def test_a_change_while_it_is_read(tmp_path: Path) -> None:
         path.unlink()
 
 
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_a_file_written_over_whose_time_is_set_back(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, name)
+    content = path.read_bytes()
+    ds = gd.open_trajectory(path)
+    field = next(iter(ds.data_vars))
+    before = ds[field].values
+    found = path.stat()
+    # What is not in the file changes nothing: another name for it, permissions.
+    path.with_name("link").hardlink_to(path)
+    path.chmod(0o600)
+    assert ds[field].values.tobytes() == before.tobytes()
+    place = len(content) // 2
+    overwrite(path, content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    with pytest.raises(TrajectoryError, match="size and time are the same, but not what is in it"):
+        ds[field].values  # noqa: B018
+
+
 def test_what_has_only_grown_is_the_same(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     content = random.bytes(SIZE)

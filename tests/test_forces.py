@@ -381,6 +381,17 @@ def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:
         ({"cutoff": CUTOFF, "cutoff_kind": "atoms"}, "cutoff_kind: expected one of 'charge group'"),
         ({"cutoff": CUTOFF, "boundary": "cubic"}, "boundary: expected one of 'vacuum'"),
         ({"cutoff": CUTOFF, "precision": "single"}, "precision: expected 'mixed' or 'double'"),
+        *(
+            (
+                {"cutoff": CUTOFF, "use_pme": True, "pme_spacing": wrong},
+                "spacing: expected a length",
+            )
+            for wrong in (0, -0.1, np.nan, np.inf)
+        ),
+        *(
+            ({"cutoff": CUTOFF, "use_pme": True, "pme_order": wrong}, "order: expected one of 4, 6")
+            for wrong in (5, 4.0, "4", True)
+        ),
         ({"cutoff": CUTOFF, "variables": ["force"]}, "variables: expected some of .* got force"),
         ({"cutoff": CUTOFF, "variables": []}, "variables: expected some of"),
         ({"cutoff": CUTOFF, "variables": ["pressure"]}, "the pressure needs a box and velocities"),

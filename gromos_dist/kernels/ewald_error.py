@@ -153,6 +153,20 @@ def mesh_error(spacing: float, order: int) -> MeshError:
     return MeshError(math.sqrt(found + beyond), math.sqrt(6.0) * edge * ripple)
 
 
+def require_mesh(spacing: float | None, order: int | None) -> None:
+    """Refuse a spacing (nm) or an order that no mesh has; None are to be chosen.
+
+    Raises
+    ------
+    ValueError
+        The spacing is no length, or the splines are of another order than `ORDERS`.
+    """
+    if spacing is not None and not 0.0 < spacing < math.inf:
+        raise ValueError(f"spacing: expected a length (nm) of more than 0, got {spacing}")
+    if order is not None and not (isinstance(order, int | np.integer) and order in ORDERS):
+        raise ValueError(f"order: expected one of {', '.join(map(str, ORDERS))}; got {order!r}")
+
+
 def choose_mesh(
     alpha: float,
     cutoff: float,
@@ -175,6 +189,11 @@ def choose_mesh(
         The cheapest one whose estimated error in water is no larger than that of the cutoff; where
         there is none, the best.
 
+    Raises
+    ------
+    ValueError
+        As `require_mesh`.
+
     Examples
     --------
     >>> from gromos_dist.kernels.ewald_error import choose_mesh
@@ -182,6 +201,7 @@ def choose_mesh(
     >>> mesh.error <= mesh.allowed
     True
     """
+    require_mesh(spacing, order)
     allowed = _COULOMB * math.sqrt(_SQUARE * _DENSITY) * real_space_error(alpha, cutoff)
     meshes = []
     for tried in ORDERS if order is None else (order,):
