@@ -69,6 +69,7 @@ FORMATS = {
     "trf": Format(".trf", (_OURS / "small.trf").read_bytes()),
     "trf.gz": Format(".trf.gz", (_OURS / "small.trf.gz").read_bytes()),
     "cnf": Format(".cnf", (_OURS / "small.cnf").read_bytes()),
+    "conf": Format(".conf", (_OURS / "small.cnf").read_bytes()),
     "g96.gz": Format(".g96.gz", (_OURS / "small.cnf.gz").read_bytes()),
     "xtc": Format(".xtc", (_THEIRS / "xtc_test_only_10_frame_10_atoms.xtc").read_bytes()),
     "xtc, uncompressed": Format(".xtc", (_THEIRS / "coordinates" / "test.xtc").read_bytes()),

@@ -45,7 +45,7 @@ def main(name: str, folder: Path, n: int) -> None:
             found["peak"] = max(found["peak"], tracemalloc.get_traced_memory()[1] - before)
             for frame in range(min(reader.n_frames, 20)):
                 read(reader, range(frame, frame + 1))
-        except (TrajectoryError, ValueError):
+        except (TrajectoryError, UserWarning, ValueError):
             found["refused"] += 1
         else:
             found["read"] += 1

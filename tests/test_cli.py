@@ -132,7 +132,7 @@ class TestProgram:
         listed = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)
         panels = [
             *("--top", "--atoms", "--mass-weighted", "--whole"),
-            *("--start", "--stop", "--stride", "--on-truncated", "--overlap"),
+            *("--start", "--stop", "--stride", "--on-truncated", "--overlap", "--verify"),
             *("--scheduler", "--workers", "--progress", "--report"),
             *("--output", "--plot", "--overwrite", "--json", "--quiet"),
             *("--debug", "--help"),

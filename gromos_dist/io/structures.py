@@ -55,6 +55,7 @@ _RECORDS_OF_FRAMES = (b"ATOM", b"HETATM", b"MODEL", b"ENDMDL", b"TITLE", b"CRYST
 _WHOLE_WHEN_SHORT = (b"END", b"ENDMDL", b"TER")
 _NO_END, _ANNOUNCED = -1, -2  # what tells that a file is cut behind a whole frame
 _PIECE = 1 << 22
+_READ_BYTES = 1 << 20
 _WIDEST = 24
 
 
@@ -304,7 +305,7 @@ def _load(path: str) -> tuple[Bytes, dict[str, NDArray[Any]]]:
 
 def _whole_text(read_into: gzip_access.ReadInto) -> Bytes:
     pieces = []
-    while n_bytes := read_into(piece := np.empty(_PIECE, np.uint8)):
+    while n_bytes := read_into(piece := np.empty(_READ_BYTES, np.uint8)):
         pieces.append(piece[:n_bytes])
     return np.concatenate(pieces) if pieces else np.empty(0, np.uint8)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ _BYTES_OF_A_SHARD = 8 * 1024 * 1024
 _BLOCKS_OF_A_LOOK = 64
 _COMPRESSED = (ZstdCodec(level=0), Crc32cCodec())
 _WAYS_OUT = "pass overwrite=True to begin anew, or choose another path"
+_IGNORING = threading.Lock()
 # What an unfinished store shows where a block is missing.
 _MISSING = {"f": math.nan, "c": complex(math.nan, math.nan)}
 
@@ -173,7 +175,8 @@ def _prepare(plan: _Plan, folder: Path) -> None:
             dimension_names=[str(dim) for dim in variable.dims],
             attributes=_attributes(plan, name),
         )
-    with warnings.catch_warnings():
+    # What is ignored is ignored by all threads, and the first to leave would end it for the others.
+    with _IGNORING, warnings.catch_warnings():
         # xarray looks for consolidated metadata first, and warns when there are none.
         warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
         zarr.consolidate_metadata(folder, zarr_format=3)

@@ -147,7 +147,12 @@ class StoredBlocks:
             name = file_name(array, place)
             # Of a shard, parts are read: their own checksums tell.
             whole = array.shards is None or _covers(index, region(array, place))
-            problem = contents.problem_of(Path(self.folder, name), listed.files[name], whole=whole)
+            path = Path(self.folder, name)
+            if name in listed.files:
+                problem = contents.problem_of(path, listed.files[name], whole=whole)
+            else:
+                # Zarr leaves out a block of nothing but the fill value.
+                problem = "nobody wrote it" if path.exists() else None
             if problem:
                 raise StoreError(
                     f"{self.folder}: block {place} of {self.name} is damaged ({name}: {problem}); "
