@@ -28,7 +28,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def locked(folder: Path, target: Path) -> Iterator[int]:
+def locked(folder: Path) -> Iterator[int]:
     """Hold the lock of a folder; it ends with the process, however that ends.
 
     Yields
@@ -39,11 +39,11 @@ def locked(folder: Path, target: Path) -> Iterator[int]:
     Raises
     ------
     BlockingIOError
-        Another run holds it, so it is writing `target`.
+        Another run holds it, so it is writing there.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _lock(descriptor, target)
+        _lock(descriptor, folder)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -105,18 +105,8 @@ def _make(target: Path) -> tuple[Path, int]:
             return folder, descriptor
 
 
-def clear_beside(target: Path) -> None:
-    """Remove the folders beside `target` that killed runs left.
-
-    Raises
-    ------
-    BlockingIOError
-        Another run is writing `target`.
-    """
-    _clear(target, None)
-
-
-def _clear(target: Path, own: str | None) -> None:
+def _clear(target: Path, own: str) -> None:
+    """Remove the folders beside `target` that killed runs left; `own` is that of this run."""
     start, end = map(re.escape, _around(target))
     pattern = re.compile(f"{start}[a-z0-9_]{{8}}{end}")
     with suppress(PermissionError):

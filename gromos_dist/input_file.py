@@ -1,7 +1,7 @@
 """Files that are read: regular ones only, and the same ones from opening to the last frame.
 
 A file is known by its size, the time of its last change, its inode, and a digest of samples of its
-content. Looking at the first three is one call of the system; samples are read when they differ.
+content. Looking at all but the samples is one call of the system; these are read when they differ.
 """
 
 from __future__ import annotations
@@ -47,11 +47,24 @@ class FileState:
     size: int
     modified: int
     """When it was last changed, in ns since 1970."""
+    noted: int
+    """When the system last noted anything about it (ctime): no program can set that back."""
     inode: int
     machine: str
     """Where it was looked at: on others a copy may stand under the same name."""
     digest: str
     """Of samples, without the first few bytes."""
+
+
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """Return the suffix of a file's name, in small letters, without a ``.gz`` behind it.
+
+    Examples
+    --------
+    >>> suffix_of("md.TRC.gz"), suffix_of("README")
+    ('.trc', '')
+    """
+    return Path(os.fspath(path).lower().removesuffix(".gz")).suffix
 
 
 def require_regular(path: str | os.PathLike[str]) -> os.stat_result:
@@ -123,12 +136,17 @@ def file_state(path: str | os.PathLike[str]) -> FileState:
     """
     with opened(path) as file:
         found = os.fstat(file)
-        if 0 <= time.time_ns() - found.st_mtime_ns < _TICK:
+        if 0 <= time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _TICK:
             # Another change might still get the same time.
             time.sleep(_TICK / 1e9)
             found = os.fstat(file)
         digest = sample_digest(file, found.st_size, _COUNTERS)
-    return FileState(found.st_size, found.st_mtime_ns, found.st_ino, platform.node(), digest)
+    return _state(found, digest)
+
+
+def _state(found: os.stat_result, digest: str) -> FileState:
+    times = found.st_mtime_ns, found.st_ctime_ns
+    return FileState(found.st_size, *times, found.st_ino, platform.node(), digest)
 
 
 @contextmanager
@@ -144,21 +162,19 @@ def unchanged(path: str, state: FileState) -> Iterator[None]:
     OSError
         It is gone.
     """
-    _check(path, state)
+    require_unchanged(path, state)
     try:
         yield
     except TrajectoryError:
         # Whatever was wrong with it, this is why.
-        _check(path, state)
+        require_unchanged(path, state)
         raise
-    _check(path, state)
+    require_unchanged(path, state)
 
 
-def _check(path: str, state: FileState) -> None:
-    found = require_regular(path)
-    problem = _change(
-        path, state, FileState(found.st_size, found.st_mtime_ns, found.st_ino, platform.node(), "")
-    )
+def require_unchanged(path: str, state: FileState) -> None:
+    """Raise an error unless a file is what it was when it was opened; errors as `unchanged`."""
+    problem = _change(path, state, _state(require_regular(path), ""))
     if problem:
         raise TrajectoryError(
             f"{path}: the file has changed since it was opened ({problem}); open it again"
@@ -181,10 +197,18 @@ def _change(path: str, before: FileState, now: FileState) -> str:
             f"its size is the same, but it was last changed at {when(before.modified)}, now "
             f"{when(now.modified)}{copied}"
         )
-    is_another = now.inode != before.inode and (
-        (is_here and not _numbers_files_anew(path)) or _samples(path, before.size) != before.digest
+    is_another = now.inode != before.inode
+    if not is_another and now.noted == before.noted:
+        return ""
+    # A link or other permissions are noted, too, and change nothing of what is in it.
+    is_certain = is_another and is_here and not _numbers_files_anew(path)
+    if not is_certain and _samples(path, before.size) == before.digest:
+        return ""
+    return (
+        "another file of the same size and time has taken its place"
+        if is_another
+        else "its size and time are the same, but not what is in it"
     )
-    return "another file of the same size and time has taken its place" if is_another else ""
 
 
 def _samples(path: str, size: int) -> str:

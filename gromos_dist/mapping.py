@@ -586,7 +586,7 @@ class _Stream:
 
     def run(self, block_id: tuple[int, ...]) -> Array:
         start, stop = self.work.bounds[block_id[0]]
-        frame_bytes = sum(self.source.frame_bytes(name) for name in self.fields)
+        frame_bytes = max(1, sum(self.source.frame_bytes(name) for name in self.fields))
         size = max(1, _PIECE_BYTES // frame_bytes // self.multiple_of) * self.multiple_of
 
         def pieces() -> Iterator[_Piece]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import dask
 import zarr
-from store_run import lazy_result
+from store_run import lazy_result, tree
 
 from gromos_dist.store import store
 
@@ -26,11 +26,6 @@ assert zarr.__version__
 EVENTS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}
 # Which argument of the event is the descriptor of a folder.
 FOLDERS = {"os.rename": 2, "os.mkdir": 2, "os.remove": 1, "os.rmdir": 1}
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def run(path: Path, kill_before: int | None, count: int | None = None, **arguments: Any) -> bool:

@@ -34,6 +34,12 @@ FRAMES = int(os.environ.get("STORE_RUN_FRAMES", "40"))
 BLOCK = 4
 
 
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
 def stop_before(event: str, block: str) -> None:
     """Stop this process once, before it does something in the file system to a block."""
     stopped = False

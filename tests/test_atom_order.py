@@ -97,6 +97,19 @@ def test_files_of_one_trajectory_and_their_topology() -> None:
     assert gd.open_trajectory([A, A]).sizes["frame"] == 2
 
 
+def test_segments_of_many_files_in_another_order(tmp_path: Path) -> None:
+    lines = [
+        f"ATOM  {i:5d}  CA  ALA    10    {i:8.3f}{0:8.3f}{0:8.3f}  1.00  0.00      {{:<4}} C\n"
+        for i in (1, 2)
+    ]
+    paths = [tmp_path / f"{name}.pdb" for name in ("first", "second", "other")]
+    for path, segments in zip(paths, ("AB", "AB", "BA"), strict=True):
+        path.write_text("".join(map(str.format, lines, segments)))
+    for files in (paths[::2], paths):
+        with pytest.raises(ValueError, match=r"other\.pdb has the atoms of .*first\.pdb"):
+            gd.open_trajectory(files)
+
+
 def test_a_topology_with_other_names(tmp_path: Path) -> None:
     path = tmp_path / "renamed.pdb"
     path.write_text(A.read_text().replace(" C1 ", " CX "))

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +44,7 @@ def write(path: Path) -> None:
         store(trajectory() if path.suffix in (".xtc", ".trc") else result(), path, overwrite=True)
 
 
-def planted(folder: Path, name: str) -> list[str]:
+def planted(name: str) -> list[str]:
     """Return working names, of this and earlier versions, that somebody may have taken."""
     return [
         f".{name}.partial",
@@ -64,7 +63,7 @@ def test_links_in_our_place_lead_nowhere(tmp_path: Path, suffix: str) -> None:
     output = tmp_path / "output"
     output.mkdir()
     target = output / f"result{suffix}"
-    names = planted(output, target.name)
+    names = planted(target.name)
     for name, behind in zip(names, ["", "", "file", "file"], strict=True):
         (output / name).symlink_to(precious / behind)
     for _ in range(2):
@@ -262,7 +261,6 @@ def test_no_file_is_replaced_when_the_work_fails(tmp_path: Path) -> None:
     def failing() -> None:
         with file_beside(target, overwrite=True) as path:
             path.write_text("half")
-            time.sleep(0)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

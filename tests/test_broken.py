@@ -191,6 +191,23 @@ def test_molecules_longer_than_the_box() -> None:
     assert not says(dataset(xyz[None, [0, 12, 199]], box))
 
 
+def test_a_residue_of_many_molecules() -> None:
+    box = np.eye(3) * 3
+    random = np.random.default_rng(0)
+    atoms = 3 * random.random((1, 200, 3))
+    assert not says(dataset(atoms, box))
+    water = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [-0.033, 0.094, 0.0]])
+    waters = (atoms[:, :, None] + water).reshape(1, -1, 3)
+    assert not says(dataset(waters, box))
+    assert not says(dataset(waters, box), np.arange(0, 600, 3))
+    # Two tails of one lipid, of which one follows the end of the other.
+    tail = np.stack([np.zeros(25), np.zeros(25), 0.125 * np.arange(25)], axis=1)
+    lipid = np.concatenate([tail, tail + np.array([0.4, 0, 0])])
+    large = np.diag([3.0, 3.0, 8.0])
+    assert not says(dataset(lipid[None], large))
+    assert says(dataset(into_box(lipid + np.array([1, 1, 6]), large)[None], large))
+
+
 def test_what_cannot_be_told_is_no_error() -> None:
     box = np.eye(3) * 3
     xyz = into_box(walk(40, 1), box)
@@ -298,4 +315,4 @@ def test_the_command_line(mdanalysis_data: Path, tmp_path: Path) -> None:
     assert "25533 guessed" in alone.stderr
     refused = run("rmsd", xtc, "--whole")
     assert refused.returncode == 2
-    assert "--whole needs bonds" in refused.stderr
+    assert "--whole: there are no bonds; give a topology" in refused.stderr

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import Client
 from reader_files import FORMATS, write
 from typer.testing import CliRunner
 
@@ -21,10 +20,10 @@ from gromos_dist import input_file, provenance
 from gromos_dist.cli.application import application
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import file_state, unchanged
+from gromos_dist.io import energies
 
 CASES = Path(__file__).parent / "data" / "cases"
 SIZE = 400_000
-UNSAMPLED = SIZE // 17 - 5000 + 64 * 1024
 
 
 def swap(path: Path, content: bytes) -> None:
@@ -87,14 +86,14 @@ def test_one_file_replaced_by_another(
         list(frames)
 
 
-def test_on_workers_too(tmp_path: Path, client: Client) -> None:
+@pytest.mark.usefixtures("client")
+def test_on_workers_too(tmp_path: Path) -> None:
     path = tmp_path / "md.dcd"
     shutil.copy(CASES / "replaced_one.dcd", path)
     result = gd.radius_of_gyration(gd.open_trajectory(path), mass_weighted=False)
     overwrite(path, (CASES / "replaced_two.dcd").read_bytes())
     with pytest.raises(TrajectoryError, match="has changed since"):
         result.compute()
-    del client
 
 
 def test_a_change_while_it_is_read(tmp_path: Path) -> None:
@@ -115,6 +114,25 @@ def test_a_change_while_it_is_read(tmp_path: Path) -> None:
     assert "nonsense" in str(caught.value.__context__)
     with pytest.raises(FileNotFoundError), unchanged(str(path), file_state(path)):
         path.unlink()
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_a_file_written_over_whose_time_is_set_back(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, name)
+    content = path.read_bytes()
+    ds = gd.open_trajectory(path)
+    field = next(iter(ds.data_vars))
+    before = ds[field].values
+    found = path.stat()
+    # What is not in the file changes nothing: another name for it, permissions.
+    path.with_name("link").hardlink_to(path)
+    path.chmod(0o600)
+    assert ds[field].values.tobytes() == before.tobytes()
+    place = len(content) // 2
+    overwrite(path, content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    with pytest.raises(TrajectoryError, match="size and time are the same, but not what is in it"):
+        ds[field].values  # noqa: B018
 
 
 def test_what_has_only_grown_is_the_same(tmp_path: Path) -> None:
@@ -162,12 +180,20 @@ def test_other_machines_and_mounts_number_files_otherwise(
         pass
 
 
-def test_energies_that_change_while_they_are_read(tmp_path: Path) -> None:
+def test_energies_that_change_while_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "md.tre"
     shutil.copy(Path(__file__).parent / "data" / "energies" / "small.tre", path)
-    state = file_state(path)
     assert gd.open_energies(path).sizes["frame"] == 4
-    assert file_state(path) == state
+
+    def changed(name: str) -> provenance.InputFile:
+        overwrite(path, path.read_bytes())
+        return provenance.describe_file(name)
+
+    monkeypatch.setattr(energies, "describe_file", changed)
+    with pytest.raises(TrajectoryError, match=r"md\.tre: the file has changed since it was opened"):
+        gd.open_energies(path)
 
 
 def test_identity_knows_the_time_where_samples_leave_something_out(tmp_path: Path) -> None:

@@ -759,7 +759,12 @@ def test_molecules_made_whole(reference: Path, tmp_path: Path) -> None:
     table = read_csv(output)
     expected = np.loadtxt(folder / "rmsd_ca_all_prop_cog.out")[:, 1]
     np.testing.assert_allclose(table[:, -1], expected, atol=1e-6)
-    assert "--whole needs bonds" in refuse("rmsd", files[0], "--whole")
+    said = refuse("rmsd", files[0], "--whole")
+    assert said.startswith("Error: --whole: there are no bonds; give a topology that has them or")
+    assert "with --top (a GROMOS .top, PSF, TPR, GRO or PDB)" in said
+    # A GROMOS configuration names its atoms itself, as PDB and GRO do.
+    alone = succeed("rgyr", folder / "pla2_solute_ref.cnf", "--whole", "--no-mass-weighted")
+    assert "1209 guessed from the names of residues" in alone.stderr
 
 
 class TestForPrograms:
@@ -906,13 +911,31 @@ class TestStores:
         assert "unfinished" in said
         assert "allow_unfinished" not in said
 
+    def test_bonds_of_a_topology_stay_with_their_atoms(
+        self, butane: xr.Dataset, tmp_path: Path
+    ) -> None:
+        path, water = tmp_path / "md.zarr", tmp_path / "water.zarr"
+        gd.store(butane, path, progress=False)
+        succeed("convert", path, water, "-t", BUTANE[2], "-a", "resname SOLV")
+        expected = gd.make_whole(butane).positions[:, 4:]
+        found = gd.make_whole(gd.open_store(water), guess_bonds=False).positions
+        np.testing.assert_array_equal(found, expected)
+
+    def test_atoms_of_a_store_of_velocities(self, tmp_path: Path) -> None:
+        path, water = tmp_path / "v.zarr", tmp_path / "water.zarr"
+        moving = gd.open_trajectory(DATA / "butane.trv")
+        gd.store(moving, path, progress=False)
+        succeed("convert", path, water, "-t", BUTANE[2], "-a", "resname SOLV")
+        found = gd.open_store(water).velocities
+        np.testing.assert_array_equal(found, moving.velocities[:, 4:])
+
     def test_options_that_do_nothing_to_a_store_are_refused(
         self, butane: xr.Dataset, tmp_path: Path
     ) -> None:
         path = tmp_path / "md.zarr"
         gd.store(butane, path, progress=False)
-        for option, value in (("--on-truncated", "drop"), ("--overlap", "keep")):
-            said = refuse("rgyr", path, "-t", BUTANE[2], option, value)
+        for option, *value in (["--on-truncated", "drop"], ["--overlap", "keep"], ["--verify"]):
+            said = refuse("rgyr", path, "-t", BUTANE[2], option, *value)
             assert said.startswith(f"Error: {option}: {path} is a store")
         assert "read alone" in refuse("rgyr", path, BUTANE[0])
         assert "read alone" in refuse("info", path, BUTANE[0])

@@ -438,7 +438,7 @@ def test_arguments() -> None:
         gd.open_energies(SMALL, groups=["water"])
     with pytest.raises(ValueError, match="has no entropy; what it has of those named: energy"):
         gd.open_energies(SMALL, variables=["energy", "entropy"])
-    with pytest.raises(ValueError, match="expected raise, warn or drop"):
+    with pytest.raises(ValueError, match="expected 'raise', 'drop' or 'warn'"):
         gd.open_energies(SMALL, on_truncated="ignore")  # type: ignore[arg-type]
     ds = gd.open_energies(SMALL, variables=["pressure"])
     assert set(ds) == {"pressure"}

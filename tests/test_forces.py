@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import MDAnalysis
 import numpy as np
 import pytest
 import xarray as xr
@@ -380,6 +381,17 @@ def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:
         ({"cutoff": CUTOFF, "cutoff_kind": "atoms"}, "cutoff_kind: expected one of 'charge group'"),
         ({"cutoff": CUTOFF, "boundary": "cubic"}, "boundary: expected one of 'vacuum'"),
         ({"cutoff": CUTOFF, "precision": "single"}, "precision: expected 'mixed' or 'double'"),
+        *(
+            (
+                {"cutoff": CUTOFF, "use_pme": True, "pme_spacing": wrong},
+                "spacing: expected a length",
+            )
+            for wrong in (0, -0.1, np.nan, np.inf)
+        ),
+        *(
+            ({"cutoff": CUTOFF, "use_pme": True, "pme_order": wrong}, "order: expected one of 4, 6")
+            for wrong in (5, 4.0, "4", True)
+        ),
         ({"cutoff": CUTOFF, "variables": ["force"]}, "variables: expected some of .* got force"),
         ({"cutoff": CUTOFF, "variables": []}, "variables: expected some of"),
         ({"cutoff": CUTOFF, "variables": ["pressure"]}, "the pressure needs a box and velocities"),
@@ -410,6 +422,10 @@ def test_what_is_missing_is_named(butane: xr.Dataset) -> None:
     known = replace(gd.load_topology(DATA / "butane.top"), force_field=None)
     with pytest.raises(gd.TopologyError, match="has no force field"):
         gd.forces(butane, known, cutoff=CUTOFF)
+    universe = MDAnalysis.Universe.empty(304, trajectory=True)
+    universe.add_TopologyAttr("names", ["C"] * 304)
+    with pytest.raises(gd.TopologyError, match="no force field"):
+        gd.forces(butane, universe, cutoff=CUTOFF)  # type: ignore[arg-type]
 
 
 def test_a_bad_frame_is_named(butane: xr.Dataset) -> None:

@@ -15,7 +15,7 @@ import pytest
 from reader_files import read, write
 
 from gromos_dist.io import frame_index
-from gromos_dist.io.frame_index import DamagedIndexError, read_index, write_index
+from gromos_dist.io.frame_index import _VERSION, DamagedIndexError, read_index, write_index
 from gromos_dist.io.reader import open_reader
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*made (anew|elsewhere):UserWarning")
@@ -103,13 +103,13 @@ def test_arrays_that_do_not_fit_the_file(tmp_path: Path, name: str) -> None:
 TABLES: list[Any] = [
     [],
     None,
-    {"version": 3},
-    {"version": 3, "key": [1, "x"], "grown_from": [], "arrays": [{"name": "a"}]},
-    {"version": 3, "key": [1, "x", 2], "grown_from": [], "arrays": {}},
-    {"version": 3, "key": [1, "x", 2], "grown_from": 5, "arrays": []},
+    {"version": _VERSION},
+    {"version": _VERSION, "key": [1, "x"], "grown_from": [], "arrays": [{"name": "a"}]},
+    {"version": _VERSION, "key": [1, "x", 2], "grown_from": [], "arrays": {}},
+    {"version": _VERSION, "key": [1, "x", 2], "grown_from": 5, "arrays": []},
     *(
         {
-            "version": 3,
+            "version": _VERSION,
             "key": [1, "x", 2],
             "grown_from": [],
             "arrays": [{"name": "a", "dtype": kind, "shape": shape, "at": at, "crc": 0}],

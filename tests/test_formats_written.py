@@ -356,3 +356,14 @@ def test_what_a_suffix_stands_for(tmp_path: Path) -> None:
     for suffix in (".dcd", ".pdb", ".gro"):
         with pytest.raises(ValueError, match="holds positions, of which there are none"):
             write(tmp_path / f"file{suffix}", velocities)
+
+
+@pytest.mark.parametrize("suffix", ["xtc", "dcd", "pdb", "trf"])
+def test_a_format_without_a_place_for_anything_is_refused_at_once(
+    suffix: str, tmp_path: Path
+) -> None:
+    velocities = gd.open_trajectory(Path(__file__).parent / "data" / "butane.trv")
+    target = tmp_path / f"out.{suffix}"
+    with pytest.raises(ValueError, match=rf"out\.{suffix}: "):
+        gd.store(velocities, target)
+    assert list(tmp_path.iterdir()) == []

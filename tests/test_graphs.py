@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_reader import READ, memory_source
 
-from gromos_dist.io.graphs import as_read, atoms_of, one_source, source_of, with_all_digits
+from gromos_dist.io.graphs import as_read, chosen_atoms, one_source, source_of, with_all_digits
 from gromos_dist.io.lazy import trajectory_array
 from gromos_dist.mapping import FrameMap, map_frames
 from gromos_dist.variables import ROUNDED_TO
@@ -290,14 +290,14 @@ def test_fields_of_one_source_are_read_together() -> None:
 def test_atoms_are_known_whichever_frames_are_chosen() -> None:
     array = positions().isel(atom=[3, 1])
     for chosen in (array, array[[5, 2, 4]], array.isel(atom=[1])):
-        found = atoms_of(chosen.data)
+        found = chosen_atoms(chosen.data)
         assert found is not None
         assert found[0] == 5
         assert found[1] is not None
         assert found[1].tolist() == [3, 1][-chosen.sizes["atom"] :][: chosen.sizes["atom"]]
-    assert atoms_of(positions().data) == (5, None)
-    assert atoms_of(positions().load().data) is None
-    assert atoms_of((positions() * 2).data) is None
+    assert chosen_atoms(positions().data) == (5, None)
+    assert chosen_atoms(positions().load().data) is None
+    assert chosen_atoms((positions() * 2).data) is None
 
 
 def test_finding_the_source_computes_and_reads_nothing() -> None:

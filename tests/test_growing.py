@@ -13,7 +13,7 @@ from dcd_files import dcd
 from reader_files import _THEIRS, read
 
 import gromos_dist as gd
-from gromos_dist.io.frame_index import file_key, read_index
+from gromos_dist.io.frame_index import _VERSION, file_key, read_index
 from gromos_dist.io.reader import Reader, open_reader
 
 
@@ -178,7 +178,7 @@ def test_an_index_of_another_version_is_made_anew_silently(tmp_path: Path) -> No
     reader = open_reader(path)
     index = Path(reader.index_path)  # type: ignore[attr-defined]
     data = index.read_bytes()
-    at = data.index(b'"version": 3')
+    at = data.index(f'"version": {_VERSION}'.encode())
     table = bytearray(data)
     table[at + 11 : at + 12] = b"1"
     length = int.from_bytes(table[8:12], "little")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 import gromos_dist as gd
 from gromos_dist.cli.application import application
+from gromos_dist.io import frame_index
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.trr import encode_trr
 from gromos_dist.io.writer import open_encoded
@@ -36,6 +38,16 @@ def test_the_dataset_says_which_frames_have_what() -> None:
     assert gd.open_trajectory(MIXED, start=1, stop=3).has_positions.values.tolist() == [False, True]
     joined = gd.open_trajectory([MIXED, MIXED], overlap="keep")
     assert joined.has_positions.values.tolist() == WITH * 2
+
+
+def test_indices_of_many_files_are_read_file_by_file(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.trr" for i in range(40)]
+    for path in paths:
+        shutil.copy(MIXED, path)
+    frame_index.cached_index.cache_clear()
+    ds = gd.open_trajectory(paths, overlap="keep")
+    assert ds.has_positions.values.tolist() == WITH * 40
+    assert frame_index.cached_index.cache_info().misses <= 2 * len(paths)
 
 
 def test_analyses_name_the_frames_that_have_none() -> None:

@@ -40,6 +40,8 @@ def test_trajectories(tmp_path: Path, suffix: str) -> None:
         (".psf", gd.load_topology),
         (".gro", gd.load_topology),
         (".pdb", gd.load_topology),
+        (".cnf", gd.load_topology),
+        (".tpr", gd.load_topology),
         (".tre", gd.open_energies),
         (".tre.gz", gd.open_energies),
         (".any", describe_file),

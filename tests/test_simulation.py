@@ -314,6 +314,9 @@ def test_a_restart_goes_on_to_the_bit(
     topology: gd.Topology, tmp_path: Path, name: str, stored: Any, dtype: type
 ) -> None:
     force_options, options = SETTINGS[name]
+    at_the_restart = {
+        key: options[key] for key in options if key not in ("initial_temperature", "seed")
+    }
     calculator = gd.ForceCalculator(**{"cutoff": 0.7, **force_options})
 
     def begin() -> gd.State:
@@ -339,8 +342,7 @@ def test_a_restart_goes_on_to_the_bit(
     # Then within a list of pairs.
     stopped.run(7)
     frame = stored(stopped.state, tmp_path).isel(frame=0)
-    options.pop("initial_temperature", None), options.pop("seed", None)
-    again = gd.Simulation(gd.State.from_frame(frame), topology, calculator, **options)
+    again = gd.Simulation(gd.State.from_frame(frame), topology, calculator, **at_the_restart)
     assert again.degrees_of_freedom == undisturbed.degrees_of_freedom
     again.run(5, every=1)
     state = again.state

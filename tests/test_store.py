@@ -20,6 +20,7 @@ from distributed import Client, LocalCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from store_run import tree
 
 import gromos_dist as gd
 from gromos_dist import provenance
@@ -31,11 +32,6 @@ HERE = Path(__file__).parent
 # Imported, not run: the functions of a script have other names in the Dask graph.
 RUN = [sys.executable, "-W", "error", "-c", "import store_run; store_run.main()"]
 BLOCKS = store_run.FRAMES // store_run.BLOCK
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def same_bits(found: xr.DataArray, expected: xr.DataArray) -> bool:
@@ -621,7 +617,7 @@ def test_what_is_not_ours_is_never_deleted(tmp_path: Path, kind: str, overwrite:
 def test_two_runs_do_not_write_the_same_store(tmp_path: Path) -> None:
     path = tmp_path / "result.zarr"
     lazy = begun(path)
-    with locked(path, path), pytest.raises(BlockingIOError, match="another run is writing"):
+    with locked(path), pytest.raises(BlockingIOError, match="another run is writing"):
         store(lazy, path)
     store(lazy, path)
 

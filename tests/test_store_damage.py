@@ -10,16 +10,12 @@ import numpy as np
 import pytest
 import store_run
 import xarray as xr
+from store_run import tree
 
 from gromos_dist.errors import StoreError
 from gromos_dist.store import contents, layout, open_store, store, zarr_folder
 
 TRIALS = 150
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def result() -> xr.Dataset:
@@ -85,6 +81,16 @@ def test_the_same_call_mends_it(stored: Path) -> None:
             (stored / name).write_bytes(whole[name])
         assert tree(stored) == whole, name
     assert refused < 5
+
+
+def test_lists_of_many_stores_are_read_once(tmp_path: Path) -> None:
+    lazy = store_run.lazy_result()
+    paths = [store(lazy, tmp_path / f"{i}.zarr") for i in range(12)]
+    contents._read.cache_clear()
+    arrays = [open_store(path).center_of_mass.data for path in paths]
+    total = sum(arrays[1:], arrays[0]).compute(scheduler="synchronous")
+    np.testing.assert_allclose(total, 12 * lazy.values, rtol=1e-12)
+    assert contents._read.cache_info().misses == len(paths)
 
 
 def test_messages_name_what_is_missing(stored: Path) -> None:

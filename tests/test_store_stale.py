@@ -12,17 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 import store_run
+from store_run import tree
 
 from gromos_dist.store import store
 from gromos_dist.store.zarr_root import read_attrs
 
 HERE = Path(__file__).parent
 RUN = "import store_run; store_run.main()"
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def stalled_worker(path: Path, log: Path, event: str, block: int) -> psutil.Process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,7 @@ def test_a_polymer_bonded_to_its_own_image() -> None:
     np.testing.assert_allclose(sizes, np.ptp(ring(12, 0.3), axis=0), atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:.*a time step of exactly 1:UserWarning")
 def test_bonds_longer_than_half_the_box(mdanalysis_data: Path) -> None:
     ds = in_memory(np.array([[[0.0, 0, 0], [1.4, 1.4, 0]]]), np.eye(3) * 3.0)
     message = r"1 bonds are longer than half the box.*atom 0 \(LIG 1 C\) and atom 1.*1\.980 nm"
@@ -242,6 +244,46 @@ def test_atoms_without_bonds_are_units_of_their_own(mdanalysis_data: Path) -> No
         np.testing.assert_allclose(
             xyz - xyz[first][molecule], start - start[first][molecule], atol=1e-5
         )
+
+
+def test_neighbours_without_bonds_stay_apart(tmp_path: Path) -> None:
+    """Coarse grains whose names look like carbons, of which two are near each other."""
+    box = np.eye(3) * 3
+    beads = np.array([[2.5 + 0.4 * i, 1.0, 1.0] for i in range(4)])
+    pair = np.array([[0.5, 2.0, 2.0], [0.65, 2.0, 2.0]])
+    atoms = carbons(6, np.empty((0, 2), int))
+    atoms = replace(atoms, residue=np.array([1, 1, 1, 1, 2, 2]))
+    for xyz, is_whole in ((beads, True), (beads % 3.0, False)):
+        frame = np.concatenate([xyz, pair])
+        ds = in_memory(frame[None], box)
+        ds = ds.assign_coords(
+            {
+                name: ("atom", getattr(atoms, name))
+                for name in ("atom_name", "residue_name", "residue", "molecule", "element")
+            }
+        )
+        if is_whole:
+            assert gd.make_whole(ds).attrs["molecules"] == "whole"
+            continue
+        with pytest.warns(gd.BrokenMoleculesWarning, match=r"no bonds .* atom 1 .* atom 2 .*TPR"):
+            whole = gd.make_whole(ds)
+        assert whole.attrs["molecules"] == "broken"
+        with pytest.warns(gd.BrokenMoleculesWarning, match="center_of_geometry"):
+            gd.center_of_geometry(whole)
+
+
+@pytest.mark.parametrize("without", [[0], [0, 1]])
+def test_bonds_are_guessed_in_a_frame_with_a_box(mdanalysis_data: Path, without: list[int]) -> None:
+    gro = mdanalysis_data / "adk_oplsaa.gro"
+    ds = gd.open_trajectory(gro, gro).load()
+    some = ds.isel(frame=[0, 0, 0])
+    some["box"][without] = np.nan
+    whole = gd.make_whole(some)
+    assert whole.attrs["molecules"] == "whole"
+    expected = gd.make_whole(ds)
+    assert whole.attrs["bonds"] == expected.attrs["bonds"]
+    np.testing.assert_array_equal(whole.positions[2], expected.positions[0])
+    np.testing.assert_array_equal(whole.positions[0], ds.positions[0])
 
 
 def into_octahedron(xyz: np.ndarray, length: float) -> np.ndarray:

@@ -242,3 +242,17 @@ def test_positions_are_plain_dask_arrays(client: Client) -> None:
     xr.testing.assert_equal(client.compute(lazy).result(), now)
     with dask.config.set(scheduler="threads"):
         xr.testing.assert_equal(lazy.compute(), now)
+
+
+@pytest.mark.parametrize("make", [ten_atoms, butane])
+def test_no_atoms(make: Callable[[], xr.Dataset]) -> None:
+    """What chooses nothing is read as nothing, and an analysis of it says so when it is called."""
+    nothing = make().drop_vars("deviation").isel(atom=[])
+    loaded = nothing.load()
+    assert loaded.positions.shape == (nothing.sizes["frame"], 0, 3)
+    if "box" in loaded:
+        assert loaded.box.equals(make().box.load())
+    for of in (nothing, loaded):
+        for analysis in (gd.rmsd, gd.rmsd_matrix, gd.radius_of_gyration, gd.center_of_geometry):
+            with pytest.raises(gd.SelectionError, match="no atoms are left in this Dataset"):
+                analysis(of)

@@ -62,6 +62,10 @@ static inline void gd_pattern(const double *xyz, int lanes, double *pattern) {
  */
 static inline int gd_is_far(double total, double around) { return total > 256 * around; }
 
+/* Whether what is left of two sums of squares has lost too many digits to cancellation: it is then
+ * summed over the atoms instead. */
+static inline int gd_is_cancelled(double left, double squares) { return left <= 1e-6 * squares; }
+
 /* Add up the 24 lanes of a row: x, y and z apart, in a fixed tree. */
 static inline void gd_add_lanes(const double *row, double *xyz) {
     for (int c = 0; c < 3; c++) {

@@ -16,8 +16,10 @@ struct OF_TYPE(splines) {
 /* The k-th four values of the i-th spline; behind its last point zeros. */
 static inline void OF_TYPE(four_points)(REAL values[][GD_MESH_BLOCK], int k, const int order, int i,
                                         OF_TYPE(quad) * four) {
-    UNROLL for (int j = 0; j < 4; j++)(*four)[j] =
+    REAL lanes[4];
+    UNROLL for (int j = 0; j < 4; j++) lanes[j] =
         4 * k + j < order ? values[4 * k + j][i] : (REAL)0.0;
+    memcpy(four, lanes, sizeof lanes);
 }
 
 /* The values of cardinal B-splines at the points they reach, and their derivatives, by the

@@ -72,8 +72,7 @@ void GD_NAME(pair_totals)(const double *sums, int n, double *moments) {
     for (int pair = 0; pair < GD_BATCH; pair++) {
         for (int k = 0; k < 9; k++) {
             const double *s = sums + GD_PAIR_SUMS * pair + GD_PAIR_LANES * k;
-            moments[GD_BATCH * k + pair] =
-                pair < n ? ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) : 0;
+            moments[GD_BATCH * k + pair] = pair < n ? gd_sum_of_lanes(s) : 0;
         }
     }
 }

@@ -10,4 +10,9 @@ enum {
     GD_BATCH = 8                      /* quaternion matrices solved side by side */
 };
 
+/* The sum of the lanes of a sum, in the order that every instruction set has. */
+static inline double gd_sum_of_lanes(const double *s) {
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
 #endif

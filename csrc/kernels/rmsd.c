@@ -10,10 +10,6 @@
 enum { TOGETHER = GD_FRAMES_TOGETHER };
 _Static_assert((int)TOGETHER % (int)GD_BATCH == 0, "frames are solved in whole batches");
 
-/* A mean square deviation below this part of the two mean squares that were summed has lost digits
- * to cancellation: it is summed over the atoms instead. */
-static const double cancelled = 1e-6;
-
 static const double identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
 
 /* One superposition on the reference. */
@@ -177,7 +173,7 @@ static int superpose(const struct gd_table *table, const struct gd_frames *frame
             root = gd_largest_root_jacobi(m, quaternion);
         const double size = spreads[i] + set->spread;
         const double left = size - 2 * root;
-        const int refine = left <= cancelled * (totals[i] + reference_total);
+        const int refine = gd_is_cancelled(left, totals[i] + reference_total);
         fit->same = 0;
         fit->mean_square = left / set->weight;
         if (refine || with_rotation) {

@@ -11,8 +11,6 @@
  * stays in the first-level cache while one frame of b after the other meets it. */
 enum { BLOCK = 24, ROWS = 4, TILE_GROUPS = 32, TILE = GD_GROUP * TILE_GROUPS };
 
-static const double cancelled = 1e-6;
-
 /* What stands behind a frame's groups: where its centre lies in them, the sum of their squares, and
  * whether they are float32 numbers. */
 enum { MEAN, TOTAL = 3, EXACT, TAIL = 8 };
@@ -60,10 +58,6 @@ static void centre_piece(void *context, int i, const struct gd_piece *piece) {
         centre_groups(piece, walk->center, out, GD_FLOAT64, 0);
 }
 
-static double sum_of_lanes(const double *s) {
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-}
-
 /* Sums over n atoms relative to a point, each component apart, and of their squares. */
 static double sums_around(const double *groups, int64_t n, const double *point, double *sums) {
     double lanes[GD_GROUP] = {0}, squares[GD_GROUP] = {0};
@@ -78,8 +72,9 @@ static double sums_around(const double *groups, int64_t n, const double *point, 
         }
     }
     for (int c = 0; c < 3; c++)
-        sums[c] = sum_of_lanes(lanes + 8 * c);
-    return (sum_of_lanes(squares) + sum_of_lanes(squares + 8)) + sum_of_lanes(squares + 16);
+        sums[c] = gd_sum_of_lanes(lanes + 8 * c);
+    return (gd_sum_of_lanes(squares) + gd_sum_of_lanes(squares + 8)) +
+           gd_sum_of_lanes(squares + 16);
 }
 
 /* Move a component of float32 numbers to where one of them lies at zero, if all remain such. If
@@ -150,7 +145,7 @@ static double residual(const double *a, const double *b, int64_t n, const double
             lanes[i] += (ex * ex + ey * ey) + ez * ez;
         }
     }
-    return sum_of_lanes(lanes);
+    return gd_sum_of_lanes(lanes);
 }
 
 static int equal(const double *a, const double *b, int64_t n) {
@@ -267,7 +262,7 @@ static void solve(const struct block *block, int64_t i, int64_t j, int n, double
         if (!good[k])
             root = gd_largest_root_jacobi(m, quaternion);
         double left = block->spreads_a[i] + block->spreads_b[j + k] - 2 * root;
-        if (left <= cancelled * (p_tail[TOTAL] + q_tail[TOTAL]))
+        if (gd_is_cancelled(left, p_tail[TOTAL] + q_tail[TOTAL]))
             left = explicit_residual(p, q, block->set->n, m, root, good[k] != 0);
         rmsd[k] = sqrt(left / block->set->weight);
     }

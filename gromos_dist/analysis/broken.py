@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -34,6 +34,19 @@ _LONGEST_BOND = 0.5
 # Atoms that follow each other in a residue, or in neighbouring ones of a chain, are not as far
 # apart if some are left out: alpha carbons 0.38 nm, phosphorus 0.7 nm.
 _LONGEST_STEP = 0.75
+# Where more of a residue's atoms are farther from the next, it is several molecules: files are
+# that call everything residue 1. The two tails of a lipid make one such step in fifty.
+_MOST_LONG_STEPS = 0.1
+
+
+class Neighbours(NamedTuple):
+    """Pairs of atoms that are near each other in whole molecules."""
+
+    pairs: Integers
+    reach: Floats
+    """How far apart they can be, in nm."""
+    residue: Integers
+    """The residue that both are of, if that is all that tells that they are near; -1 for others."""
 
 
 def warn_of_broken_molecules(
@@ -93,11 +106,11 @@ def _what_is_broken(
         looked_at += _reference_of(reference, target)
     if not looked_at:
         return ""
-    pairs, reach = _neighbours(data, _union(data.sizes["atom"], sets))
+    neighbours = neighbours_of(data, _union(data.sizes["atom"], sets))
     for what, positions, box in looked_at:
-        torn = _torn(positions, box, pairs, reach)
+        torn = torn_pairs(positions, box, neighbours)
         if len(torn):
-            return _message(what, data, pairs, torn, positions)
+            return _message(what, data, torn, positions)
     return ""
 
 
@@ -137,11 +150,11 @@ def _union(n_atoms: int, sets: Sequence[Indices]) -> Integers:
     return chosen
 
 
-def _neighbours(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Integers, Floats]:
-    """Return pairs of chosen atoms that are near each other in a whole molecule, and how near."""
+def neighbours_of(data: xr.Dataset | xr.DataArray, chosen: Integers) -> Neighbours:
+    """Return pairs of chosen atoms that are near each other in a whole molecule."""
     pairs, reach = _along_bonds(data, chosen)
     if "residue" not in data.coords:
-        return pairs, reach
+        return Neighbours(pairs, reach, np.full(len(pairs), -1))
     has_bonds = np.zeros(data.sizes["atom"], bool)
     has_bonds[pairs] = True
     labels = {
@@ -149,13 +162,19 @@ def _neighbours(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Inte
         for name in RESIDUE_LABELS
         if name in data.coords
     }
-    joined = ~residue_starts(labels)[1:]
+    starts = residue_starts(labels.get)
+    residue = np.where(starts[1:], -1, np.cumsum(starts)[1:])
+    joined = ~starts[1:]
     if "molecule" in labels:
         # Molecules of atoms without bonds are told by chains and names of residues.
         joined |= (np.diff(labels["molecule"]) == 0) & (np.diff(labels["residue"]) == 1)
     joined &= ~(has_bonds[chosen[1:]] & has_bonds[chosen[:-1]])
     steps = np.stack([chosen[:-1], chosen[1:]], axis=1)[joined]
-    return np.concatenate([pairs, steps]), np.append(reach, np.full(len(steps), _LONGEST_STEP))
+    return Neighbours(
+        np.concatenate([pairs, steps]),
+        np.append(reach, np.full(len(steps), _LONGEST_STEP)),
+        np.append(np.full(len(pairs), -1), residue[joined]),
+    )
 
 
 def _along_bonds(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Integers, Floats]:
@@ -182,25 +201,36 @@ def _along_bonds(data: xr.Dataset | xr.DataArray, chosen: Integers) -> tuple[Int
     return numbers.places(ends[between].astype(np.int64)), reach
 
 
-def _torn(positions: Floats, box: Floats, pairs: Integers, reach: Floats) -> Integers:
-    """Return which pairs are torn apart."""
+def torn_pairs(positions: Floats, box: Floats, neighbours: Neighbours) -> Integers:
+    """Return those neighbours that are torn apart."""
+    pairs, reach, residue = neighbours
     differences = positions[pairs[:, 1]] - positions[pairs[:, 0]]
     length = np.sqrt(np.einsum("ij,ij->i", differences, differences))
     half = 0.5 * np.linalg.norm(reduced_vectors(box)[0])
     far = np.flatnonzero((length > half) & (length > reach))
     nearest = np.linalg.norm(nearest_images(differences[far], box), axis=1)
-    torn: Integers = far[(nearest < reach[far]) & (nearest < length[far] - 1e-3)]
+    # Whether a residue is one molecule, its other steps tell.
+    steps = np.isin(residue, np.unique(residue[far])) & (residue >= 0)
+    apart = np.linalg.norm(nearest_images(differences[steps], box), axis=1) > reach[steps]
+    count, long = (np.bincount(residue[steps], some) for some in (np.ones(len(apart)), apart))
+    several = np.flatnonzero(long > _MOST_LONG_STEPS * count)
+    torn: Integers = pairs[
+        far[
+            (nearest < reach[far])
+            & (nearest < length[far] - 1e-3)
+            & ~np.isin(residue[far], several)
+        ]
+    ]
     return torn
 
 
 def _message(
     what: str,
     data: xr.Dataset | xr.DataArray,
-    pairs: Integers,
     torn: Integers,
     positions: Floats,
 ) -> str:
-    one, other = pairs[torn[0]].tolist()
+    one, other = torn[0].tolist()
     apart = np.linalg.norm(positions[other] - positions[one])
     names = " and ".join(_named(data, atom) for atom in (one, other))
     return (

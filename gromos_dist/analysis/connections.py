@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.io.atoms import ATOMS_IN_FILE
-from gromos_dist.io.graphs import source_of
+from gromos_dist.io.graphs import chosen_atoms, source_of, values_of
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.topology import Topology
 
@@ -31,7 +31,15 @@ class Numbers(NamedTuple):
         return n_atoms == self.n_in_file and np.array_equal(self.of_atoms, np.arange(n_atoms))
 
     def places(self, bonds: Integers) -> Integers:
-        """Return those bonds whose atoms the Dataset has, as places in it."""
+        """Return those bonds whose atoms the Dataset has, as places in it.
+
+        Raises
+        ------
+        ValueError
+            An atom is there twice.
+        """
+        if len(np.unique(self.of_atoms)) < len(self.of_atoms):
+            raise ValueError("atom_number: an atom is there twice, so that bonds have no meaning")
         place = np.full(self.n_in_file, -1, np.int64)
         place[self.of_atoms] = np.arange(len(self.of_atoms))
         found = place[bonds]
@@ -39,19 +47,16 @@ class Numbers(NamedTuple):
 
 
 def numbers_of(data: xr.Dataset | xr.DataArray) -> Numbers:
-    """Return which atoms of the file these are; all if the Dataset does not say.
+    """Return which atoms of the file these are; all if nothing says otherwise.
 
-    Raises
-    ------
-    ValueError
-        An atom is there twice.
+    That is said by the coordinate ``atom_number``, or without it by what an array reads.
     """
-    n_atoms = data.sizes["atom"]
     if "atom_number" not in data.coords:
-        return Numbers(np.arange(n_atoms), n_atoms)
+        positions = data["positions"] if isinstance(data, xr.Dataset) else data
+        n_atoms = data.sizes["atom"]
+        n_in_file, chosen = chosen_atoms(positions.data) or (n_atoms, None)
+        return Numbers(np.arange(n_atoms) if chosen is None else chosen, n_in_file)
     numbers = np.asarray(data["atom_number"].values, np.int64)
-    if len(np.unique(numbers)) < n_atoms:
-        raise ValueError("atom_number: an atom is there twice, so that bonds have no meaning")
     n_in_file = int(data["atom_number"].attrs.get(ATOMS_IN_FILE, 0))
     return Numbers(numbers, max(n_in_file, int(numbers.max(initial=-1)) + 1))
 
@@ -103,10 +108,7 @@ def is_octahedron(data: xr.Dataset) -> bool:
 
 def one_frame(array: xr.DataArray, frame: int) -> NDArray[Any]:
     """Return one frame in memory."""
-    data = array.isel(frame=slice(frame, frame + 1)).data
-    found = source_of(data)
-    # Straight from the file, where that is where it is, and not by way of a scheduler.
-    values: NDArray[Any] = (np.asarray(data) if found is None else found[:])[0]
+    values: NDArray[Any] = values_of(array.isel(frame=slice(frame, frame + 1)).data)[0]
     return values
 
 

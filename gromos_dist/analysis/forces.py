@@ -24,15 +24,15 @@ from gromos_dist.force_model import (
     warn_of_mesh,
     with_mesh,
 )
-from gromos_dist.io.graphs import atoms_of, with_all_digits
+from gromos_dist.io.graphs import chosen_atoms, with_all_digits
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.mapping import FrameFields, map_fields
 from gromos_dist.topology import (
     ForceSettings,
     Selection,
     Topology,
+    as_topology,
     load_imd,
-    load_topology,
     resolve,
 )
 
@@ -303,18 +303,16 @@ def _compute(
 
 
 def _topology_of(ds: xr.Dataset, topology: TopologyLike) -> Topology:
-    if isinstance(topology, Topology):
-        return topology
-    path = ds.attrs.get("topology") if topology is None else topology
-    if path is None:
+    given = ds.attrs.get("topology") if topology is None else topology
+    if given is None:
         raise ValueError(
             "forces need a topology: give one, or open the trajectory with the path of one"
         )
-    return load_topology(Path(path))
+    return as_topology(given)
 
 
 def _number_of_atoms(positions: xr.DataArray) -> int:
-    n_atoms, chosen = atoms_of(positions.data) or (positions.sizes["atom"], None)
+    n_atoms, chosen = chosen_atoms(positions.data) or (positions.sizes["atom"], None)
     if chosen is not None:
         raise ValueError(
             f"forces need all {n_atoms} atoms, but only "

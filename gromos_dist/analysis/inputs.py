@@ -11,8 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import provenance
+from gromos_dist.analysis.connections import numbers_of
 from gromos_dist.analysis.labels import places_of_atoms
-from gromos_dist.io.graphs import as_read, atoms_of, source_of
+from gromos_dist.errors import SelectionError
+from gromos_dist.io.graphs import as_read, source_of, values_of
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology import Selection, resolve
@@ -28,7 +30,8 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     Raises
     ------
     ValueError
-        There are none, or not in every frame, or their dims or dtype are not those of positions.
+        There are none, or not in every frame, or of no atom, or their dims or dtype are not those
+        of positions.
     """
     if isinstance(data, xr.Dataset):
         if "positions" not in data:
@@ -37,6 +40,8 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
         data = data["positions"]
         data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
     validate(data, "positions")
+    if not data.sizes["atom"]:
+        raise SelectionError("no atoms are left in this Dataset; choose at least one")
     require_in_all_frames(data, "positions")
     return data.copy(deep=False, data=as_read(data.data))
 
@@ -130,16 +135,16 @@ def reference_positions(
         if not -n_frames <= reference < n_frames:
             raise ValueError(f"reference: there is no frame {reference}, there are {n_frames}")
         frame = int(reference) % n_frames
-        values = _frames(positions.isel(frame=slice(frame, frame + 1)).data)
+        values = values_of(positions.isel(frame=slice(frame, frame + 1)).data)
         what = f"frame {frame}"
     elif isinstance(reference, str | os.PathLike):
         opened = open_trajectory(reference, stop=1, dtype=np.float64).positions
-        values = _frames(opened.data)
+        values = values_of(opened.data)
         what = os.fspath(reference)
         among: Indices = None
-        whole, chosen = atoms_of(positions.data) or (n_atoms, None)
-        if chosen is not None and values.shape[-2] == whole != n_atoms:
-            among = chosen
+        numbers = numbers_of(positions)
+        if values.shape[-2] == numbers.n_in_file != n_atoms:
+            among = numbers.of_atoms
             values = values[:, among]
         places = places_of_atoms(positions, opened, what, among=among, atoms=used)
     else:
@@ -156,12 +161,6 @@ def reference_positions(
             f"({n_atoms}, 3): give a reference of the same {n_atoms} atoms"
         )
     return np.ascontiguousarray(values if places is None else values[places], np.float64)
-
-
-def _frames(data: Any) -> NDArray[Any]:
-    """Return lazy frames in memory; straight from the file where that is where they are."""
-    found = source_of(data)
-    return np.asarray(data) if found is None else found[:]
 
 
 def derived_history(data: xr.DataArray, call: str, parameters: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import kernels
+from gromos_dist.analysis.broken import neighbours_of, torn_pairs
 from gromos_dist.analysis.connections import (
     Numbers,
     atoms_of,
@@ -66,7 +67,8 @@ def make_whole(
         has those of the topology that it was opened with.
     guess_bonds : {"auto", False}
         "auto": guess what neither lists (GRO and PDB files have few bonds or none), from the names
-        of residues and distances in the first frame: see `gromos_dist.topology.guess_bonds`.
+        of residues and distances in the first frame (if it has no box, in the middle or the last):
+        see `gromos_dist.topology.guess_bonds`.
 
     Returns
     -------
@@ -84,9 +86,9 @@ def make_whole(
     Warns
     -----
     BrokenMoleculesWarning
-        In the first frame, a molecule is bonded to its own image and cannot be whole, or a bond is
-        longer than half the box, so that nothing tells which image is meant. What can be made whole
-        is, and ``attrs["molecules"]`` is "broken".
+        In the first frame, a molecule is bonded to its own image and cannot be whole, a bond is
+        longer than half the box, so that nothing tells which image is meant, or neighbours without
+        bonds stay apart. What can be made whole is, and ``attrs["molecules"]`` is "broken".
 
     Examples
     --------
@@ -112,8 +114,9 @@ def make_whole(
         atoms, bonds=numbers.places(known), bond_origin=ds.attrs.get("bonds", atoms.bond_origin)
     )
     has_frames = ds.sizes["frame"] > 0
+    looked_at = _frame_with_box(ds) if has_frames else 0
     if guess_bonds and has_frames:
-        frame, box = one_frame(positions, 0), lattice_of(ds, 0)
+        frame, box = one_frame(positions, looked_at), lattice_of(ds, looked_at)
         guessed = with_guessed_bonds(atoms, frame, box)
     else:
         guessed = atoms
@@ -129,22 +132,28 @@ def make_whole(
     links = links_along_bonds(np.concatenate([bonds, _sites(guessed)]), guessed.n_atoms)
     record = _WHOLE_IN_OCTAHEDRA if is_octahedron(ds) else _WHOLE
     whole = map_frames(record, positions, ds["box"], history=history, links=links)
-    problem = _problem(ds, positions, guessed, links) if has_frames else ""
+    coords = {
+        "atom_number": atom_numbers(numbers.of_atoms, numbers.n_in_file),
+        **bond_coordinate(numbers.of_atoms[bonds], None, numbers.n_in_file),
+    }
+    result = ds.drop_vars("bonds", errors="ignore").assign(positions=whole).assign_coords(coords)
+    problem = _problem(result, positions, looked_at, guessed, links) if has_frames else ""
     if problem:
         warnings.warn(f"make_whole: {problem}", BrokenMoleculesWarning, stacklevel=2)
     attrs = {"history": history, "molecules": "broken" if problem else "whole"}
     if guessed.bond_origin:
         attrs["bonds"] = guessed.bond_origin
-    coords = {
-        "atom_number": atom_numbers(numbers.of_atoms, numbers.n_in_file),
-        **bond_coordinate(numbers.of_atoms[bonds], None, numbers.n_in_file),
-    }
-    return (
-        ds.drop_vars("bonds", errors="ignore")
-        .assign(positions=whole)
-        .assign_coords(coords)
-        .assign_attrs(attrs)
-    )
+    return result.assign_attrs(attrs)
+
+
+def _frame_with_box(ds: xr.Dataset) -> int:
+    """Return the first, the middle or the last frame: the first of them that has a box, or 0.
+
+    Without the box, bonds that it has broken are too long to be guessed.
+    """
+    n_frames = ds.sizes["frame"]
+    places = sorted({0, n_frames // 2, n_frames - 1})
+    return next((frame for frame in places if lattice_of(ds, frame) is not None), 0)
 
 
 def _of_the_file(topology: Topology, ds: xr.Dataset) -> tuple[Topology, Numbers]:
@@ -202,13 +211,17 @@ def _sites(atoms: Topology) -> NDArray[np.int64]:
 
 
 def _problem(
-    ds: xr.Dataset, positions: xr.DataArray, atoms: Topology, links: NDArray[np.int64]
+    ds: xr.Dataset,
+    positions: xr.DataArray,
+    looked_at: int,
+    atoms: Topology,
+    links: NDArray[np.int64],
 ) -> str:
-    """Say what keeps the molecules of the first frame from being whole; empty if nothing does."""
-    box = lattice_of(ds, 0)
+    """Say what keeps the molecules of a frame from being whole; empty if nothing does."""
+    box = lattice_of(ds, looked_at)
     if box is None:
         return ""
-    frame = np.asarray(one_frame(positions, 0), np.float64)
+    frame = np.asarray(one_frame(positions, looked_at), np.float64)
     whole = kernels.make_whole(frame[None], box[None], links)[0]
     differences = whole[atoms.bonds[:, 1]] - whole[atoms.bonds[:, 0]]
     nearest = np.linalg.norm(nearest_images(differences, box), axis=1)
@@ -222,13 +235,28 @@ def _problem(
         )
     stretched = np.flatnonzero(np.linalg.norm(differences, axis=1) > nearest + 1e-3)
     if not len(stretched):
-        return ""
+        return _left_apart(ds, whole, box, atoms)
     molecule = molecules_of_bonds(atoms.bonds, atoms.n_atoms)
     count = len(np.unique(molecule[atoms.bonds[stretched, 0]]))
     first, second = atoms.bonds[stretched[0]]
     return (
         f"{count} molecules are bonded to their own periodic images (the first through "
         f"{_named(atoms, first)} and {_named(atoms, second)}): they cannot be whole"
+    )
+
+
+def _left_apart(
+    ds: xr.Dataset, whole: NDArray[np.float64], box: NDArray[np.float64], atoms: Topology
+) -> str:
+    """Say what is still torn where no bonds are known; empty if nothing is."""
+    torn = torn_pairs(whole, box, neighbours_of(ds, np.arange(atoms.n_atoms)))
+    if not len(torn):
+        return ""
+    first, second = torn[0]
+    return (
+        f"no bonds are known between {_named(atoms, first)} and {_named(atoms, second)}, which "
+        f"stay apart ({len(torn)} such pairs): give a topology that has their bonds (GROMOS, PSF, "
+        "TPR)"
     )
 
 

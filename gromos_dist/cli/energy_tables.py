@@ -13,11 +13,13 @@ from gromos_dist.analysis.statistics import strongest_pairs
 from gromos_dist.cli.summary import Outcome, tell, tell_json
 from gromos_dist.cli.tables import print_columns
 
+BY_TERM = ("energy", "energy_derivative")
+BY_PAIR = ("energy_nonbonded", "energy_derivative_nonbonded")
+"""Computed energies, and those that a simulation has written with its derivatives."""
+
 # Of more groups, the pairs are too many to be read in a terminal: the strongest are shown.
 _MOST_GROUPS = 8
 _MOST_PAIRS = 20
-_PAIRS = ("energy_nonbonded", "energy_derivative_nonbonded")
-_BY_TERM = ("energy", "energy_derivative")
 _STATISTICS = ("mean", "fluctuation", "error")
 
 
@@ -79,11 +81,11 @@ def _plain(block: Block) -> dict[str, Any]:
 
 def _blocks(result: xr.Dataset) -> Iterator[Block]:
     """Yield the tables, without the rows that are zero."""
-    pairs = {name: _chosen_pairs(result[name]) for name in _PAIRS if name in result}
+    pairs = {name: _chosen_pairs(result[name]) for name in BY_PAIR if name in result}
     arrays = {
         str(name): array
         for name, array in result.items()
-        if name in _BY_TERM or array.dims == ("frame",)
+        if name in BY_TERM or array.dims == ("frame",)
     }
     for of_pairs, places in pairs.items():
         if places:
@@ -120,7 +122,7 @@ def _chosen_pairs(array: xr.DataArray) -> list[tuple[int, int]]:
 
 def _left_out(result: xr.Dataset) -> list[tuple[str, str]]:
     n_groups = result.sizes.get("group", 0)
-    if n_groups <= _MOST_GROUPS or not set(_PAIRS) & set(result):
+    if n_groups <= _MOST_GROUPS or not set(BY_PAIR) & set(result):
         return []
     pairs = n_groups * (n_groups - 1) // 2
     return [
@@ -141,10 +143,10 @@ def numbers(mean: float, fluctuation: float, error: float) -> tuple[str, str, st
     >>> numbers(2.5, 0.0, float("nan"))
     ('2.5', '0', '-')
     """
-    if not fluctuation > 0.0:
-        return f"{mean:.8g}", f"{fluctuation:.3g}", "-" if np.isnan(error) else f"{error:.3g}"
-    if fluctuation >= 1e7 or fluctuation < 1e-6 * max(1.0, abs(mean)):
-        return f"{mean:.8g}", f"{fluctuation:.3g}", "-" if np.isnan(error) else f"{error:.3g}"
-    decimals = int(np.clip(2 - np.floor(np.log10(fluctuation)), 0, 9))
-    shown = [f"{value:.{decimals}f}" for value in (mean, fluctuation, error)]
+    if 1e-6 * max(1.0, abs(mean)) <= fluctuation < 1e7:
+        decimals = int(np.clip(2 - np.floor(np.log10(fluctuation)), 0, 9))
+        formats = (f".{decimals}f",) * 3
+    else:
+        formats = (".8g", ".3g", ".3g")
+    shown = list(map(format, (mean, fluctuation, error), formats))
     return shown[0], shown[1], "-" if np.isnan(error) else shown[2]

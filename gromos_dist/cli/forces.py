@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     Groups = dict[str, str] | Literal["residue", "molecule"] | None
 
-_BY_TERM = ("energy", "energy_derivative")
-_BY_PAIR = ("energy_nonbonded", "energy_derivative_nonbonded")
 _DRAWN = {"energy", "energy_nonbonded", "group_forces"}
 _ENERGY_FILES = (".tre", ".trg", ".tre.gz", ".trg.gz")
 
@@ -294,10 +292,11 @@ def _draw(title: str, force_field: ForceField, names: str) -> Callable[[xr.Datas
     """Return what draws what was asked for: forces, else groups, else terms."""
 
     def draw(result: xr.Dataset, path: Path) -> None:
+        from gromos_dist.cli.energy_tables import BY_PAIR, BY_TERM
         from gromos_dist.plot import plot_groups, plot_pairs, plot_terms
 
-        by_pair = [name for name in _BY_PAIR if name in result and result.sizes["group"] > 1]
-        by_term = [name for name in _BY_TERM if name in result]
+        by_pair = [name for name in BY_PAIR if name in result and result.sizes["group"] > 1]
+        by_term = [name for name in BY_TERM if name in result]
         if "group_forces" in result:
             text = plain_text(f"Forces between groups, {names}")
             plot_groups(result["group_forces"], path, title=text)

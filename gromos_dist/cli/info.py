@@ -93,10 +93,7 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
         "size": sum(sizes),
         "overlap": trajectory.attrs.get("overlap", "").splitlines(),
         "topology": _topology(topology, n_atoms),
-        "chunks": {
-            "frames": [int(n) for n in vectors.chunksizes["frame"]],
-            "bytes": int(max(vectors.chunksizes["frame"]) * n_atoms * 3 * vectors.dtype.itemsize),
-        },
+        "chunks": _chunks(vectors),
     }
 
 
@@ -139,15 +136,14 @@ def _describe_store(path: str, topology: Path | None) -> dict[str, Any]:
         ],
         "computed": stores.origin(data),
         "topology": None if n_atoms is None else _topology(topology, n_atoms),
-        "chunks": _chunks_of_store(data),
+        "chunks": _chunks(max(data.data_vars.values(), key=lambda array: array.nbytes)),
     }
 
 
-def _chunks_of_store(data: xr.Dataset) -> dict[str, Any]:
-    largest = max(data.data_vars.values(), key=lambda array: array.nbytes)
-    frames = [int(n) for n in largest.chunksizes.get("frame", (largest.sizes["frame"],))]
-    a_frame = largest.nbytes // max(largest.sizes["frame"], 1)
-    return {"frames": frames, "bytes": max(frames, default=0) * a_frame}
+def _chunks(array: xr.DataArray) -> dict[str, Any]:
+    frames = [int(n) for n in array.chunksizes.get("frame", (array.sizes["frame"],))]
+    a_frame = array.nbytes // max(array.sizes["frame"], 1)
+    return {"frames": frames, "bytes": max(frames) * a_frame}
 
 
 def _format(path: str) -> str:

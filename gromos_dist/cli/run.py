@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from gromos_dist.cli.summary import Outcome
     from gromos_dist.distributed import XarrayObject
 
-_STRUCTURES = (".gro", ".pdb", ".ent")
 REPORT_SUFFIXES = (".html",)
-_OF_FILES = ("on_truncated", "overlap")
+_OF_FILES = ("on_truncated", "overlap", "verify")
 
 
 @dataclass(frozen=True)
@@ -62,17 +61,13 @@ class Input:
         from gromos_dist.analysis import make_whole
         from gromos_dist.io.trajectory import open_trajectory
 
-        is_store = stores.is_store(self.files)
-        topology = self.topology
-        if self.whole and topology is None and not is_store:
-            topology = self._structure()
-        if is_store:
+        if stores.is_store(self.files):
             self._refuse_options_of_files()
             trajectory = self._open_store(self.files[0], atoms)
         else:
             trajectory = open_trajectory(
                 list(self.files),
-                topology,
+                self.topology,
                 atoms=atoms,
                 start=self.start,
                 stop=self.stop,
@@ -91,18 +86,6 @@ class Input:
                 )
         return trajectory
 
-    def _structure(self) -> Path:
-        """Return the first file if it names its atoms, so that bonds can be guessed."""
-        from gromos_dist.io.trajectory import expand
-
-        first = Path(expand(self.files)[0])
-        if Path(first.name.lower().removesuffix(".gz")).suffix not in _STRUCTURES:
-            raise ValueError(
-                "--whole needs bonds, or names of atoms to guess them by: give a topology with "
-                "--top (a GROMOS .top, PSF, TPR, GRO or PDB)"
-            )
-        return first
-
     def require_frames(self, data: xr.Dataset) -> None:
         """Raise a ValueError if --start and --stop leave no frames."""
         if not data.sizes["frame"]:
@@ -115,13 +98,15 @@ class Input:
         for field in fields(self):
             if field.name in _OF_FILES and getattr(self, field.name) != field.default:
                 raise ValueError(
-                    f"--{field.name.replace('_', '-')}: {self.files[0]} is a store, whose frames "
-                    "are all whole and there once; leave this option out"
+                    f"--{field.name.replace('_', '-')}: {self.files[0]} is a store, to which "
+                    "this option does nothing; leave it out"
                 )
 
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
-        from gromos_dist.io.atoms import bond_coordinate
+        import numpy as np
+
+        from gromos_dist.io.atoms import atom_numbers, bond_coordinate
         from gromos_dist.topology import load_topology, resolve
 
         trajectory = stores.open_result(path)
@@ -130,11 +115,12 @@ class Input:
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
             topology = load_topology(self.topology).with_n_atoms(trajectory.sizes["atom"])
-            bonds = bond_coordinate(topology.bonds, None, topology.n_atoms)
-            trajectory = trajectory.drop_vars(["bonds", "atom_number"], errors="ignore")
-            trajectory = trajectory.assign_coords(topology.coordinates() | bonds)
+            known = topology.coordinates() | bond_coordinate(topology.bonds, None, topology.n_atoms)
+            numbers = atom_numbers(np.arange(topology.n_atoms), topology.n_atoms)
+            trajectory = trajectory.drop_vars("bonds", errors="ignore")
+            trajectory = trajectory.assign_coords(known | {"atom_number": numbers})
         if atoms is not None:
-            trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
+            trajectory = trajectory.isel(atom=resolve(atoms, trajectory))
         return trajectory
 
     @property
@@ -398,7 +384,7 @@ def _count_atoms(data: xr.Dataset, atoms: str | None) -> int | None:
     from gromos_dist.topology import resolve
 
     if atoms is not None:
-        return len(resolve(atoms, data["positions"]))
+        return len(resolve(atoms, data))
     return data.sizes.get("atom")
 
 

@@ -15,6 +15,10 @@ _PHRASES = (
     (r"(?:gd\.)?open_trajectory\(\.\.\., ([^()]*)\)", r"\1"),
     (r"(?:gd\.)?make_whole\([^()]*\)|(?<=\bwith )(?:gd\.)?make_whole\b", "--whole"),
     (r"^make_whole:", "--whole:"),
+    (r"\(GROMOS, PSF, TPR\), or open the trajectory with one that names atoms and residues, so "
+     r"that bonds can be guessed \(guess_bonds=\"auto\"\)",
+     "or names atoms and residues, so that bonds can be guessed, with --top (a GROMOS .top, PSF, "
+     "TPR, GRO or PDB)"),
     (r"; engine='chemfiles' reads many others", ""),
     (r"Make the call that began it again, or pass allow_unfinished=True", "Give the command that "
      "began it again"),

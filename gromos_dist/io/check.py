@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.input_file import FileState, file_state, unchanged
+from gromos_dist.input_file import FileState, file_state, require_unchanged, unchanged
 from gromos_dist.io.overlap import Clock, find_overlaps
 from gromos_dist.io.reader import FRAME_FIELDS, Reader, frames_with, open_reader
 
@@ -176,8 +176,7 @@ def _read_all(
         if reader is None or report.state is None:
             continue
         try:
-            with unchanged(report.path, report.state):
-                pass
+            require_unchanged(report.path, report.state)
         except OSError as error:
             report.unreadable = _why(report.path, error)
         if "box" in reader.fields:

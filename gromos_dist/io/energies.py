@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import xarray as xr
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, new_where
-from gromos_dist.input_file import file_state, opened, unchanged
+from gromos_dist.input_file import file_state, unchanged
 from gromos_dist.io import gzip_access
 from gromos_dist.io.energy_layout import (
     Arrays,
@@ -28,11 +28,11 @@ from gromos_dist.io.energy_layout import (
     volume_pressure_layout,
 )
 from gromos_dist.io.gzip_access import ReadInto
+from gromos_dist.io.text_file import read_through
 from gromos_dist.io.trajectory import Paths, expand
+from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
 from gromos_dist.variables import VARIABLES
-
-OnTruncated = Literal["raise", "warn", "drop"]
 
 _TIME = lib.GD_GROMOS_TIME_BLOCK
 _ENERGY = lib.GD_GROMOS_ENERGY_BLOCK
@@ -115,8 +115,7 @@ def open_energies(
     >>> ds.energy.sel(term="potential").attrs["units"]
     'kJ mol-1'
     """
-    if on_truncated not in ("raise", "warn", "drop"):
-        raise ValueError(f"on_truncated: expected raise, warn or drop, got {on_truncated!r}")
+    check_on_truncated(on_truncated)
     names = expand(paths)
     wanted = None if variables is None else frozenset(variables)
     n_threads = max(1, min(len(names), len(os.sched_getaffinity(0))))
@@ -154,15 +153,10 @@ def _read_unchanged(name: str, wanted: frozenset[str] | None) -> tuple[_EnergyFi
 
 
 def _read(name: str, wanted: frozenset[str] | None) -> _EnergyFile:
-    if name.lower().endswith(".gz"):
-        file, arrays = gzip_access.inflated(
-            name, lambda read_into: _EnergyFile(name).read(read_into, wanted)
-        )
-        if gzip_access.CUT in arrays and not file.truncated:
-            file.truncated = f"frame {file.n_frames}: the gzip stream is cut off"
-        return file
-    with opened(name) as descriptor:
-        return _EnergyFile(name).read(lambda buffer: os.readv(descriptor, [buffer.data]), wanted)
+    file, arrays = read_through(name, lambda read_into: _EnergyFile(name).read(read_into, wanted))
+    if gzip_access.CUT in arrays and not file.truncated:
+        file.truncated = f"frame {file.n_frames}: the gzip stream is cut off"
+    return file
 
 
 def _check_alike(files: list[_EnergyFile]) -> None:

@@ -40,7 +40,7 @@ Check = Callable[[str, int, "StoredArrays"], None]
 """Raise a DamagedIndexError if an index does not fit the file of that path and size."""
 
 _MAGIC = b"gdindex\x01"
-_VERSION = 3
+_VERSION = 4
 _HEADER = struct.Struct("<8sII")  # magic, size and CRC-32 of the JSON table that follows
 _ALIGNMENT = 64
 _KINDS = frozenset({"<i8", "<i4", "<u4", "<f8", "|u1"})

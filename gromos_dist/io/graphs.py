@@ -74,6 +74,12 @@ def source_of(data: Any) -> FieldOfSource | None:
     return _of_atoms(FieldOfSource(source, whole.field), others)
 
 
+def values_of(data: Any) -> NDArray[Any]:
+    """Return an array in memory: straight from its files, without a scheduler, if it is of any."""
+    found = source_of(data)
+    return np.asarray(data) if found is None else found[:]
+
+
 def one_source(datas: Sequence[Any]) -> tuple[Source, tuple[str, ...]] | None:
     """Return the Source that arrays can be read from together, and its fields; None if none is."""
     found = [source_of(data) for data in datas]
@@ -86,7 +92,7 @@ def one_source(datas: Sequence[Any]) -> tuple[Source, tuple[str, ...]] | None:
     return sources[0], tuple(field.field for field in fields)
 
 
-def atoms_of(data: Any) -> tuple[int, NDArray[np.int64] | None] | None:
+def chosen_atoms(data: Any) -> tuple[int, NDArray[np.int64] | None] | None:
     """Return how many atoms the files of an array have, and which of these it has (None: all).
 
     Returns None for an array that is not chosen from files.

@@ -8,9 +8,7 @@ Blocks that hold nothing of this (``TITLE``, ``LATTICESHIFTS``, ...) are passed 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +19,6 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
-from gromos_dist.input_file import opened
 from gromos_dist.io import gzip_access
 from gromos_dist.io.frame_index import (
     Arrays,
@@ -36,6 +33,7 @@ from gromos_dist.io.frame_index import (
 from gromos_dist.io.gzip_access import Fill, ReadInto
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
+from gromos_dist.io.text_file import is_compressed, read_range, read_through, text_size
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 
 _STORED = ("positions", "velocities", "forces", "box", "constraint_forces")
@@ -154,7 +152,7 @@ class GromosTextReader:
         if not wanted:
             return
         blocks = {name: index[name].reshape(-1).view(_BLOCK)[chosen] for name in wanted}
-        with _range(self.path, index, *_span(blocks)) as fill:
+        with read_range(self.path, index, *_span(blocks)) as fill:
             _read_blocks(self, frames, fill, blocks, out=out, selection=_selection(atoms))
 
 
@@ -213,7 +211,7 @@ def open_gromos_text(
         path,
         lambda: scan(path),
         check=_check_index,
-        extend=None if _is_gzip(path) else lambda known: scan(path, known),
+        extend=None if is_compressed(path) else lambda known: scan(path, known),
         leave=frozenset({gzip_access.WINDOWS}),
         folder=index_folder,
     )
@@ -254,13 +252,10 @@ def scan(path: str, known: Arrays | None = None) -> dict[str, NDArray[Any]]:
     """
     if known is not None and len(known["step"]) < 2:
         known = None  # which blocks make up a frame is known from the second one on
-    if _is_gzip(path):
-        found, extra = gzip_access.inflated(path, lambda read: _scan_stream(path, read, None))
-        if gzip_access.CUT in extra:
-            found = found._replace(cut=found.cut or _end_of(found.frames))
-    else:
-        with _plain_text(path, known) as read_into:
-            found, extra = _scan_stream(path, read_into, known), {}
+    begin = 0 if known is None else int(known["byte"][-1])
+    found, extra = read_through(path, lambda read: _scan_stream(path, read, known), begin)
+    if gzip_access.CUT in extra:
+        found = found._replace(cut=found.cut or _end_of(found.frames))
     frames = found.frames
     arrays: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(frames[name]) for name in ("step", "time", "byte", "line")
@@ -292,9 +287,7 @@ def _check_index(path: str, size: int, index: StoredArrays) -> None:
     """
     columns = {"step": "<i8", "time": "<f8", "byte": "<i8", "line": "<i8"}
     n_frames = check_rows(index, columns, "step")
-    if _is_gzip(path):
-        gzip_access.check_arrays(index, size)
-        size = int(index["gzip_text"][0])
+    size = text_size(path, size, index)
     check_numbers(index, {"n_atoms": (1,), "fields": (1,), "box_shape": (1,), "cut": (0, 7)})
     fields = int(index["fields"][0])
     n_atoms, ends = int(index["n_atoms"][0]), index["byte"]
@@ -337,27 +330,6 @@ def _end_of(frames: NDArray[Any]) -> _Cut:
     blocks = frames["blocks"][-1]
     end = int((blocks["byte"] + blocks["size"]).max())
     return _Cut(lib.GD_GROMOS_CUT_FRAME, len(frames), -1, end, 0, int(frames["fields"][-1]), 0)
-
-
-@contextmanager
-def _plain_text(path: str, known: Arrays | None) -> Iterator[ReadInto]:
-    """Yield a function that fills a buffer with the text that follows."""
-    with opened(path) as file:
-        at = 0 if known is None else int(known["byte"][-1])
-        if os.fstat(file).st_size == 0:
-            raise TrajectoryError(f"{path}: the file is empty")
-
-        def read_into(buffer: NDArray[np.uint8]) -> int:
-            nonlocal at
-            n_bytes = os.preadv(file, [buffer.data], at)
-            at += n_bytes
-            return n_bytes
-
-        yield read_into
-
-
-def _is_gzip(path: str) -> bool:
-    return path.lower().endswith(".gz")
 
 
 def _scan_stream(path: str, read_into: ReadInto, known: Arrays | None) -> _Found:
@@ -458,7 +430,7 @@ def _first_box_shape(path: str, index: StoredArrays) -> int:
     block = index["box"].reshape(-1).view(_BLOCK)[:1]
     begin, end = int(block["byte"][0]), int(block["byte"][0] + block["size"][0])
     text = np.empty(end - begin, np.uint8)
-    with _range(path, index, begin, end) as fill:
+    with read_range(path, index, begin, end) as fill:
         fill(text, begin)
     kinds = np.empty(1, np.int32)
     status = _boxes(_Text(text, begin), block, kinds, np.empty((1, 3, 3)), new_where())
@@ -466,29 +438,6 @@ def _first_box_shape(path: str, index: StoredArrays) -> int:
 
 
 # ---- reading ----
-
-
-@contextmanager
-def _range(path: str, index: StoredArrays, begin: int, end: int) -> Iterator[Fill]:
-    """Yield a function that fills a buffer with text from an offset within ``[begin, end)``."""
-    if _is_gzip(path):
-        with gzip_access.read_range(path, index, begin, end) as fill:
-            yield fill
-        return
-    with opened(path) as handle:
-
-        def fill_plain(buffer: NDArray[np.uint8], offset: int) -> None:
-            done = 0
-            while done < len(buffer):
-                n_bytes = os.preadv(handle, [buffer[done:].data], offset + done)
-                if n_bytes == 0:
-                    raise TrajectoryError(
-                        f"{path}: the file ends at byte {offset + done}, expected at least "
-                        f"{offset + len(buffer)}: it has become shorter since it was opened"
-                    )
-                done += n_bytes
-
-        yield fill_plain
 
 
 def _selection(atoms: Atoms) -> _Selection | None:

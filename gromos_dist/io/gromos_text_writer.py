@@ -6,12 +6,12 @@ Positions, velocities and boxes have the columns of C's ``%15.9f``, forces of ``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._version import __version__
+from gromos_dist.input_file import suffix_of
 from gromos_dist.io.columns import Columns, ColumnsError, format_columns
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding
 
@@ -44,8 +44,7 @@ def gromos_text_encoder(contents: Contents) -> Encoder:
     ValueError
         The contents have not what the suffix stands for, or more than one frame for a ``.cnf``.
     """
-    path = contents.path.lower().removesuffix(".gz")
-    suffix = Path(path).suffix
+    suffix = suffix_of(contents.path)
     vectors = tuple(name for name in _VECTORS_OF[suffix] if name in contents.fields)
     if _VECTORS_OF[suffix][0] not in vectors:
         raise ValueError(

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.input_file import file_state
+from gromos_dist.input_file import file_state, suffix_of
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
 from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
 from gromos_dist.io.presence import presence
@@ -150,7 +150,7 @@ def _readers(trajectory: Any) -> Iterator[Reader]:
                 "to a file"
             )
         path = str(Path(part.filename).absolute())
-        if Path(path.lower().removesuffix(".gz")).suffix in OPENERS:
+        if suffix_of(path) in OPENERS:
             yield open_reader(path)
         else:
             yield _reader(path, part)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.input_file import suffix_of
 from gromos_dist.io.gromos_text import GromosTextReader
 from gromos_dist.io.reader import Reader
 from gromos_dist.io.structures import StructureReader
@@ -18,7 +19,7 @@ from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.atom_order import LABELS, difference
 from gromos_dist.topology.cnf import names_atoms
 
-_CONFIGURATIONS = ([".cnf"], [".conf"], [".g96"])
+_CONFIGURATIONS = (".cnf", ".conf", ".g96")
 
 
 def own_topology(reader: Reader) -> Topology | None:
@@ -47,7 +48,8 @@ def check_labels(readers: Sequence[Reader], labels: Mapping[str, Any], whose: st
     readers : sequence of Reader
         The files.
     labels : mapping of str to array
-        Names of the atoms, as `gromos_dist.topology.atom_order.Labels`.
+        Names of the atoms, as `gromos_dist.topology.atom_order.Labels`; without any, nothing is
+        read.
     whose : str
         The file that these are from.
 
@@ -61,6 +63,8 @@ def check_labels(readers: Sequence[Reader], labels: Mapping[str, Any], whose: st
     UserWarning
         A file has other names.
     """
+    if "atom_name" not in labels:
+        return
     seen: set[bytes] = set()
     for reader in readers:
         if not _names_atoms(reader) or reader.path == whose:
@@ -91,10 +95,9 @@ def check_labels(readers: Sequence[Reader], labels: Mapping[str, Any], whose: st
 def _names_atoms(reader: Reader) -> bool:
     if isinstance(reader, StructureReader):
         return True
-    suffixes = [suffix for suffix in Path(reader.path.lower()).suffixes if suffix != ".gz"]
     return (
         isinstance(reader, GromosTextReader)
-        and suffixes[-1:] in _CONFIGURATIONS
+        and suffix_of(reader.path) in _CONFIGURATIONS
         and "positions" in reader.fields
         and names_atoms(reader.path)
     )

@@ -17,8 +17,9 @@ from gromos_dist.variables import VARIABLES
 def presence(source: Source) -> dict[str, Any]:
     """Return coordinates that say which frames have a field that not all of them have."""
     coords = {}
-    for name in source.fields:
-        if f"has_{name}" in VARIABLES and not (found := source.frames_with(name)).all():
+    names = [name for name in source.fields if f"has_{name}" in VARIABLES]
+    for name, found in source.frames_with(names).items():
+        if not found.all():
             variable = VARIABLES[f"has_{name}"]
             coords[variable.name] = (variable.dims, found, variable.attrs)
     return coords

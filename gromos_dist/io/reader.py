@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from gromos_dist.input_file import require_regular
+from gromos_dist.input_file import require_regular, suffix_of
 from gromos_dist.io.truncated import OnTruncated
 
 # A per-frame field and its shape within a frame; None stands for the number of atoms.
@@ -172,8 +172,7 @@ def open_reader(
         if engine not in ENGINES:
             raise ValueError(f"engine: expected None or {', '.join(ENGINES)}, got {engine!r}")
         return _call(ENGINES[engine], path, on_truncated)
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = suffix_of(path)
     if suffix not in OPENERS:
         known = ", ".join(sorted(OPENERS))
         raise ValueError(

@@ -171,17 +171,18 @@ class Source:
         stop = self.n_frames if stop is None else stop
         if buffers is None:
             buffers = self.allocate(names, stop - start)
+        # Of no atoms there is nothing to read, and readers are not asked for it.
+        filled = [name for name in names if buffers[name].size]
+        atoms = self.atoms if self.n_atoms else None
         for i in range(bisect_right(self._ends, start), len(self._ends)):
             begin = self._ends[i - 1] if i else 0
             low, high = max(start, begin), min(stop, self._ends[i])
             if begin >= stop:
                 break
-            if low < high:
-                out = {name: buffers[name][low - start : high - start] for name in names}
+            if low < high and filled:
+                out = {name: buffers[name][low - start : high - start] for name in filled}
                 with self._unchanged(i):
-                    self.readers[i].read(
-                        self.frames[i][low - begin : high - begin], out, self.atoms
-                    )
+                    self.readers[i].read(self.frames[i][low - begin : high - begin], out, atoms)
         return {name: buffers[name][: stop - start] for name in names}
 
     def _unchanged(self, file: int) -> AbstractContextManager[None]:
@@ -196,13 +197,14 @@ class Source:
             for name in names
         }
 
-    def frames_with(self, name: str) -> NDArray[np.bool_]:
-        """Say of each frame of the axis whether it has a field; one without it is read as NaN."""
+    def frames_with(self, names: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+        """Say of each frame of the axis whether it has fields; those it lacks are read as NaN."""
+        # File by file: of many, not all indices are kept in memory.
         parts = [
-            frames_with(reader, name)[frames.start : frames.stop : frames.step]
+            [frames_with(reader, name)[frames.start : frames.stop : frames.step] for name in names]
             for reader, frames in zip(self.readers, self.frames, strict=True)
         ]
-        return np.concatenate(parts)
+        return dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
 
     def locate(self, frame: int) -> tuple[str, int]:
         """Return the file of a frame of the axis and the frame's number in that file."""

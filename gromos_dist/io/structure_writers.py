@@ -17,7 +17,7 @@ from gromos_dist.io.columns import Columns, ColumnsError, format_columns
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 from gromos_dist.topology.connectivity import starts_of_runs
 from gromos_dist.topology.numbering import hybrid_36, read_numbers
-from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, is_polymer, residue_starts
+from gromos_dist.topology.residue_kinds import is_polymer, residue_starts
 from gromos_dist.variables import VARIABLES
 
 _TILT = 1e-6
@@ -285,14 +285,11 @@ def _pdb_residue_numbers(contents: Contents, breaks: NDArray[np.bool_]) -> list[
 
 def _chain_ends(contents: Contents) -> tuple[int, ...]:
     """Return the last atoms of chains of protein and nucleic acid, which a TER follows."""
-    labels = {
-        name: np.asarray(contents.atoms[name]) for name in RESIDUE_LABELS if name in contents.atoms
-    }
-    if "residue_name" not in labels or not contents.n_atoms:
+    atoms = {name: np.asarray(values) for name, values in contents.atoms.items()}
+    if "residue_name" not in atoms or not contents.n_atoms:
         return ()
-    names = contents.atoms.get("atom_name")
-    polymer = is_polymer(residue_starts(labels), labels["residue_name"], names)
-    chains = [labels[name] for name in ("chain", "segment", "molecule") if name in labels]
+    polymer = is_polymer(residue_starts(atoms.get), atoms["residue_name"], atoms.get("atom_name"))
+    chains = [atoms[name] for name in ("chain", "segment", "molecule") if name in atoms]
     breaks = starts_of_runs(polymer.astype(np.int64), *chains)
     ends = np.append(breaks[1:], True) & polymer
     return tuple(np.flatnonzero(ends).tolist())

@@ -6,10 +6,10 @@ Names and residues of the atoms come from the same files as topologies, see
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -33,7 +33,9 @@ from gromos_dist.io.frame_index import (
 )
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
+from gromos_dist.io.text_file import is_compressed, read_range, text_size
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
+from gromos_dist.topology.pdb_records import disguise, is_disguised
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -42,11 +44,13 @@ _TIME = re.compile(rb"\bt=\s*([-+0-9.eE]+)")
 _STEP = re.compile(rb"\bstep=\s*([-+]?[0-9]+)")
 _NEWLINE, _SPACE = 10, 32
 _GRO_LABELS = 20
+_GRO_NUMBERS = 15  # where names end and numbers of atoms begin
 _NONE, _ALL, _SOME = 0, 1, 2  # of the atoms have velocities
 _PDB = Columns(30, 0, 8, 3, power=4)
 _LEAVE = frozenset({gzip_access.WINDOWS})
 _PDB_COORDINATES = 54
-_PDB_NAMES, _GRO_NAMES = (12, 27), (0, 15)
+_PDB_NAMES = range(12, 27)  # columns
+_PDB_LABELS = (*_PDB_NAMES, *range(72, 76))
 _RECORDS_OF_FRAMES = (b"ATOM", b"HETATM", b"MODEL", b"ENDMDL", b"TITLE", b"CRYST1")
 _WHOLE_WHEN_SHORT = (b"END", b"ENDMDL", b"TER")
 _NO_END, _ANNOUNCED = -1, -2  # what tells that a file is cut behind a whole frame
@@ -100,7 +104,7 @@ class StructureReader:
         if not wanted:
             return
         begins, ends = index["begin"][chosen].tolist(), index["end"][chosen].tolist()
-        with _opened(self.path, index, begins[0], ends[-1]) as fill:
+        with read_range(self.path, index, begins[0], ends[-1]) as fill:
             for i, frame in enumerate(frames):
                 text = np.empty(ends[i] - begins[i], np.uint8)
                 fill(text, begins[i])
@@ -116,19 +120,19 @@ class StructureReader:
         )
 
     def label_digest(self) -> bytes:
-        """Return a digest of the names and residues of the first frame's atoms."""
+        """Return a digest of what names the atoms of the first frame."""
         index = self._index()
         begin, end = index["begin"][:1].item(), index["end"][:1].item()
         text = np.empty(end - begin, np.uint8)
-        with _opened(self.path, index, begin, end) as fill:
+        with read_range(self.path, index, begin, end) as fill:
             fill(text, begin)
         starts = _line_starts(text)
-        first, last = _GRO_NAMES
+        columns: Iterable[int] = range(_GRO_NUMBERS)
         if self.is_pdb:
             starts = starts[_is_atom(_records(text, starts))]
-            first, last = _PDB_NAMES
+            columns = _PDB_LABELS
         digest = blake2b(b"PDB" if self.is_pdb else b"GRO", digest_size=16)
-        for column in range(first, last):
+        for column in columns:
             digest.update(text[np.minimum(starts + column, len(text) - 1)].tobytes())
         return digest.digest()
 
@@ -246,6 +250,14 @@ def _open(
             )
         if velocities == _ALL:
             columns["velocities"] = Columns(_GRO_LABELS + 3 * width, 0, width, 0)
+    frame, line = index["renamed"].tolist()
+    if frame:
+        warnings.warn(
+            f"{path}: frame {frame}, line {line}: an atom or its residue is named otherwise than "
+            "in the first frame, whose names are those of all; if they are other atoms, the frames "
+            "are not of one trajectory",
+            stacklevel=3,
+        )
     line, found = index["cut"].tolist()
     damage = ""
     if line:
@@ -279,7 +291,7 @@ def _open(
 
 def _load(path: str) -> tuple[Bytes, dict[str, NDArray[Any]]]:
     """Return the whole text, and what the frame index needs for reading from any place of it."""
-    if not path.lower().endswith(".gz"):
+    if not is_compressed(path):
         return np.fromfile(path, np.uint8), {}
     text, arrays = gzip_access.inflated(path, _whole_text)
     if gzip_access.CUT in arrays:
@@ -307,10 +319,9 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
     """
     columns = {"step": "<i8", "time": "<f8", "begin": "<i8", "end": "<i8", "line": "<i8"}
     n_frames = check_rows(index, columns, "step")
-    if path.lower().endswith(".gz"):
-        gzip_access.check_arrays(index, size)
-        size = int(index["gzip_text"][0])
-    check_numbers(index, {"n_atoms": (1,), "cut": (2,), **({} if is_pdb else {"layout": (2,)})})
+    size = text_size(path, size, index)
+    numbers = {"n_atoms": (1,), "cut": (2,), "renamed": (2,)}
+    check_numbers(index, numbers if is_pdb else {**numbers, "layout": (2,)})
     begin, end, box = index["begin"], index["end"], index["box"]
     n_atoms = int(index["n_atoms"][0])
     good = (
@@ -318,6 +329,7 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
         and bool((end - begin >= n_atoms).all() and (begin[1:] >= end[:-1]).all())
         and n_atoms > 0
         and box.shape == (n_frames, 9)
+        and 0 <= index["renamed"][0] < n_frames
         and (is_pdb or 2 <= index["layout"][0] <= _WIDEST)
     )
     if not good:
@@ -327,43 +339,59 @@ def _check_index(is_pdb: bool, path: str, size: int, index: StoredArrays) -> Non
 _CHECKS = {is_pdb: partial(_check_index, is_pdb) for is_pdb in (True, False)}
 
 
-def _opened(path: str, index: Any, begin: int, end: int) -> Any:
-    if path.lower().endswith(".gz"):
-        return gzip_access.read_range(path, index, begin, end)
-    return _PlainFile(path)
-
-
-class _PlainFile:
-    """A file that fills buffers from any place; a context manager."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file = -1
-
-    def __enter__(self) -> _PlainFile:
-        self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        os.close(self._file)
-
-    def __call__(self, buffer: Bytes, offset: int) -> None:
-        done = 0
-        while done < len(buffer):
-            n_bytes = os.preadv(self._file, [buffer[done:].data], offset + done)
-            if n_bytes == 0:
-                raise TrajectoryError(
-                    f"{self._path}: the file ends at byte {offset + done}, expected at least "
-                    f"{offset + len(buffer)}: it has become shorter since it was opened"
-                )
-            done += n_bytes
-
-
 def _line_starts(text: Bytes) -> Integers:
     """Return where lines begin; the text ends with a line feed, or its last line without one."""
     ends = np.flatnonzero(text == _NEWLINE)
     starts = np.concatenate([np.zeros(1, np.int64), ends + 1])
     return starts if len(starts) and starts[-1] < len(text) else starts[:-1]
+
+
+def _compare_names(
+    path: str, text: Bytes, starts: Integers, rows: Integers, columns: range
+) -> Integers:
+    """Compare what names the atoms of every frame with the first.
+
+    Parameters
+    ----------
+    rows : (frames, atoms) array
+        The lines of the atoms.
+    columns : range
+        Where names and residues stand, from 0.
+
+    Returns
+    -------
+    (2,) array
+        The first frame that has other names, and the line (from 1) where it begins to; zeros when
+        none has.
+
+    Raises
+    ------
+    TrajectoryError
+        A frame has the same atoms in another order.
+    """
+    renamed = np.zeros(2, "<i8")
+    places = np.array(columns)
+
+    def names_in(frame: int) -> NDArray[np.void]:
+        found = text[np.minimum(starts[rows[frame]][:, None] + places, len(text) - 1)]
+        names: NDArray[np.void] = found.view(f"V{len(columns)}")[:, 0]
+        return names
+
+    first = names_in(0)
+    for frame in range(1, len(rows)):
+        found = names_in(frame)
+        differs = found != first
+        if not differs.any():
+            continue
+        line = int(rows[frame, np.argmax(differs)]) + 1
+        if Counter(found.tolist()) == Counter(first.tolist()):
+            raise TrajectoryError(
+                f"{path}: frame {frame}, line {line}: the atoms of the first frame in another "
+                "order; write all frames in one order"
+            )
+        if not renamed.any():
+            renamed[:] = frame, line
+    return renamed
 
 
 def _line(text: Bytes, starts: Integers, row: int) -> bytes:
@@ -393,6 +421,22 @@ def _is_atom(records: NDArray[np.bytes_]) -> NDArray[np.bool_]:
     return np.asarray((records == b"ATOM") | (records == b"HETATM") | is_wide)
 
 
+def _refuse_disguised(
+    path: str,
+    text: Bytes,
+    starts: Integers,
+    records: NDArray[np.bytes_],
+    is_atom: NDArray[np.bool_],
+) -> None:
+    """Raise a TrajectoryError for a line that would be passed over and must not be."""
+    others = np.flatnonzero(~is_atom)
+    odd = [record for record in np.unique(records[others]).tolist() if is_disguised(record)]
+    rows = others[np.isin(records[others], odd) | (others == 0)]
+    found = disguise(rows.tolist(), partial(_line, text, starts))
+    if found is not None:
+        raise TrajectoryError(f"{path}, line {found[0] + 1}: {found[1]}")
+
+
 def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
     text, extra = _load(path)
     starts = _line_starts(text)
@@ -408,7 +452,9 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
         is_half_endmdl = begun == b"END" and is_in_model
         if begun.rstrip() not in _WHOLE_WHEN_SHORT or is_half_endmdl:
             records = records[:last]
-    atoms = np.flatnonzero(_is_atom(records))
+    is_atom = _is_atom(records)
+    _refuse_disguised(path, text, starts, records, is_atom)
+    atoms = np.flatnonzero(is_atom)
     if not len(atoms):
         raise TrajectoryError(f"{path}: no ATOM or HETATM records; is this a PDB file?")
     borders = np.cumsum((records == b"MODEL") | (records == b"ENDMDL") | (records == b"END"))
@@ -438,6 +484,8 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
             "are of several molecules"
         )
     first_rows, last_rows = atoms[first], atoms[first + counts - 1]
+    rows = atoms[first[:, None] + np.arange(counts[0])]
+    renamed = _compare_names(path, text, starts, rows, _PDB_NAMES)
     # What stands outside of models belongs to the next one.
     box = np.full((len(first), 9), np.nan)
     cells = np.flatnonzero(records == b"CRYST1")
@@ -461,6 +509,7 @@ def _scan_pdb(path: str) -> dict[str, NDArray[Any]]:
         "box": box,
         "n_atoms": counts[:1].astype("<i8"),
         "cut": cut,
+        "renamed": renamed,
     }
 
 
@@ -505,6 +554,8 @@ def _cut_behind(
 
 def _cryst1(path: str, row: int, line: bytes) -> NDArray[np.float64]:
     """Return the box vectors (nm), a along x and b in the x-y plane; NaN for a cell of no size."""
+    if not line[6:33].strip():
+        return np.full(9, np.nan)
     try:
         lengths = np.array([float(line[6 + 9 * i : 15 + 9 * i]) for i in range(3)]) / 10
         angles = np.array([float(line[33 + 7 * i : 40 + 7 * i]) for i in range(3)])
@@ -612,6 +663,9 @@ def _scan_gro(path: str) -> dict[str, NDArray[Any]]:
         "box": np.array(boxes, "<f8"),
         "n_atoms": np.array([n_atoms], "<i8"),
         "cut": cut,
+        "renamed": _compare_names(
+            path, text, starts, lines.reshape(-1, n_atoms), range(_GRO_NUMBERS)
+        ),
         "layout": np.array([width, velocities], "<i8"),
     }
 

@@ -38,8 +38,8 @@ _BITS = {
     "velocities": 4,
     "forces": 8,
 }
-# Where a header has the size of each block of these.
-_SIZES = struct.Struct(">32xi16x3i")
+# Of a header: the sizes of the blocks of these, in bytes, and the number of atoms.
+_HEADER = struct.Struct(">32xi16x4i")
 _COLUMNS = {
     "byte": np.int64,
     "step": np.int64,
@@ -47,7 +47,6 @@ _COLUMNS = {
     "lambda": np.float64,
 }
 _SCRATCH_BYTES = 1 << 18
-_HEADER_BYTES = 17 * 4
 
 
 def open_trr(
@@ -113,13 +112,12 @@ def open_trr(
 
 def _is_double(path: str) -> bool:
     """Say whether the first frame has numbers of 8 bytes."""
-    with Path(path).open("rb") as file:
-        header = np.frombuffer(file.read(_HEADER_BYTES), ">i4")
-    if len(header) < _HEADER_BYTES // 4:
+    with opened(path) as file:
+        header = os.pread(file, _HEADER.size, 0)
+    if len(header) < _HEADER.size:
         return False
-    # Sizes of the box, of positions, velocities and forces; the number of atoms.
-    box, *vectors, n_atoms = header[[8, 13, 14, 15, 16]].tolist()
-    return bool(box == 9 * 8 or any(size == n_atoms * 3 * 8 for size in vectors if size))
+    box, *vectors, n_atoms = _HEADER.unpack(header)
+    return box == 9 * 8 or any(size == n_atoms * 3 * 8 for size in vectors if size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,11 +320,12 @@ def scan(
     state = ffi.new("struct gd_trr_scan *", {"n_atoms": -1})
     arrays = scan_chain(path, lib.gd_trr_scan, state, _COLUMNS, _fault_message, known, until)
     arrays["time"] = as_written(arrays["time"])
-    has = np.empty(0, np.int32) if known is None else known["has"][: len(known["step"])]
+    has = np.empty(0, np.int32) if known is None else known["has"]
     begins = arrays["byte"][len(has) : -1].tolist()
     with opened(path) as file:
-        headers = (os.pread(file, _SIZES.size, begin) for begin in begins)
-        sizes = np.array([_SIZES.unpack(header) for header in headers]).reshape(-1, len(_BITS))
+        headers = (os.pread(file, _HEADER.size, begin) for begin in begins)
+        sizes = np.array([_HEADER.unpack(header)[:-1] for header in headers])
+        sizes = sizes.reshape(-1, len(_BITS))
     bits = (sizes != 0) @ np.array(list(_BITS.values()), np.int32)
     arrays["has"] = np.concatenate([has, bits]).astype(np.int32)
     return arrays

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.beside import file_beside
+from gromos_dist.input_file import suffix_of
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision, rounded
 
@@ -112,9 +113,7 @@ SPARSE = (".trr",)
 
 def writable_suffix(path: str | os.PathLike[str]) -> str | None:
     """Return the suffix in `WRITERS` that a path ends with (``.gz`` may follow), or None."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    suffix = "".join(suffixes[-2:-1] if packed else suffixes[-1:])
+    suffix, packed = suffix_of(path), Path(path).suffix.lower() == ".gz"
     return suffix if suffix in WRITERS and (not packed or suffix in COMPRESSIBLE) else None
 
 

@@ -21,6 +21,8 @@ _DENSITY, _SQUARE, _FOURTH = 33.7, 0.336, 0.170
 # The splines of an atom cost as much as so many points of the mesh, and atoms are so many in a nm3.
 _COST_OF_POINT, _ATOMS = 12.0, 100.0
 _SPACINGS: Final = (0.02, 0.3)
+# 1/(4 pi eps0), kJ nm mol-1 e-2.
+_COULOMB = 138.9354
 
 
 class MeshError(NamedTuple):
@@ -151,13 +153,26 @@ def mesh_error(spacing: float, order: int) -> MeshError:
     return MeshError(math.sqrt(found + beyond), math.sqrt(6.0) * edge * ripple)
 
 
+def require_mesh(spacing: float | None, order: int | None) -> None:
+    """Refuse a spacing (nm) or an order that no mesh has; None are to be chosen.
+
+    Raises
+    ------
+    ValueError
+        The spacing is no length, or the splines are of another order than `ORDERS`.
+    """
+    if spacing is not None and not 0.0 < spacing < math.inf:
+        raise ValueError(f"spacing: expected a length (nm) of more than 0, got {spacing}")
+    if order is not None and not (isinstance(order, int | np.integer) and order in ORDERS):
+        raise ValueError(f"order: expected one of {', '.join(map(str, ORDERS))}; got {order!r}")
+
+
 def choose_mesh(
     alpha: float,
     cutoff: float,
     *,
     spacing: float | None = None,
     order: int | None = None,
-    coulomb: float = 138.9354,
 ) -> Mesh:
     """Choose the mesh with which forces are as good as the cutoff lets them be.
 
@@ -167,14 +182,17 @@ def choose_mesh(
         Splitting (nm-1) and cutoff (nm) of the sum over pairs.
     spacing, order : optional
         What is not to be chosen.
-    coulomb : float
-        1/(4 pi eps0) (kJ nm mol-1 e-2).
 
     Returns
     -------
     Mesh
         The cheapest one whose estimated error in water is no larger than that of the cutoff; where
         there is none, the best.
+
+    Raises
+    ------
+    ValueError
+        As `require_mesh`.
 
     Examples
     --------
@@ -183,11 +201,12 @@ def choose_mesh(
     >>> mesh.error <= mesh.allowed
     True
     """
-    allowed = coulomb * math.sqrt(_SQUARE * _DENSITY) * real_space_error(alpha, cutoff)
+    require_mesh(spacing, order)
+    allowed = _COULOMB * math.sqrt(_SQUARE * _DENSITY) * real_space_error(alpha, cutoff)
     meshes = []
     for tried in ORDERS if order is None else (order,):
-        of_order = _coarsest(alpha, tried, allowed / coulomb) if spacing is None else spacing
-        error = coulomb * _in_water(alpha, of_order, tried)
+        of_order = _coarsest(alpha, tried, allowed / _COULOMB) if spacing is None else spacing
+        error = _COULOMB * _in_water(alpha, of_order, tried)
         meshes.append(Mesh(of_order, tried, error, allowed))
     good = [mesh for mesh in meshes if mesh.error <= allowed]
     return min(good, key=_cost) if good else min(meshes, key=lambda mesh: mesh.error)

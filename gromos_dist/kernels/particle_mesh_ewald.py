@@ -14,11 +14,10 @@ from gromos_dist._core import ffi, lib
 from gromos_dist.errors import FrameError, check, new_where
 from gromos_dist.kernels.arrays import aligned, as_frames, pointer, type_of
 from gromos_dist.kernels.boxes import as_boxes, without_box
+from gromos_dist.kernels.ewald_error import require_mesh
 from gromos_dist.kernels.nonbonded_field import EwaldSplitting
 
 Floats = NDArray[np.float64]
-
-_ORDERS: Final = (4, 6, 8, 10, 12)
 
 
 class _Precision(NamedTuple):
@@ -71,10 +70,7 @@ class EwaldMesh:
                 f"splitting: expected alpha (nm-1) of more than 0, got {splitting.alpha}"
             )
         spacing, order, grid = (arguments[name] for name in ("spacing", "order", "grid"))
-        if spacing is not None and not 0.0 < spacing < np.inf:
-            raise ValueError(f"spacing: expected a length (nm) of more than 0, got {spacing}")
-        if order is not None and order not in _ORDERS:
-            raise ValueError(f"order: expected one of {', '.join(map(str, _ORDERS))}; got {order}")
+        require_mesh(spacing, order)
         if grid is not None:
             if spacing is not None:
                 raise ValueError("spacing and grid say the same: expected one of them")

@@ -65,7 +65,8 @@ def read(folder: Path) -> Contents | None:
     return _read(folder, state.st_ino, state.st_mtime_ns, state.st_size)
 
 
-@lru_cache(maxsize=8)
+# As many as stores may be read together, block by block.
+@lru_cache(maxsize=256)
 def _read(folder: Path, *_state: int) -> Contents:
     data = (folder / NAME).read_bytes()
     try:

@@ -14,6 +14,7 @@ import xarray as xr
 from gromos_dist.beside import file_beside
 from gromos_dist.distributed import block_frames, block_slices, take_blocks, to_blocks
 from gromos_dist.progress import progress_bar
+from gromos_dist.store.coordinates import in_memory
 from gromos_dist.store.layout import frames_of_a_chunk
 
 
@@ -35,13 +36,7 @@ def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | N
 def open_file(path: Path) -> xr.Dataset:
     """Open a stored result lazily; see `open_store`."""
     dataset: xr.Dataset = xr.open_dataset(path, engine="h5netcdf")
-    # Coordinates in memory, strings as NumPy has them.
-    coords = {}
-    for name, coordinate in dataset.coords.items():
-        values = coordinate.values
-        if values.dtype.kind in "OT":
-            values = np.array(values.tolist(), dtype=str)
-        coords[name] = coordinate.variable.copy(data=values)
+    coords = {name: in_memory(coordinate) for name, coordinate in dataset.coords.items()}
     lazy = dataset.drop_vars(list(coords))
     lazy = lazy.chunk({"frame": "auto"} if "frame" in lazy.dims else {})
     return lazy.assign_coords(coords)

@@ -75,6 +75,10 @@ def write(
             if name != "box":
                 require_in_all_frames(dataset, name)
     left = [str(name) for name in dataset.data_vars if name not in written]
+    if not any(name != "box" for name in written):
+        raise ValueError(
+            f"{target}: the format has no place for {', '.join(left)}; .trr, .g96, .zarr, .nc have"
+        )
     if left:
         warnings.warn(
             f"{target.name} holds {', '.join(written)}; left out: {', '.join(left)}", stacklevel=3

@@ -87,7 +87,7 @@ def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | N
             metadata = _files_of(folder / "new")
             if not goes_on:
                 _put_in_place(folder, target)
-        with locked(target, target) as store:
+        with locked(target) as store:
             _finish(plan, store, target, metadata, progress)
 
 
@@ -231,7 +231,7 @@ def _put_in_place(folder: Path, target: Path) -> None:
                 f"{target} is not a store of gromos_dist, so overwrite=True does not delete it; "
                 "choose another path"
             )
-        with locked(target, target):
+        with locked(target):
             target.rename(folder / "old")
     (folder / "new").rename(target)
 
@@ -308,13 +308,13 @@ def _examine(plan: _Plan, target: Path, listed: contents.Files, progress: bool |
     tasks: list[Delayed] = []
     asked: list[tuple[str, list[Place]]] = []
     frames: list[float] = []
-    for array, count in zip(arrays(target, plan.grid), _frames(plan), strict=True):
+    for array, counts in zip(arrays(target, plan.grid), _frames(plan), strict=True):
         wanted = places(array)
         found[array.path] = dict.fromkeys(wanted)
         names = {place: file_name(array, place) for place in wanted}
         there = [
-            (place, frames)
-            for place, frames in zip(wanted, count, strict=False)
+            (place, n_frames)
+            for place, n_frames in zip(wanted, counts, strict=False)
             if (target / names[place]).exists()
         ]
         for start in range(0, len(there), _BLOCKS_OF_A_LOOK):
@@ -323,7 +323,7 @@ def _examine(plan: _Plan, target: Path, listed: contents.Files, progress: bool |
             before = [listed.get(names[place]) for place in group]
             tasks.append(_look(str(target), array.path, group, before))
             asked.append((array.path, group))
-            frames.append(sum(count for _, count in some))
+            frames.append(sum(n_frames for _, n_frames in some))
     if not tasks:
         return found
 

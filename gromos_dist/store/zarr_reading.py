@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import StoreError
 from gromos_dist.store import contents
+from gromos_dist.store.coordinates import in_memory
 from gromos_dist.store.identity import FORMAT
 from gromos_dist.store.zarr_blocks import (
     Place,
@@ -49,13 +50,10 @@ def open_folder(path: Path, allow_unfinished: bool) -> xr.Dataset:
     for name in {*dataset.data_vars, *attrs["graph"]}:
         array = _lazy_array(path, str(name), checked)
         dataset = dataset.assign({name: dataset[name].variable.copy(data=array)})
-    # What was in memory when it was stored comes back into memory, strings as NumPy has them.
+    # What was in memory when it was stored comes back into memory.
     for name, coordinate in dataset.coords.items():
         if name not in attrs["graph"]:
-            values = coordinate.values
-            if values.dtype.kind in "OT":
-                values = np.array(values.tolist(), dtype=str)
-            dataset = dataset.assign_coords({name: coordinate.variable.copy(data=values)})
+            dataset = dataset.assign_coords({name: in_memory(coordinate)})
     for ours in OURS:
         del dataset.attrs[ours]
     # Chunks of another store are none of the next one's: several tasks would write one shard.

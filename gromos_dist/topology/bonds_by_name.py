@@ -49,11 +49,16 @@ def bonds_of_polymers(topology: Topology, residue: NDArray[np.int64], is_open: F
     bonds = []
     for start, stop in zip(first.tolist(), last.tolist(), strict=True):
         name = str(topology.residue_name[start])
-        if is_open[start] and (name in NUCLEIC or amino_acid(name) is not None):
+        if is_open[start] and _is_known(name):
             names = tuple(topology.atom_name[start:stop].tolist())
             elements = tuple(topology.element[start:stop].tolist())
             bonds.append(np.array(_of_residue(name, names, elements), np.int64) + start)
     return np.concatenate([np.empty((0, 2), np.int64), *(b for b in bonds if len(b))])
+
+
+def _is_known(residue_name: str) -> bool:
+    """Say whether a residue is a nucleotide or an amino acid whose bonds the names tell."""
+    return residue_name in NUCLEIC or amino_acid(residue_name) is not None
 
 
 @cache
@@ -144,14 +149,8 @@ def links_of_polymers(
         pairs = np.stack([here[mine], there[next_one]], axis=1)
         bonds.append(pairs[open_residue[residue[pairs]].any(axis=1)])
     pairs = np.concatenate(bonds)
-    of_polymer = np.array(
-        [
-            name in NUCLEIC or amino_acid(name) is not None
-            for name in topology.residue_name[pairs].ravel().tolist()
-        ],
-        bool,
-    ).reshape(-1, 2)
-    pairs = pairs[of_polymer.all(axis=1)]
+    known = [_is_known(name) for name in topology.residue_name[pairs].ravel().tolist()]
+    pairs = pairs[np.array(known, bool).reshape(-1, 2).all(axis=1)]
     if by_molecule:
         pairs = pairs[topology.molecule[pairs[:, 0]] == topology.molecule[pairs[:, 1]]]
     return pairs

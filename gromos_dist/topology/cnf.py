@@ -10,11 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from gromos_dist.errors import TopologyError
-from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
-from gromos_dist.topology.elements import elements_of_names, masses_of_names
 from gromos_dist.topology.files import damaged_gzip, is_gzip
+from gromos_dist.topology.named_atoms import topology_of_names
 from gromos_dist.topology.numbering import read_numbers
-from gromos_dist.topology.residue_kinds import is_polymer
 from gromos_dist.topology.topology import Topology
 
 _WORDS = 7  # residue number and name, atom name and number, position
@@ -62,8 +60,7 @@ def load_cnf(path: str | Path) -> Topology:
         raise TopologyError(
             f"{path}: no block POSITION with atoms before POSITIONRED or the end of the file"
         )
-    n_atoms = len(names)
-    no_breaks = np.zeros(n_atoms, dtype=bool)
+    no_breaks = np.zeros(len(names), dtype=bool)
     found = read_numbers(np.array(numbers, dtype=np.str_), _RESIDUE_WIDTH, no_breaks)
     if found.bad.any():
         atom = int(np.argmax(found.bad))
@@ -71,20 +68,7 @@ def load_cnf(path: str | Path) -> Topology:
             f"{path}, line {lines[atom]}: expected a residue number, found {numbers[atom]!r}"
         )
     residue_name, name = np.array(residues, dtype=np.str_), np.array(names, dtype=np.str_)
-    starts = starts_of_runs(found.values, residue_name)
-    no_bonds = np.empty((0, 2), dtype=np.int64)
-    polymer = is_polymer(starts, residue_name, name)
-    element = elements_of_names(name, residue_name)
-    return Topology(
-        atom_name=name,
-        residue_name=residue_name,
-        residue=found.values,
-        molecule=molecules_of_residues(starts, found.values, polymer, no_breaks, no_bonds),
-        element=element,
-        mass=masses_of_names(element, name, residue_name),
-        charge=np.full(n_atoms, np.nan),
-        bonds=no_bonds,
-    )
+    return topology_of_names(name, residue_name, found.values)
 
 
 def names_atoms(path: str | Path) -> bool:

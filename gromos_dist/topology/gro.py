@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from gromos_dist.errors import TopologyError
-from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_runs
-from gromos_dist.topology.elements import elements_of_names, masses_of_names
 from gromos_dist.topology.files import read_first_lines
+from gromos_dist.topology.named_atoms import topology_of_names
 from gromos_dist.topology.numbering import read_numbers
-from gromos_dist.topology.residue_kinds import is_polymer
 from gromos_dist.topology.topology import Topology
 
 _SHORTEST_ATOM_LINE = 20  # residue number and name, atom name and number: %5d%-5s%5s%5d
@@ -65,19 +63,4 @@ def load_gro(path: str | Path) -> Topology:
             f"{path}, line {row + 1}: expected an atom (residue number, residue name, atom name, "
             f"atom number in columns of 5, then a position), found {columns.line(row)[:60]!r}"
         )
-    residue = numbers.values
-    starts = starts_of_runs(residue, residue_name)
-    no_bonds = np.empty((0, 2), dtype=np.int64)
-    element = elements_of_names(name, residue_name)
-    return Topology(
-        atom_name=name,
-        residue_name=residue_name,
-        residue=residue,
-        molecule=molecules_of_residues(
-            starts, residue, is_polymer(starts, residue_name, name), no_breaks, no_bonds
-        ),
-        element=element,
-        mass=masses_of_names(element, name, residue_name),
-        charge=np.full(n_atoms, np.nan),
-        bonds=no_bonds,
-    )
+    return topology_of_names(name, residue_name, numbers.values)

@@ -15,7 +15,6 @@ from gromos_dist.topology.bonds_by_name import (
 )
 from gromos_dist.topology.connectivity import molecules_of_bonds
 from gromos_dist.topology.lattice import has_lattice
-from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
 from gromos_dist.topology.topology import Topology
 
 Bonds = NDArray[np.int64]
@@ -72,7 +71,8 @@ def guess_bonds(
     if xyz is not None and not np.isfinite(xyz).all():
         raise ValueError("positions: bonds cannot be guessed from coordinates that are not finite")
     cell = None if box is None or not has_lattice(box) else np.asarray(box, np.float64)
-    residue = _residues(topology)
+    # The residue that each atom is of, counted from 0.
+    residue = np.cumsum(topology.residue_starts, dtype=np.int64) - 1
     open_residue = _without_all_bonds(topology, residue)
     is_open = open_residue[residue]
     if not is_open.any():
@@ -89,15 +89,6 @@ def guess_bonds(
         by_names = by_names[bond_lengths(by_names, xyz, cell) < longest]
         distant = bonds_by_distance(topology, residue, is_open, by_names, xyz, cell)
     return _with_bonds(topology, residue, by_names, distant, xyz is not None)
-
-
-def _residues(topology: Topology) -> NDArray[np.int64]:
-    """Return the residue that each atom is of, counted from 0."""
-    if not topology.n_atoms:
-        return np.empty(0, np.int64)
-    known = {name: getattr(topology, name) for name in RESIDUE_LABELS}
-    starts = residue_starts({name: some for name, some in known.items() if some is not None})
-    return np.cumsum(starts, dtype=np.int64) - 1
 
 
 def _without_all_bonds(topology: Topology, residue: NDArray[np.int64]) -> Flags:

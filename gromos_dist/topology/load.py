@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from gromos_dist.input_file import suffix_of
 from gromos_dist.topology.cnf import load_cnf
 from gromos_dist.topology.gro import load_gro
 from gromos_dist.topology.gromos import load_gromos
@@ -66,8 +67,7 @@ def load_topology(path: str | Path | Any) -> Topology:
     """
     if is_universe(path):
         return topology_of_universe(path)
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = suffix_of(path)
     if suffix not in LOADERS:
         known = ", ".join(LOADERS)
         raise ValueError(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.input_file import require_regular
 from gromos_dist.topology.connectivity import (
     molecules_of_bonds,
     molecules_of_residues,
@@ -102,8 +103,7 @@ def load_with_mdanalysis(path: str | Path) -> Topology:
             f"{path}: files of this kind are read by MDAnalysis, which is not installed: "
             "pip install 'gromos_dist[mdanalysis]'"
         ) from error
-    with Path(path).open("rb"):
-        pass
+    require_regular(path)
     try:
         with warnings.catch_warnings():
             # What it guesses or has no coordinates for does not matter here.

@@ -14,6 +14,7 @@ from gromos_dist.topology.connectivity import molecules_of_residues, starts_of_r
 from gromos_dist.topology.elements import element_symbol, elements_of_columns, masses_of_names
 from gromos_dist.topology.files import TextColumns, read_ends
 from gromos_dist.topology.numbering import read_numbers
+from gromos_dist.topology.pdb_records import disguise, is_disguised
 from gromos_dist.topology.residue_kinds import is_polymer
 from gromos_dist.topology.topology import Topology
 
@@ -52,7 +53,8 @@ def load_pdb(path: str | Path) -> Topology:
         Residue numbers can be read in two ways; CONECT records name no atom, or several.
     """
     columns = read_ends(path, b"ENDMDL")
-    records = columns.text(slice(None), 0, 6)
+    records = np.char.rstrip(columns.padded_text(slice(None), 0, 6))
+    _refuse_disguised(path, columns, records)
     rows = _rows_of_first_model(records)
     if not len(rows):
         raise TopologyError(f"{path}: no ATOM or HETATM records; is this a PDB file?")
@@ -95,6 +97,20 @@ def load_pdb(path: str | Path) -> Topology:
         segment=_if_any(segment),
         insertion_code=_if_any(insertion_code),
     )
+
+
+def _refuse_disguised(path: str | Path, columns: TextColumns, records: NDArray[np.str_]) -> None:
+    """Raise a TopologyError for a line that would be passed over and must not be."""
+    others = np.flatnonzero(~_is_atom(records))
+    odd = [
+        record
+        for record in np.unique(records[others]).tolist()
+        if is_disguised(record.encode("latin-1"))
+    ]
+    rows = others[np.isin(records[others], odd) | (others == 0)]
+    found = disguise(rows.tolist(), lambda row: columns.line(row).encode("latin-1"))
+    if found is not None:
+        raise TopologyError(f"{path}, line {columns.number(found[0])}: {found[1]}")
 
 
 def _if_any(text: NDArray[np.str_]) -> NDArray[np.str_] | None:

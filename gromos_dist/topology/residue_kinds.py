@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -27,15 +27,17 @@ _NUCLEIC_ATOMS = tuple(
 _MOST_SITES = 5  # of a model of water
 
 
-def residue_starts(labels: Mapping[str, NDArray[Any]]) -> Mask:
+def residue_starts(known: Callable[[str], NDArray[Any] | None]) -> Mask:
     """Return where residues begin, shape (atoms,).
 
     Parameters
     ----------
-    labels : mapping of str to array
-        What is known of `RESIDUE_LABELS`, shape (atoms,); residue numbers are.
+    known : callable
+        Gives each of `RESIDUE_LABELS`, shape (atoms,), or None where it is not known; one of them
+        is.
     """
-    return starts_of_runs(*(labels[name] for name in RESIDUE_LABELS if name in labels))
+    labels = map(known, RESIDUE_LABELS)
+    return starts_of_runs(*(values for values in labels if values is not None))
 
 
 def is_protein(starts: Mask, residue_name: Strings, atom_name: Strings | None) -> Mask:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import SelectionError
 from gromos_dist.topology.residue_kinds import (
-    RESIDUE_LABELS,
     among,
     is_nucleic,
     is_protein,
@@ -431,7 +430,7 @@ class _Parser:
             return np.ones(self._n_atoms, dtype=bool)
         residue_names = self._values("resname", keyword)
         self._used.setdefault("resname", [])
-        starts = self._residue_starts()
+        starts = residue_starts(self._known)
         if keyword.word == "water":
             water = is_water(starts, residue_names, self._known("element"))
             return water & ~among(residue_names, self._solvents_that_are_not_water())
@@ -451,11 +450,6 @@ class _Parser:
         if coordinate not in self._atoms.coords:
             return None
         return np.asarray(self._atoms.coords[coordinate].values)
-
-    def _residue_starts(self) -> Mask:
-        labels = {name: self._known(name) for name in RESIDUE_LABELS}
-        known = {name: values for name, values in labels.items() if values is not None}
-        return residue_starts(known)
 
     def _solvents_that_are_not_water(self) -> frozenset[str]:
         elements = self._known("element")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist.errors import TopologyError
 from gromos_dist.topology.force_field import ForceField
 from gromos_dist.topology.frozen_arrays import FrozenArrays, frozen
-from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
+from gromos_dist.topology.residue_kinds import residue_starts
 from gromos_dist.variables import VARIABLES
 
 Integers = NDArray[np.int64]
@@ -182,11 +182,14 @@ class Topology(FrozenArrays):
         return self.n_atoms - self.n_solvent_molecules * per_molecule
 
     @cached_property
+    def residue_starts(self) -> NDArray[np.bool_]:
+        """Where residues begin, shape (atoms,)."""
+        return residue_starts(partial(getattr, self))
+
+    @cached_property
     def n_residues(self) -> int:
         """Number of residues: runs of atoms of one residue, chain and molecule."""
-        labels = {name: getattr(self, name) for name in RESIDUE_LABELS}
-        known = {name: values for name, values in labels.items() if values is not None}
-        return int(np.count_nonzero(residue_starts(known)))
+        return int(np.count_nonzero(self.residue_starts))
 
     @cached_property
     def n_molecules(self) -> int:
