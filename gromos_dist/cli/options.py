@@ -18,6 +18,16 @@ Files = Annotated[
         metavar="FILES",
         help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': "
         "GROMOS text (.trc, .trv, .trf, .cnf, .conf, .g96), PDB and GRO, each also with .gz, DCD, "
+        "XTC and TRR. Or one .zarr or .nc that was written here.",
+        show_default=False,
+    ),
+]
+FilesToCheck = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILES",
+        help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': "
+        "GROMOS text (.trc, .trv, .trf, .cnf, .conf, .g96), PDB and GRO, each also with .gz, DCD, "
         "XTC and TRR.",
         show_default=False,
     ),
@@ -446,7 +456,7 @@ Plot = Annotated[
         "--plot",
         "-p",
         metavar="FILE.{png,pdf,svg}",
-        help="Draw the result.",
+        help="Draw the result. Numbers above a curve are its mean and standard deviation.",
         rich_help_panel=_RESULTS,
     ),
 ]
