@@ -139,6 +139,12 @@ class TestProgram:
         ]
         assert listed == panels
 
+    def test_convert_takes_its_file_without_an_option(self, adk: AdK, tmp_path: Path) -> None:
+        result = invoke("convert", adk.dcd, "-o", tmp_path / "md.xtc")
+        assert result.exit_code == 2
+        assert "the file to write comes last, without an option" in words(result.stderr)
+        assert "--output" not in succeed("convert", "--help").stdout
+
     def test_the_list_of_commands_has_whole_sentences(self) -> None:
         listed = succeed("--help").stdout.split("Commands:")[1]
         assert listed.count(".\n") == len(listed.strip().splitlines()) == 8

@@ -24,6 +24,7 @@ def convert(
     place: Place,
     *,
     target: options.Target,
+    _output: options.NoOutput = None,
     atoms: options.AtomsToKeep = None,
     precision: options.Precision = None,
     overwrite: options.Overwrite = False,

@@ -12,6 +12,13 @@ from gromos_dist.cli.errors import remember_debug
 _FRAMES, _ATOMS, _WHERE, _RESULTS = "Frames", "Atoms", "Where it runs", "Results"
 _FORCE_FIELD = "Force field"
 
+
+def refuse_output(path: Path | None) -> None:
+    """Tell who gives convert an option of the other commands where its file belongs."""
+    if path is not None:
+        raise typer.BadParameter(f"the file to write comes last, without an option: ... {path}")
+
+
 Files = Annotated[
     list[str],
     typer.Argument(
@@ -439,6 +446,10 @@ Target = Annotated[
         help="The file to write, in the format of its suffix.",
         show_default=False,
     ),
+]
+NoOutput = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", hidden=True, is_eager=True, callback=refuse_output),
 ]
 Precision = Annotated[
     float | None,
