@@ -81,7 +81,8 @@ def require_regular(path: str | os.PathLike[str]) -> os.stat_result:
     if stat.S_ISREG(found.st_mode):
         return found
     if stat.S_ISDIR(found.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        store = f"; open_store({name!r}) opens it" if name.endswith(".zarr") else ""
+        raise IsADirectoryError(errno.EISDIR, f"is a folder, not a file{store}", name)
     kind = next((kind for is_one, kind in _KINDS if is_one(found.st_mode)), "none")
     raise OSError(
         errno.EINVAL,

@@ -67,6 +67,8 @@ SHORT_NAMES = {
 }
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+MINUS = "\N{MINUS SIGN}"
+
 # More points than a wide screen has columns are drawn as an envelope, fewer as a line.
 MAX_POINTS = 4000
 ENVELOPE_BINS = 1200
@@ -429,6 +431,7 @@ def _draw_panels(
         drawn.append(ax)
         draw(ax, place)
         ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     for ax in {drawn[n_rows - 1], drawn[-1]}:
         ax.set_xlabel(_with_unit(axis.label, axis.unit))
     figure.align_ylabels()
@@ -630,11 +633,11 @@ def _draw_distribution(ax: Axes, values: NDArray[np.float64], unit: str) -> None
 
 
 def _with_error(mean: float, deviation: float) -> str:
-    """Return ``mean ± deviation`` with two digits of the deviation."""
+    """Return ``mean ± deviation`` with two digits of the deviation, and the minus of the axes."""
     if not deviation > 0.0:
-        return f"{mean:.4g}"
+        return f"{mean:z.4g}".replace("-", MINUS)
     decimals = int(np.clip(1 - np.floor(np.log10(deviation)), 0, 6))
-    return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}"
+    return f"{mean:z.{decimals}f} ± {deviation:.{decimals}f}".replace("-", MINUS)
 
 
 def _frame_axis(array: xr.DataArray, dim: str) -> Axis:

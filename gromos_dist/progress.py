@@ -26,7 +26,7 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else _rate(speed, task.fields["unit"]))
+        return Text("" if speed is None else rate(speed, task.fields["unit"]))
 
 
 class _Count(ProgressColumn):
@@ -40,7 +40,8 @@ def _count(done: float, total: float, unit: str) -> str:
     return f"{round(done)}/{round(total)} {unit}"
 
 
-def _rate(speed: float, unit: str) -> str:
+def rate(speed: float, unit: str) -> str:
+    """Return how many are done in a second, with three digits or as a whole number."""
     return f"{speed:.3g} {unit}/s" if speed < 1000 else f"{speed:.0f} {unit}/s"
 
 
@@ -139,7 +140,7 @@ def _lines(
 
     def line() -> None:
         speed = (finished - done) / max(time.monotonic() - start, 1e-9)
-        text = f"{title}: {_count(finished, total, unit)}, {_rate(speed, unit)}"
+        text = f"{title}: {_count(finished, total, unit)}, {rate(speed, unit)}"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def advance(frames: float) -> None:

@@ -266,6 +266,8 @@ def test_masses_that_are_not_known(adk: AdK, ds: xr.Dataset) -> None:
 
 
 def test_not_a_trajectory(ds: xr.Dataset) -> None:
+    with pytest.raises(TypeError, match=r"a Dataset, got str; open_trajectory\(path\)"):
+        gd.rmsd("md.dcd")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no positions"):
         gd.rmsd(ds[["time"]])
     with pytest.raises(ValueError, match="transpose"):

@@ -139,6 +139,17 @@ class TestProgram:
         ]
         assert listed == panels
 
+    def test_convert_takes_its_file_without_an_option(self, adk: AdK, tmp_path: Path) -> None:
+        result = invoke("convert", adk.dcd, "-o", tmp_path / "md.xtc")
+        assert result.exit_code == 2
+        assert "the file to write comes last, without an option" in words(result.stderr)
+        assert "--output" not in succeed("convert", "--help").stdout
+
+    def test_the_list_of_commands_has_whole_sentences(self) -> None:
+        listed = succeed("--help").stdout.split("Commands:")[1]
+        assert listed.count(".\n") == len(listed.strip().splitlines()) == 8
+        assert "..." not in listed
+
     @pytest.mark.parametrize("command", ["info", "rmsd", "energies"])
     def test_help_in_a_pipe_is_plain_and_names_no_types(self, command: str) -> None:
         text = succeed(command, "--help").stdout
@@ -547,7 +558,8 @@ class TestForces:
         said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "virial", *drawn, *output)
         assert "--plot draws one of energy, energy_nonbonded, group_forces" in said
         said = refuse("forces", *BUTANE, "-c", "0.6", "--between", "a", "b", *output)
-        assert "between: expected two of the groups" in said
+        assert "between: expected two of the groups 1, got" in said
+        assert "name them with --groups NAME=SELECTION" in said
         said = refuse("forces", *BUTANE, "-c", "0.6", "-g", "residue", "-g", "a=name CH3", *output)
         assert "stands alone" in said
         said = refuse(
@@ -892,6 +904,44 @@ class TestStores:
         assert "box none" not in text
         assert "has no atoms" in refuse("info", path, "--top", adk.psf)
         assert "expected a trajectory" in refuse("rgyr", path)
+
+    def test_info_tells_what_was_done_before_and_with_which_settings(self, tmp_path: Path) -> None:
+        path = tmp_path / "energies.zarr"
+        options = ("-c", "0.6", "-g", "butane=resname BUT", "--stride", "2", "--whole")
+        succeed("energies", *BUTANE, *options, "-o", path)
+        text = words(succeed("info", path).stdout)
+        for part in ("cutoff = 0.6 nm", "groups = butane, rest", "of make_whole"):
+            assert part in text
+        assert re.search(r"of open_trajectory dtype = float64 stride = 2 from", text)
+        assert "on_truncated" not in text
+
+    def test_info_names_a_few_of_many_files(self, adk: AdK, tmp_path: Path) -> None:
+        for number in range(12):
+            shutil.copy(adk.dcd, tmp_path / f"md_{number}.dcd")
+        path = tmp_path / "rgyr.zarr"
+        files = str(tmp_path / "md_*.dcd")
+        succeed("rgyr", files, "--no-mass-weighted", "--overlap", "keep", "-o", path)
+        text = words(succeed("info", path).stdout)
+        for part in ("md_0.dcd", "md_1.dcd", "... 8 more", "md_10.dcd", "md_11.dcd"):
+            assert part in text
+        assert "md_5.dcd" not in text
+        assert len(json.loads(succeed("info", path, "--json").stdout)["computed"]["inputs"]) == 12
+
+    def test_info_of_a_file_that_names_its_atoms(self, tmp_path: Path) -> None:
+        path = tmp_path / "first.gro"
+        succeed("convert", *BUTANE, path, "--stop", "1")
+        text = words(succeed("info", path).stdout)
+        assert f"topology {path}" in text
+        assert "residues 101" in text
+
+    def test_what_is_no_trajectory(self, adk: AdK, tmp_path: Path) -> None:
+        assert "give it beside a trajectory" in refuse("info", adk.psf)
+        assert "'gromos-dist energies' reads it" in refuse("info", SERIES)
+        store = tmp_path / "rmsd.zarr"
+        succeed("rmsd", adk.dcd, "-o", store)
+        result = invoke("check", store)
+        assert result.exit_code == 2
+        assert "'gromos-dist info' tells what is in it" in result.stdout
 
     def test_info_of_an_unfinished_store(self, adk: AdK, tmp_path: Path) -> None:
         def stop(block: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ def texts(axes: Axes) -> list[str]:
     """What the legend says."""
     legend = axes.get_legend()
     return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+
+
+def number(text: str) -> float:
+    """A number as it stands in a picture."""
+    return float(text.replace(plot.MINUS, "-"))
 
 
 @pytest.mark.parametrize(
@@ -285,6 +291,31 @@ def pairs(n_frames: int, names: list[str]) -> xr.DataArray:
     )
 
 
+@pytest.mark.parametrize("spacing", [0.02, 0.98, 12.5, 250.0])
+def test_times_below_panels_do_not_run_into_each_other(tmp_path: Path, spacing: float) -> None:
+    array = terms(3).assign_coords(time=("frame", spacing * np.arange(3), {"units": "ps"}))
+    figure = plot.plot_terms(array, tmp_path / "energy.png")
+    drawn = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert len(drawn) >= 4
+    assert all(after.x0 > before.x1 + 3 for before, after in pairwise(drawn))
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "text"),
+    [
+        (-306515.2, 405.5, "\N{MINUS SIGN}306515 ± 406"),
+        (-0.001, 0.7, "0.00 ± 0.70"),
+        (-2.5, 0.0, "\N{MINUS SIGN}2.5"),
+    ],
+)
+def test_means_have_the_minus_of_the_axes(mean: float, deviation: float, text: str) -> None:
+    values = xr.DataArray([mean - deviation, mean + deviation], dims="frame", name="energy")
+    array = xr.concat([values], "term").T
+    figure = plot.plot_terms(array)
+    assert figure.axes[0].get_title(loc="right") == text
+    pyplot.close(figure)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
 def test_terms_are_drawn_each_for_itself(tmp_path: Path, suffix: str) -> None:
     array = terms(30)
@@ -298,7 +329,7 @@ def test_terms_are_drawn_each_for_itself(tmp_path: Path, suffix: str) -> None:
         np.testing.assert_array_equal(axes.lines[0].get_xdata(), array["time"])
         assert axes.get_ylabel() == "kJ mol⁻¹"
         mean, fluctuation = axes.get_title(loc="right").split(" ± ")
-        np.testing.assert_allclose(float(mean), values.mean(), atol=0.051)
+        np.testing.assert_allclose(number(mean), values.mean(), atol=0.051)
         np.testing.assert_allclose(float(fluctuation), values.std(), atol=0.051)
     assert [axes.get_xlabel() for axes in figure.axes] == ["", "Time (ps)", "Time (ps)"]
     assert figure.get_suptitle() == "Butane"
@@ -406,7 +437,7 @@ def test_pairs_are_drawn_each_for_itself(tmp_path: Path, n_frames: int) -> None:
         if n_frames == 30:
             np.testing.assert_array_equal(lennard_jones.get_ydata(), of[:, 0])
             np.testing.assert_array_equal(field.get_ydata(), of[:, 1])
-        mean = float(axes.get_title(loc="right").split(" ± ")[0])
+        mean = number(axes.get_title(loc="right").split(" ± ")[0])
         np.testing.assert_allclose(mean, of.sum("nonbonded_term").mean(), rtol=0.05, atol=0.051)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["Lennard-Jones", "Reaction field"]

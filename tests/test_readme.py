@@ -5,12 +5,16 @@ import shlex
 import shutil
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 from conftest import AdK
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+import gromos_dist as gd
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 @pytest.fixture
@@ -41,3 +45,10 @@ def test_command_lines(after_demo: Path) -> None:
         subprocess.run([program, *shlex.split(command)[1:]], check=True)
     assert (after_demo / "rmsd.csv").stat().st_size > 0
     assert (after_demo / "rmsd.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+def test_names_in_the_documentation_are_there(page: str) -> None:
+    """Examples are run as the documentation is built; names in sentences are not."""
+    for name in re.findall(r"(?<![\w.-])gd\.([A-Za-z_][\w.]*\w)", (ROOT / page).read_text()):
+        assert attrgetter(name)(gd) is not None

@@ -36,6 +36,22 @@ PYTHON = re.compile(r"\w+=|\w\(\.\.\.|gd\.|\bpass\b|argument|Dataset|DataArray|c
         ("boundary='truncated octahedron' is", "--boundary 'truncated octahedron' is"),
         ("mass_weighted=False counts", "--no-mass-weighted counts"),
         ("make them whole with gd.make_whole(ds, 'a.top')", "make them whole with --whole"),
+        (
+            "mean little. Put the molecules together first: gd.make_whole(ds), which guesses bonds "
+            "where none are known; on the command line --whole. "
+            '(attrs["molecules"] = "whole" says that they are.)',
+            "mean little. Put the molecules together first: --whole, which guesses bonds where "
+            "none are known.",
+        ),
+        (
+            "time is the number of the frame; ds.assign_coords(time=...) sets it",
+            "time is the number of the frame",
+        ),
+        ("open_store('a.zarr') opens it", "'gromos-dist info' tells what is in it"),
+        (
+            "a.tre: energies: open_energies reads it",
+            "a.tre: energies: 'gromos-dist energies' reads it",
+        ),
         ("md_atoms=3.dcd: no atoms", "md_atoms=3.dcd: no atoms"),
         ("atoms.dcd: frame 3", "atoms.dcd: frame 3"),
     ],

@@ -393,7 +393,10 @@ def _divide(
     if between is None:
         return Groups(of_atom), names
     if len(between) != 2 or not set(between) <= set(names):
-        raise ValueError(f"between: expected two of the groups {names}, got {between}")
+        raise ValueError(
+            f"between: expected two of the groups {', '.join(map(str, names))}, got {between}; "
+            "name them with groups={'drug': 'resname DRG', ...}"
+        )
     interacting = np.zeros((len(names), len(names)), dtype=bool)
     one, other = (names.index(name) for name in between)
     interacting[one, other] = interacting[other, one] = True

@@ -29,10 +29,17 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
 
     Raises
     ------
+    TypeError
+        It is neither.
     ValueError
         There are none, or not in every frame, or of no atom, or their dims or dtype are not those
         of positions.
     """
+    if not isinstance(data, xr.Dataset | xr.DataArray):
+        raise TypeError(
+            f"expected a trajectory, a Dataset, got {type(data).__name__}; open_trajectory(path) "
+            "gives one"
+        )
     if isinstance(data, xr.Dataset):
         if "positions" not in data:
             raise ValueError(f"the Dataset has no positions, only {list(data)}")

@@ -28,7 +28,9 @@ def rmsd(
     mass_weighted: options.MassWeighted = False,
     reference: options.Reference = "0",
 ) -> None:
-    """Root-mean-square deviation of every frame from a reference, after best-fit superposition.
+    """Root-mean-square deviation of every frame from a reference.
+
+    After best-fit superposition, unless --fit says otherwise.
 
     Numbers and a picture:
 
@@ -98,7 +100,9 @@ def rmsd_matrix(
     atoms: options.Atoms = None,
     mass_weighted: options.MassWeighted = False,
 ) -> None:
-    """RMSD of all pairs of frames, each pair superposed; for clustering, drawn as a heat map.
+    """RMSD of all pairs of frames, each pair superposed.
+
+    For clustering; --plot draws a heat map.
 
     Every tenth frame against every tenth frame:
 

@@ -10,6 +10,7 @@ import typer
 from gromos_dist.cli import options
 from gromos_dist.cli.errors import BAD_INPUT
 from gromos_dist.cli.tables import print_json, printable
+from gromos_dist.cli.wording import in_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +21,14 @@ PROBLEMS = 1
 
 
 def check(
-    files: options.Files,
+    files: options.FilesToCheck,
     *,
     workers: options.Workers = None,
     progress: options.Progress = None,
     as_json: options.AsJson = False,
     _debug: options.Debug = False,
 ) -> None:
-    """Read every number of trajectory files and tell what is wrong with them.
+    """Read every number of files and tell what is wrong with them.
 
     Frames that are cut off or cannot be decoded, numbers that are not finite, boxes that change
     their kind, gaps and repetitions in time:
@@ -41,6 +42,8 @@ def check(
     from gromos_dist.io.trajectory import expand
 
     reports, between = _read(expand(files), workers, progress)
+    for report in reports:
+        report.unreadable = in_options(report.unreadable, {})
     if as_json:
         found = {
             "files": [_plain(report) for report in reports],

@@ -24,13 +24,16 @@ def convert(
     place: Place,
     *,
     target: options.Target,
+    _output: options.NoOutput = None,
     atoms: options.AtomsToKeep = None,
     precision: options.Precision = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write trajectories in another format, with fewer frames or atoms, or with whole molecules.
+    """Write trajectories in another format.
+
+    With fewer frames or atoms, or with whole molecules, where that is asked for.
 
     One file out of many, in the order of time:
 

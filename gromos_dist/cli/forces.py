@@ -125,7 +125,9 @@ def forces(
     *,
     variables: options.ForceVariables = None,
 ) -> None:
-    """Non-bonded and bonded forces on all atoms of every frame, with energies and virial.
+    """Force on each atom in every frame, energies and virial.
+
+    Bonded and non-bonded, of the GROMOS force field.
 
     With the settings of the simulation, as a trajectory of forces of GROMOS:
 
@@ -170,7 +172,7 @@ def forces(
 
 @with_bundles
 def energies(source: EnergyInput, job: Job, force_field: ForceField) -> None:
-    """Energies of every frame by term and by pair of groups: computed, or read.
+    """Energies by term and by pair of groups: computed, or read.
 
     Means, fluctuations and errors (kJ mol-1) of every term, computed with a cutoff in nm, and a
     picture of the terms over time:

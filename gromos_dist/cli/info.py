@@ -19,6 +19,14 @@ _FORMATS = {
     ".zarr": "Zarr",
     ".nc": "netCDF",
 }
+# Of open_trajectory.
+_USUAL = {"dtype": "float32", "on_truncated": "raise", "overlap": "warn", "stride": 1}
+# Of lengths in the settings of forces.
+_UNITS = {
+    **dict.fromkeys(("cutoff", "cutoff_short", "mesh_spacing", "reaction_field_radius"), "nm"),
+    "reaction_field_kappa": "nm-1",
+}
+MOST_INPUTS = 8
 
 
 def info(
@@ -28,11 +36,13 @@ def info(
     as_json: options.AsJson = False,
     _debug: options.Debug = False,
 ) -> None:
-    """Tell what is in a trajectory, or in a result: frames, times, atoms, box, and how it is read.
+    """Tell what is in a trajectory or in a result.
 
-    Only headers and indices are read, so it takes no longer for a large file:
+    Frames, times, atoms, box, and how it is read:
 
         gromos-dist info md.dcd --top protein.psf
+
+    Only headers and indices are read, so it takes no longer for a large file.
 
     Of a .zarr or .nc that was written here, also what it was computed from, and whether it is
     complete:
@@ -92,7 +102,8 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
         **_contents(trajectory),
         "size": sum(sizes),
         "overlap": trajectory.attrs.get("overlap", "").splitlines(),
-        "topology": _topology(topology, n_atoms),
+        # A PDB, GRO or GROMOS configuration is its own.
+        "topology": _topology(topology or trajectory.attrs.get("topology"), n_atoms),
         "chunks": _chunks(vectors),
     }
 
@@ -185,7 +196,7 @@ def _box(trajectory: xr.Dataset) -> dict[str, list[float]] | None:
     }
 
 
-def _topology(path: Path | None, n_atoms: int) -> dict[str, Any] | None:
+def _topology(path: Path | str | None, n_atoms: int) -> dict[str, Any] | None:
     import numpy as np
 
     from gromos_dist.topology import load_topology
@@ -243,8 +254,8 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _damage(file: dict[str, Any]) -> str:
-    said = str(file["damage"])
-    return said if said.startswith(file["path"]) else f"{file['path']}: {said}"
+    said, path = str(file["damage"]), file["path"]
+    return said if said.startswith((path, str(Path(path).absolute()))) else f"{path}: {said}"
 
 
 def _variable_text(variable: dict[str, Any]) -> str:
@@ -254,19 +265,40 @@ def _variable_text(variable: dict[str, Any]) -> str:
 
 
 def _origin_rows(origin: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Return by what a result was computed; what is long is in the JSON alone."""
     if origin is None:
         return []
-    return [
-        ("computed by", origin["call"]),
-        # Those that are long are in the JSON.
-        *(
-            ("", f"{name} = {value}")
-            for name, value in origin["parameters"].items()
-            if isinstance(value, (str, int, float))
-        ),
-        *(("from", path) for path in origin["inputs"]),
-        ("version", origin["version"]),
-    ]
+    parameters = dict(origin["parameters"])
+    rows = [("computed by", origin["call"]), *_parameter_rows(parameters)]
+    while isinstance(before := parameters.get("of"), dict):
+        parameters = dict(before.get("parameters", {}))
+        rows += [("of", str(before.get("call"))), *_parameter_rows(parameters)]
+    paths = origin["inputs"]
+    if len(paths) > MOST_INPUTS:
+        paths = [*paths[:2], f"... {len(paths) - 4} more", *paths[-2:]]
+    return [*rows, *(("from", path) for path in paths), ("version", origin["version"])]
+
+
+def _parameter_rows(parameters: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the parameters that are not what they are unless given."""
+    from dataclasses import asdict
+
+    from gromos_dist.topology import ForceSettings
+
+    given = dict(parameters)
+    settings = given.pop("settings", None)
+    if isinstance(settings, dict):
+        usual = asdict(ForceSettings("vacuum"))
+        # What a boundary and a cutoff are has no usual value.
+        usual |= {"boundary": None, "cutoff": None}
+        given |= {name: value for name, value in settings.items() if usual.get(name) != value}
+    rows = []
+    for name, value in given.items():
+        is_short = isinstance(value, list) and 0 < len(value) <= MOST_INPUTS
+        told = ", ".join(map(str, value)) if is_short else value
+        if isinstance(told, (str, int, float)) and _USUAL.get(name) != told:
+            rows.append(("", f"{name} = {told} {_UNITS.get(name, '')}".rstrip()))
+    return rows
 
 
 def _topology_rows(topology: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -12,7 +12,24 @@ from gromos_dist.cli.errors import remember_debug
 _FRAMES, _ATOMS, _WHERE, _RESULTS = "Frames", "Atoms", "Where it runs", "Results"
 _FORCE_FIELD = "Force field"
 
+
+def refuse_output(path: Path | None) -> None:
+    """Tell who gives convert an option of the other commands where its file belongs."""
+    if path is not None:
+        raise typer.BadParameter(f"the file to write comes last, without an option: ... {path}")
+
+
 Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILES",
+        help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': "
+        "GROMOS text (.trc, .trv, .trf, .cnf, .conf, .g96), PDB and GRO, each also with .gz, DCD, "
+        "XTC and TRR. Or one .zarr or .nc that was written here.",
+        show_default=False,
+    ),
+]
+FilesToCheck = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES",
@@ -430,6 +447,10 @@ Target = Annotated[
         show_default=False,
     ),
 ]
+NoOutput = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", hidden=True, is_eager=True, callback=refuse_output),
+]
 Precision = Annotated[
     float | None,
     typer.Option(
@@ -446,7 +467,7 @@ Plot = Annotated[
         "--plot",
         "-p",
         metavar="FILE.{png,pdf,svg}",
-        help="Draw the result.",
+        help="Draw the result. Numbers above a curve are its mean and standard deviation.",
         rich_help_panel=_RESULTS,
     ),
 ]

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist.cli.tables import print_json, print_values
+from gromos_dist.progress import rate
 
 Facts = dict[str, Any]
 """Names, and numbers or dictionaries of numbers."""
@@ -60,7 +61,7 @@ def tell(
     """
     count, unit = of or (outcome.frames, "frames")
     has_speed = outcome.seconds and not outcome.resumed
-    speed = f", {count / outcome.seconds:.3g} {unit}/s" if has_speed else ""
+    speed = f", {rate(count / outcome.seconds, unit)}" if has_speed else ""
     atoms = [] if outcome.atoms is None else [("atoms", f"{outcome.atoms}")]
     listed = [
         ("frames", f"{outcome.frames}"),

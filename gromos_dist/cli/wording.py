@@ -13,19 +13,24 @@ from collections.abc import Mapping
 # the names, which arguments and options share.
 _PHRASES = (
     (r"(?:gd\.)?open_trajectory\(\.\.\., ([^()]*)\)", r"\1"),
+    (r"; on the command line --whole\. \(attrs\[.*?\)$", "."),
+    (r"; ds\.assign_coords\(.*?\) sets it", ""),
     (r"(?:gd\.)?make_whole\([^()]*\)|(?<=\bwith )(?:gd\.)?make_whole\b", "--whole"),
     (r"^make_whole:", "--whole:"),
     (r"\(GROMOS, PSF, TPR\), or open the trajectory with one that names atoms and residues, so "
      r"that bonds can be guessed \(guess_bonds=\"auto\"\)",
      "or names atoms and residues, so that bonds can be guessed, with --top (a GROMOS .top, PSF, "
      "TPR, GRO or PDB)"),
-    (r"; engine='chemfiles' reads many others", ""),
+    (r"; engine='chemfiles' reads (?:many others|those of Amber)", ""),
+    (r"(?:gd\.)?open_energies reads it", "'gromos-dist energies' reads it"),
+    (r"(?:gd\.)?open_store\([^()]*\) opens it", "'gromos-dist info' tells what is in it"),
     (r"Make the call that began it again, or pass allow_unfinished=True", "Give the command that "
      "began it again"),
     (r",? or assign the coordinate 'mass'(?: \(atom,\) in u)?", ""),
-    (r"open the trajectory with (?:a|the path of a) topology", "give one with --top"),
+    (r"open the trajectory with a topology", "give a topology with --top"),
     (r"give one, or open the trajectory with the path of one", "give one with --top"),
     (r"open the trajectory without 'atoms', and select from the forces", "leave --atoms out"),
+    (r"name them with groups=\{.*?\}", "name them with --groups NAME=SELECTION"),
     (r"\bpass (?=\w+=)", "give "),
 )  # fmt: skip
 

@@ -135,6 +135,15 @@ OPENERS: dict[str, str] = {
     ".gro": "gromos_dist.io.structures:open_gro",
 }
 
+_TOPOLOGY = "a topology, which has no frames: give it beside a trajectory"
+_ENERGIES = "energies, not positions: open_energies reads it"
+# What else users have beside their trajectories, and what to do with it.
+_NO_TRAJECTORIES = {
+    **dict.fromkeys((".psf", ".top", ".topo", ".tpr"), _TOPOLOGY),
+    **dict.fromkeys((".tre", ".trg"), _ENERGIES),
+    ".nc": "open_store({path!r}) opens it if it was written by gromos_dist; engine='chemfiles' "
+    "reads those of Amber",
+}
 
 # The engine of open_trajectory -> what opens every file with it.
 ENGINES: dict[str, str] = {"chemfiles": "gromos_dist.io.chemfiles_reader:open_chemfiles"}
@@ -174,6 +183,8 @@ def open_reader(
         return _call(ENGINES[engine], path, on_truncated)
     suffix = suffix_of(path)
     if suffix not in OPENERS:
+        if suffix in _NO_TRAJECTORIES:
+            raise ValueError(f"{path}: {_NO_TRAJECTORIES[suffix].format(path=str(path))}")
         known = ", ".join(sorted(OPENERS))
         raise ValueError(
             f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}; "

@@ -338,9 +338,15 @@ class _Parser:
         values = self._known(coordinate)
         if values is None:
             asked = asking.text if asking else word
+            others = [
+                name
+                for name, other in {**STRINGS, **INTEGERS, **REALS}.items()
+                if name != "index" and self._known(other) is not None
+            ]
+            there = f" (there are {', '.join(others)})" if others else ""
             self._fail(
-                f"{asked!r} needs the atom coordinate {coordinate!r}, which is not there; give a "
-                "topology that has it: open_trajectory(..., topology='system.top')",
+                f"{asked!r} needs the atom coordinate {coordinate!r}, which is not there{there}; "
+                "give a topology that has it: open_trajectory(..., topology='system.top')",
                 asking.place if asking else None,
             )
         return values
