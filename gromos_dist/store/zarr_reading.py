@@ -152,7 +152,7 @@ class StoredBlocks:
                 problem = contents.problem_of(path, listed.files[name], whole=whole)
             else:
                 # Zarr leaves out a block of nothing but the fill value.
-                problem = "nobody wrote it" if path.exists() else None
+                problem = "nobody wrote it" if path.exists() else ""
             if problem:
                 raise StoreError(
                     f"{self.folder}: block {place} of {self.name} is damaged ({name}: {problem}); "
