@@ -1227,6 +1227,40 @@ class TestProcess:
         assert "same command" in said
         assert "Traceback" not in said
 
+    @pytest.mark.parametrize(
+        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+    )
+    def test_an_interrupt_within_a_destructor_is_not_lost(self, number: int, code: int) -> None:
+        # Python ignores what is raised there.
+        program = f"""
+import os, signal, sys, time, types
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Interrupted:
+    def __del__(self):
+        os.kill(os.getpid(), {int(number)})
+        time.sleep(0.1)
+
+def application(prog_name):
+    Interrupted()
+    time.sleep(30)
+    print("went on")
+
+sys.modules["gromos_dist.cli.application"] = types.SimpleNamespace(application=application)
+import gromos_dist.cli
+gromos_dist.cli.main()
+"""
+        finished = subprocess.run(
+            [*INTERRUPTIBLE, sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert finished.returncode == code, finished.stderr
+        assert finished.stdout == ""
+        assert finished.stderr == "Error: interrupted before anything was written\n"
+
     def test_terminated(self, adk: AdK, tmp_path: Path) -> None:
         process = subprocess.Popen(
             [PROGRAM, "rmsd-matrix", *60 * [adk.dcd], "-o", "matrix.nc", "--report", "r.html"],

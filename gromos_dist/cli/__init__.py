@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from typing import NoReturn
 
 
@@ -16,6 +17,7 @@ class Terminated(KeyboardInterrupt):
 
 def main() -> None:
     """Run the command line."""
+    sys.unraisablehook = _unraisable
     try:
         signal.signal(signal.SIGTERM, _terminate)
         from gromos_dist.cli.application import application
@@ -40,6 +42,21 @@ def how_it_ended(interrupt: KeyboardInterrupt) -> tuple[str, int]:
 
 def _terminate(_number: int, _frame: object) -> NoReturn:
     raise Terminated
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Raise an interrupt again that Python ignored, since it came in a destructor or the like."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+    elif threading.current_thread() is threading.main_thread():
+        terminated = issubclass(unraisable.exc_type, Terminated)
+        # Later, when this function and the destructor have ended.
+        signal.signal(signal.SIGALRM, _terminate if terminated else _interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 __all__ = ["Terminated", "how_it_ended", "main"]
