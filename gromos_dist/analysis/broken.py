@@ -20,7 +20,7 @@ from gromos_dist.analysis.connections import (
     one_frame,
     reads_single_frames,
 )
-from gromos_dist.analysis.inputs import Indices, Reference
+from gromos_dist.analysis.system import Indices, Reference
 from gromos_dist.errors import BrokenMoleculesWarning
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology.lattice import nearest_images, reduced_vectors

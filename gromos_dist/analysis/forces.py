@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
-from gromos_dist.analysis.inputs import derived_history, positions_of
+from gromos_dist.analysis.system import derived_history, positions_of
 from gromos_dist.force_model import (
     BONDED_TERMS,
     EPSILON_RF,

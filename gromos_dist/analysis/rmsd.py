@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gromos_dist import kernels
 from gromos_dist.analysis.broken import warn_of_broken_molecules
-from gromos_dist.analysis.inputs import (
+from gromos_dist.analysis.system import (
     Indices,
     Reference,
     derived_history,

@@ -6,7 +6,7 @@ import xarray as xr
 
 from gromos_dist import kernels
 from gromos_dist.analysis.broken import warn_of_broken_molecules
-from gromos_dist.analysis.inputs import (
+from gromos_dist.analysis.system import (
     derived_history,
     masses_of,
     narrow,

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import provenance
-from gromos_dist.analysis.inputs import derived_history
+from gromos_dist.analysis.system import derived_history
 from gromos_dist.distributed import compute
 from gromos_dist.errors import FrameError
 

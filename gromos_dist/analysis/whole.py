@@ -21,7 +21,7 @@ from gromos_dist.analysis.connections import (
     numbers_of,
     one_frame,
 )
-from gromos_dist.analysis.inputs import derived_history, positions_of
+from gromos_dist.analysis.system import derived_history, positions_of
 from gromos_dist.errors import BrokenMoleculesWarning
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, check_guess_bonds
 from gromos_dist.io.presence import require_in_all_frames
