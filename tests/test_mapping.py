@@ -292,7 +292,7 @@ class Moments(NamedTuple):
     total: Array
 
 
-def moments(block: Array, scale: float, weights: Array | None = None) -> Moments:  # noqa: ARG001
+def moments(block: Array, scale: float, weights: Array | None = None) -> Moments:
     weights = np.ones(len(block)) if weights is None else weights
     return Moments(weights.sum(), np.einsum("f,fax->ax", weights, block.astype(float)))
 
@@ -350,7 +350,9 @@ def test_a_scan_of_two_inputs(chunks: int) -> None:
     dims = ("frame", "box_vector", "xyz")
     box = xr.DataArray(SOURCE.read(["box"])["box"], dims=dims)
     expected = record(IN_MEMORY, box)
-    xr.testing.assert_identical(record(backed_by("dask", chunks), box.chunk(frame=50)).compute(), expected)
+    xr.testing.assert_identical(
+        record(backed_by("dask", chunks), box.chunk(frame=50)).compute(), expected
+    )
     lazy_box = xr.DataArray(trajectory_array(SOURCE, "box", (N_FRAMES,)), dims=dims)
     xr.testing.assert_identical(record(backed_by("source", chunks), lazy_box).compute(), expected)
 
@@ -427,9 +429,7 @@ CORRELATION = Series(
 
 @pytest.mark.parametrize("chunks", CHUNKS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_series_give_the_same_bits(
-    kind: str, chunks: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_series_give_the_same_bits(kind: str, chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gromos_dist.mapping.series.PIECE_BYTES", 4 * 3 * N_FRAMES * 2)
     assert atoms_of_a_block([IN_MEMORY.data]) == 2
     expected = RANGES(IN_MEMORY)

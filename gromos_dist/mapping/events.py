@@ -81,7 +81,9 @@ class Events:
             for name, coord in of.items()
             if coord.dims == ("frame",)
         }
-        dtypes = {v.name: np.dtype(self.dtypes.get(v.name, _DTYPES[v.kind[0]])) for v in self.columns}
+        dtypes = {
+            v.name: np.dtype(self.dtypes.get(v.name, _DTYPES[v.kind[0]])) for v in self.columns
+        }
         table = _Table(tuple(self.columns), dtypes, like.sizes["frame"], kept)
         job = _EventsJob(self.kernel, dtypes)
         datas = common_chunks([array.data for array in arrays])
@@ -179,7 +181,7 @@ class _Table:
         return xr.Dataset({**variables, _FIRST.name: (EDGE, first, _FIRST.attrs)}, coords)
 
 
-class LazyEvents(DaskMethodsMixin):
+class LazyEvents(DaskMethodsMixin):  # type: ignore[misc]
     """Events that are still to be found: `compute` gives the Dataset.
 
     A Dask collection: `dask.compute`, `gromos_dist.compute` and `gromos_dist.store` take it.
@@ -198,13 +200,13 @@ class LazyEvents(DaskMethodsMixin):
         """A block for each block of frames: its columns, in an array of one object."""
         self.frame_chunks = frame_chunks
         """How many frames each block stands for."""
-        self.attrs = dict(attrs or {})
+        self.attrs: dict[Hashable, Any] = dict(attrs or {})
         """The attributes of the Dataset."""
         self._table = table
 
     def assign_attrs(self, **attrs: Any) -> LazyEvents:
         """Return the same with further attributes."""
-        return LazyEvents(self.blocks, self.frame_chunks, self._table, {**self.attrs, **attrs})
+        return LazyEvents(self.blocks, self.frame_chunks, self._table, self.attrs | attrs)
 
     def made_of(self, boxes: Sequence[Array]) -> xr.Dataset:
         """Return the Dataset of computed blocks, all of them in their order."""
@@ -216,7 +218,9 @@ class LazyEvents(DaskMethodsMixin):
         name = f"n_events-{tokenize(self.blocks.name)}"
         starts = np.cumsum([0, *self.frame_chunks])
         tasks = {
-            (name, i): Task((name, i), _counted, TaskRef((self.blocks.name, i)), int(starts[i]), size)
+            (name, i): Task(
+                (name, i), _counted, TaskRef((self.blocks.name, i)), int(starts[i]), size
+            )
             for i, size in enumerate(self.frame_chunks)
         }
         graph = HighLevelGraph.from_collections(name, tasks, dependencies=[self.blocks])

@@ -149,10 +149,7 @@ class Fields:
         given = coordinates(coords)
         shapes = {v.name: result_shape(v, arrays[0], given) for v in self.variables}
         row = np.dtype(
-            [
-                (name, self.dtypes.get(name, np.float64), shape[1:])
-                for name, shape in shapes.items()
-            ]
+            [(name, self.dtypes.get(name, np.float64), shape[1:]) for name, shape in shapes.items()]
         )
         job = _FieldsJob(self.kernel, row)
         datas = common_chunks([array.data for array in arrays])

@@ -106,8 +106,8 @@ class Reduction:
             `weights` were given and `partial` takes none, or a state is no tuple.
         """
         several = not isinstance(self.variables, Variable)
-        variables = tuple(self.variables) if not isinstance(self.variables, Variable) else (
-            self.variables,
+        variables = (
+            tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
         )
         what = variables[0].name
         n_frames = arrays[0].sizes["frame"]

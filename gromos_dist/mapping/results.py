@@ -17,7 +17,15 @@ _SIZES = {"xyz": 3, "xyz_2": 3, "box_vector": 3}
 
 def coordinates(given: Coordinates | None) -> xr.Dataset:
     """Return coordinates as xarray understands them."""
-    return xr.Dataset(coords=dict(given or {}))
+    return xr.Dataset(coords={name: _unambiguous(value) for name, value in (given or {}).items()})
+
+
+def _unambiguous(value: Any) -> Any:
+    """Return a tuple of values as a list: to xarray, a tuple begins with dims."""
+    is_tuple_of_values = isinstance(value, tuple) and (
+        len(value) < 2 or not isinstance(value[0], str | tuple) or isinstance(value[1], str)
+    )
+    return list(value) if is_tuple_of_values else value
 
 
 def result_shape(variable: Variable, like: xr.DataArray, coords: xr.Dataset) -> tuple[int, ...]:

@@ -64,7 +64,9 @@ class Scan:
         job = _ScanJob(self.kernel, self.combine, dtype)
         datas = common_chunks([array.data for array in arrays])
         if in_memory(datas):
-            values = computed_now(job, datas, constants, shape) if shape[0] else np.empty(shape, dtype)
+            values = (
+                computed_now(job, datas, constants, shape) if shape[0] else np.empty(shape, dtype)
+            )
         else:
             local = over_blocks(
                 self.variable.name, job, datas, constants, rest=shape[1:], dtype=dtype

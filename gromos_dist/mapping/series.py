@@ -80,8 +80,8 @@ class Series:
             A DataArray of one variable, a Dataset of several; lazy if an input is.
         """
         several = not isinstance(self.variables, Variable)
-        variables = tuple(self.variables) if not isinstance(self.variables, Variable) else (
-            self.variables,
+        variables = (
+            tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
         )
         given = coordinates(coords)
         shapes = tuple(result_shape(variable, arrays[0], given) for variable in variables)
@@ -98,7 +98,9 @@ class Series:
                 self.combine, self.finalize or _only, variables, dtypes, shapes, constants
             )
             if lazy:
-                values = lazy_values(_lazy_blocks(datas, size, work, variables[0], (), object), finish)
+                values = lazy_values(
+                    _lazy_blocks(datas, size, work, variables[0], (), object), finish
+                )
             else:
                 boxes = [work(start // size, *cut) for start, cut in _cut(datas, size)]
                 values = finish.values(boxes)

@@ -128,8 +128,8 @@ def lazy_values(trees: da.Array, finish: Finish) -> list[da.Array]:
         zip(finish.variables, finish.dtypes, finish.shapes, strict=True)
     ):
         own = f"{variable.name}-of-{name}"
-        key = (own, *(0,) * len(shape))
-        one = {key: Task(key, list.__getitem__, TaskRef(everything), i)}
+        place = (own, *(0,) * len(shape))
+        one = {place: Task(place, list.__getitem__, TaskRef(everything), i)}
         chunks = tuple((size,) for size in shape)
         arrays.append(new_array(own, one, [together], chunks, dtype))
     return arrays
