@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from MDAnalysis.lib.formats.libdcd import DCDFile
 
 import gromos_dist as gd
-from gromos_dist.io.gromos_text_writer import box_parameters
+from gromos_dist.io.formats.gromos_text.writer import box_parameters
 from gromos_dist.io.reader import FRAME_FIELDS, open_reader
 from gromos_dist.io.writer import WRITERS, open_writer
 

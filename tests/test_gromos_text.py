@@ -22,8 +22,8 @@ from stalls import check_that_threads_run
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.io import gromos_text
-from gromos_dist.io.gromos_text import GromosTextReader, open_gromos_text
+from gromos_dist.io.formats.gromos_text import reader as gromos_text
+from gromos_dist.io.formats.gromos_text.reader import GromosTextReader, open_gromos_text
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.input_file import suffix_of
-from gromos_dist.io.gromos_text import GromosTextReader
+from gromos_dist.io.formats.gromos_text.reader import GromosTextReader
+from gromos_dist.io.formats.structures import StructureReader
 from gromos_dist.io.reader import Reader
-from gromos_dist.io.structures import StructureReader
 from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.atom_order import LABELS, difference
 from gromos_dist.topology.cnf import names_atoms

@@ -121,18 +121,18 @@ Atoms = NDArray[np.int64] | None
 # Suffix -> "module:function"; the function takes a path, by keyword `on_truncated`, and returns a
 # Reader.
 OPENERS: dict[str, str] = {
-    ".dcd": "gromos_dist.io.dcd:open_dcd",
-    ".trc": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".trv": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".trf": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".conf": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".xtc": "gromos_dist.io.xtc:open_xtc",
-    ".trr": "gromos_dist.io.trr:open_trr",
-    ".pdb": "gromos_dist.io.structures:open_pdb",
-    ".ent": "gromos_dist.io.structures:open_pdb",
-    ".gro": "gromos_dist.io.structures:open_gro",
+    ".dcd": "gromos_dist.io.formats.dcd:open_dcd",
+    ".trc": "gromos_dist.io.formats.gromos_text.reader:open_gromos_text",
+    ".trv": "gromos_dist.io.formats.gromos_text.reader:open_gromos_text",
+    ".trf": "gromos_dist.io.formats.gromos_text.reader:open_gromos_text",
+    ".cnf": "gromos_dist.io.formats.gromos_text.reader:open_gromos_text",
+    ".conf": "gromos_dist.io.formats.gromos_text.reader:open_gromos_text",
+    ".g96": "gromos_dist.io.formats.gromos_text.reader:open_gromos_text",
+    ".xtc": "gromos_dist.io.formats.xtc:open_xtc",
+    ".trr": "gromos_dist.io.formats.trr:open_trr",
+    ".pdb": "gromos_dist.io.formats.structures:open_pdb",
+    ".ent": "gromos_dist.io.formats.structures:open_pdb",
+    ".gro": "gromos_dist.io.formats.structures:open_gro",
 }
 
 _TOPOLOGY = "a topology, which has no frames: give it beside a trajectory"
@@ -146,7 +146,7 @@ _NO_TRAJECTORIES = {
 }
 
 # The engine of open_trajectory -> what opens every file with it.
-ENGINES: dict[str, str] = {"chemfiles": "gromos_dist.io.chemfiles_reader:open_chemfiles"}
+ENGINES: dict[str, str] = {"chemfiles": "gromos_dist.io.formats.chemfiles_reader:open_chemfiles"}
 
 
 def open_reader(

@@ -90,17 +90,17 @@ class Encoder(Protocol):
 # Suffix -> "module:function"; the function takes Contents and returns an Encoder, or raises a
 # ValueError when the format cannot hold them.
 WRITERS: dict[str, str] = {
-    ".trc": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".trv": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".trf": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".cnf": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".g96": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".dcd": "gromos_dist.io.dcd_writer:dcd_encoder",
-    ".pdb": "gromos_dist.io.structure_writers:pdb_encoder",
-    ".ent": "gromos_dist.io.structure_writers:pdb_encoder",
-    ".gro": "gromos_dist.io.structure_writers:gro_encoder",
-    ".xtc": "gromos_dist.io.xtc:xtc_encoder",
-    ".trr": "gromos_dist.io.trr:trr_encoder",
+    ".trc": "gromos_dist.io.formats.gromos_text.writer:gromos_text_encoder",
+    ".trv": "gromos_dist.io.formats.gromos_text.writer:gromos_text_encoder",
+    ".trf": "gromos_dist.io.formats.gromos_text.writer:gromos_text_encoder",
+    ".cnf": "gromos_dist.io.formats.gromos_text.writer:gromos_text_encoder",
+    ".g96": "gromos_dist.io.formats.gromos_text.writer:gromos_text_encoder",
+    ".dcd": "gromos_dist.io.formats.dcd_writer:dcd_encoder",
+    ".pdb": "gromos_dist.io.formats.structure_writers:pdb_encoder",
+    ".ent": "gromos_dist.io.formats.structure_writers:pdb_encoder",
+    ".gro": "gromos_dist.io.formats.structure_writers:gro_encoder",
+    ".xtc": "gromos_dist.io.formats.xtc:xtc_encoder",
+    ".trr": "gromos_dist.io.formats.trr:trr_encoder",
 }
 
 # Those whose header is the same for all frames, so that it can be compressed ahead.

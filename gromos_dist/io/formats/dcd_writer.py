@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._version import __version__
-from gromos_dist.io.dcd import AKMA_TIME
+from gromos_dist.io.formats.dcd import AKMA_TIME
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 
 _VERSION = 24

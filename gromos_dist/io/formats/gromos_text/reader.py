@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
-from gromos_dist.io import gzip_access
-from gromos_dist.io.frame_index import (
+from gromos_dist.io.index import gzip_access
+from gromos_dist.io.index.frame_index import (
     Arrays,
     DamagedIndexError,
     FileKey,
@@ -30,10 +30,10 @@ from gromos_dist.io.frame_index import (
     check_rows,
     open_index,
 )
-from gromos_dist.io.gzip_access import Fill, ReadInto
+from gromos_dist.io.index.gzip_access import Fill, ReadInto
+from gromos_dist.io.index.text_file import is_compressed, read_range, read_through, text_size
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
-from gromos_dist.io.text_file import is_compressed, read_range, read_through, text_size
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 
 _STORED = ("positions", "velocities", "forces", "box", "constraint_forces")

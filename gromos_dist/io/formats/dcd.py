@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
 from gromos_dist.input_file import opened
-from gromos_dist.io.decimal_times import decimal_ratio
+from gromos_dist.io.formats.decimal_times import decimal_ratio
 from gromos_dist.io.read_arguments import check_read, pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.io import gzip_access
-from gromos_dist.io.columns import Columns, ColumnsError, parse_columns
-from gromos_dist.io.frame_index import (
+from gromos_dist.io.formats.columns import Columns, ColumnsError, parse_columns
+from gromos_dist.io.index import gzip_access
+from gromos_dist.io.index.frame_index import (
     DamagedIndexError,
     FileKey,
     StoredArrays,
@@ -31,9 +31,9 @@ from gromos_dist.io.frame_index import (
     check_rows,
     open_index,
 )
+from gromos_dist.io.index.text_file import is_compressed, read_range, text_size
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms
-from gromos_dist.io.text_file import is_compressed, read_range, text_size
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 from gromos_dist.topology.pdb_records import disguise, is_disguised
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._version import __version__
-from gromos_dist.io.columns import Columns, ColumnsError, format_columns
+from gromos_dist.io.formats.columns import Columns, ColumnsError, format_columns
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
 from gromos_dist.topology.connectivity import starts_of_runs
 from gromos_dist.topology.numbering import hybrid_36, read_numbers
