@@ -130,9 +130,9 @@ OPENERS: dict[str, str] = {
     ".g96": "gromos_dist.io.formats.gromos_text.reader:open_gromos_text",
     ".xtc": "gromos_dist.io.formats.xtc:open_xtc",
     ".trr": "gromos_dist.io.formats.trr:open_trr",
-    ".pdb": "gromos_dist.io.formats.structures:open_pdb",
-    ".ent": "gromos_dist.io.formats.structures:open_pdb",
-    ".gro": "gromos_dist.io.formats.structures:open_gro",
+    ".pdb": "gromos_dist.io.formats.pdb:open_pdb",
+    ".ent": "gromos_dist.io.formats.pdb:open_pdb",
+    ".gro": "gromos_dist.io.formats.gro:open_gro",
 }
 
 _TOPOLOGY = "a topology, which has no frames: give it beside a trajectory"
