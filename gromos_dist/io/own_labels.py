@@ -18,8 +18,7 @@ from gromos_dist.io.reader import Reader
 from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.atom_order import LABELS, difference
 from gromos_dist.topology.cnf import names_atoms
-
-_CONFIGURATIONS = (".cnf", ".conf", ".g96")
+from gromos_dist.topology.load import LOADERS
 
 
 def own_topology(reader: Reader) -> Topology | None:
@@ -97,7 +96,7 @@ def _names_atoms(reader: Reader) -> bool:
         return True
     return (
         isinstance(reader, GromosTextReader)
-        and suffix_of(reader.path) in _CONFIGURATIONS
+        and suffix_of(reader.path) in LOADERS
         and "positions" in reader.fields
         and names_atoms(reader.path)
     )
