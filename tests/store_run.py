@@ -29,6 +29,7 @@ from gromos_dist.distributed import scheduler
 from gromos_dist.mapping import Fields
 from gromos_dist.provenance import InputFile, history
 from gromos_dist.store import store
+from gromos_dist.variables import VARIABLES
 
 FRAMES = int(os.environ.get("STORE_RUN_FRAMES", "40"))
 BLOCK = 4

@@ -145,7 +145,7 @@ def _with_history(result: Any, data: Any, name: str, parameters: Mapping[str, An
 
 
 def _described(name: str, value: Any) -> Any:
-    """Return an argument as the history keeps it: of a file its content, of data where it is from."""
+    """Return an argument as the history keeps it: of a file the content, of data the origin."""
     if isinstance(value, xr.Dataset | xr.DataArray):
         return derived_history(value, name, {})
     if isinstance(value, os.PathLike) or (isinstance(value, str) and name in _FILES):

@@ -195,7 +195,7 @@ def derived_history(
 
 
 def _arrays(data: xr.Dataset | xr.DataArray) -> Any:
-    """Return the names of Dask's arrays; of those in memory the values tell, when they are stored."""
+    """Return the names of Dask's arrays; of those in memory the values tell, once stored."""
     if isinstance(data, xr.Dataset):
         if "positions" in data:
             return _arrays(data["positions"])

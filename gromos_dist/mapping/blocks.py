@@ -123,9 +123,11 @@ class Work:
     """Whether an output block is one value, however many frames it stands for."""
 
     def collector(self, n_frames: int) -> Collector:
+        """Begin an output block."""
         return self.job.collector(self.constants, (1 if self.per_block else n_frames, *self.rest))
 
     def following(self, dtype: DTypeLike) -> Work | None:
+        """Return the work for inputs of another dtype; None if the output's stays."""
         job = self.job.following(dtype)
         return None if job is None else replace(self, job=job)
 

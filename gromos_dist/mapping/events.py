@@ -51,8 +51,8 @@ class Events:
     Parameters
     ----------
     kernel : callable
-        ``kernel(block, ..., **constants)`` gives for each column, and for ``frame``, a 1-dimensional
-        array: of the events of some frames, in the order of these, which are counted from the
+        ``kernel(block, ..., **constants)`` gives for each column, and for ``frame``, an array of
+        one dim: of the events of some frames, in the order of these, which are counted from the
         block's first. A frame's events depend on that frame alone.
     columns : sequence of Variable
         What is known of an event; dims are ``("event",)``.

@@ -186,6 +186,7 @@ class ReductionJob:
     wants_previous = False
 
     def collector(self, constants: Mapping[str, Any], shape: tuple[int, ...]) -> _Reducing:  # noqa: ARG002
+        """Begin a tree."""
         return _Reducing(self, constants)
 
     def state_of(self, piece: Piece, constants: Mapping[str, Any]) -> State:
@@ -202,10 +203,11 @@ class ReductionJob:
         return made_of(self.state, (_own(value, piece.arrays) for value in state))
 
     def joined(self, blocks: Sequence[Array]) -> Array:
+        """Return the trees of several blocks as one."""
         return boxed(merge(self.combine, unboxed(blocks)))
 
     def following(self, _: DTypeLike) -> None:
-        return None
+        """No digits follow from a state."""
 
 
 class _Reducing:

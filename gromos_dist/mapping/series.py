@@ -39,9 +39,9 @@ class Series:
     Parameters
     ----------
     partial : callable
-        ``partial(series, ..., **constants)`` takes for each input an array (frame, some atoms, ...).
-        With `combine` it gives their state, a tuple of numbers and arrays; without, an array with
-        the value of each of these atoms (atom, ...).
+        ``partial(series, ..., **constants)`` takes an array (frame, some atoms, ...) for each
+        input. With `combine` it gives their state, a tuple of numbers and arrays; without, an
+        array with the value of each of these atoms (atom, ...).
     variables : Variable or sequence of Variable
         What the results are; without `combine` one, with ``atom`` as its first dim.
     combine : callable, optional
