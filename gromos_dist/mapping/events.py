@@ -110,6 +110,13 @@ class _EventsJob:
     def following(self, _: DTypeLike) -> None:
         return None
 
+    def to_arrays(self, block: Array) -> dict[str, Array]:
+        columns: dict[str, Array] = block[0]
+        return columns
+
+    def of_arrays(self, arrays: Mapping[str, Array]) -> Array:
+        return _boxed(dict(arrays))
+
 
 class _Collecting:
     def __init__(self, job: _EventsJob, constants: Mapping[str, Any]) -> None:
