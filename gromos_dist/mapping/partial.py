@@ -55,8 +55,8 @@ def with_kept(
     arrays: Sequence[da.Array],
     layers: Mapping[str, str],
     there: Collection[tuple[str, int]],
-    keep: Callable[[Any, Array, str, int], Array],
-    load: Callable[[Any, str, int], Array],
+    keep: Callable[[str, int, Any, Array], Array],
+    load: Callable[[str, int, Any], Array],
 ) -> list[da.Array]:
     """Return the same arrays: of partial results, they keep what they compute and load what is there.
 
@@ -69,9 +69,9 @@ def with_kept(
     there : collection
         The layer and the number of each block that is loaded instead of computed.
     keep : callable
-        ``keep(work, block, layer, number)`` runs where a block was computed, and returns it.
+        ``keep(layer, number, work, block)`` runs where a block was computed, and returns it.
     load : callable
-        ``load(work, layer, number)`` gives a block that is there.
+        ``load(layer, number, work)`` gives a block that is there.
     """
     new: dict[str, Mapping[Any, Any]] = {}
     needed: dict[str, set[str]] = {}
@@ -86,11 +86,11 @@ def with_kept(
             for key, task in graph.layers[name].items():
                 number = key[1]
                 if (name, number) in there:
-                    tasks[key] = Task(key, load, TaskRef(node), name, number)
+                    tasks[key] = Task(key, load, name, number, TaskRef(node))
                     continue
                 own = (computed, *key[1:])
                 others[own] = task.substitute({}, key=own)
-                tasks[key] = Task(key, keep, TaskRef(node), TaskRef(own), name, number)
+                tasks[key] = Task(key, keep, name, number, TaskRef(node), TaskRef(own))
             new |= {name: tasks, computed: others}
             needed |= {name: {computed, node}, computed: set(graph.dependencies[name])}
     return [_with_layers(array, new, needed) for array in arrays]
