@@ -25,7 +25,7 @@ from gromos_dist.distributed import take_blocks
 from gromos_dist.errors import StoreError
 from gromos_dist.mapping.partial import Keepable, keepable, partial_layers, with_kept
 from gromos_dist.progress import progress_bar
-from gromos_dist.store.zarr_blocks import read_staged, stage, staged_names
+from gromos_dist.store.zarr_blocks import partial_name, read_staged, stage, staged_names
 
 Array = NDArray[Any]
 
@@ -68,8 +68,7 @@ def _numbers(arrays: Sequence[da.Array], layer: str) -> list[int]:
 
 
 def _file_name(layer: str, number: int) -> str:
-    # No variable's name begins with a dot.
-    return f".state-{hashlib.blake2b(f'{layer}.{number}'.encode(), digest_size=16).hexdigest()}"
+    return partial_name(hashlib.blake2b(f"{layer}.{number}".encode(), digest_size=16).hexdigest())
 
 
 def _keep(folder: str, run: str, layer: str, number: int, work: Any, block: Array) -> Array:

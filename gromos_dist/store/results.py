@@ -256,17 +256,16 @@ def _together(results: Mapping[str, Any]) -> xr.Dataset:
     """
     whole = xr.Dataset()
     for name, result in results.items():
-        if not isinstance(result, xr.DataArray | xr.Dataset):
-            raise TypeError(
-                f"{name}: expected a DataArray or a Dataset, got {type(result).__name__}"
-                + ("; store events at a path of their own" if _is_events(result) else "")
-            )
-        if isinstance(result, xr.Dataset):
-            if _is_events(result):
-                raise TypeError(f"{name}: store events at a path of their own")
+        if _are_events(result):
+            raise TypeError(f"{name}: store events at a path of their own")
+        if isinstance(result, xr.DataArray):
+            one = result.rename(name).to_dataset()
+        elif isinstance(result, xr.Dataset):
             one = result.drop_attrs(deep=False)
         else:
-            one = result.rename(name).to_dataset()
+            raise TypeError(
+                f"{name}: expected a DataArray or a Dataset, got {type(result).__name__}"
+            )
         twice = [str(variable) for variable in one.data_vars if variable in whole.variables]
         if twice:
             raise ValueError(f"{name}: there is a {twice[0]} already; rename one")
@@ -282,7 +281,7 @@ def _together(results: Mapping[str, Any]) -> xr.Dataset:
     return whole
 
 
-def _is_events(result: Any) -> bool:
+def _are_events(result: Any) -> bool:
     return isinstance(result, LazyEvents) or (
         isinstance(result, xr.Dataset) and EDGE in result.dims
     )

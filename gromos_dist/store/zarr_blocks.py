@@ -107,8 +107,21 @@ def stage(folder: str, run: str, name: str, data: bytes) -> None:
 
 
 def staged_names(folder: Path, run: str) -> set[str]:
-    """Return the names of the files in the folder of a run."""
-    return set(os.listdir(folder / _staging(run)))  # noqa: PTH208
+    """Return the names of the files in the folder of a run, if it has one."""
+    try:
+        return set(os.listdir(folder / _staging(run)))  # noqa: PTH208
+    except FileNotFoundError:
+        return set()
+
+
+def partial_name(what: str) -> str:
+    """Return the name of a file that is no block of a variable; no variable's begins with a dot."""
+    return f".state-{what}"
+
+
+def is_partial(name: str) -> bool:
+    """Say whether a file of the folder of a run is a whole one that is no block of a variable."""
+    return name.startswith(partial_name("")) and name.count(".") == 1
 
 
 def read_staged(folder: str, run: str, name: str) -> bytes | None:
