@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from gromos_dist.analysis.forces import energies, forces
     from gromos_dist.analysis.rmsd import rmsd, rmsd_matrix, superpose
+    from gromos_dist.distributed import compute
     from gromos_dist.errors import (
         BrokenMoleculesWarning,
         ConstraintError,
@@ -56,6 +57,7 @@ _NAMES = {
         *("center_of_geometry", "center_of_mass", "energies", "energy_statistics", "forces"),
         *("make_whole", "radius_of_gyration", "rmsd", "rmsd_matrix", "superpose"),
     ),
+    "distributed": ("compute",),
     "errors": (
         *("BrokenMoleculesWarning", "ConstraintError", "ForceError", "FrameError"),
         *("SelectionError", "SettingsError", "SimulationError", "TopologyError"),
@@ -99,6 +101,7 @@ __all__ = [
     "calculate_rmsd",
     "center_of_geometry",
     "center_of_mass",
+    "compute",
     "energies",
     "energy_statistics",
     "forces",
