@@ -20,8 +20,8 @@ from memory_reader import memory_source
 from numpy.typing import NDArray
 
 from gromos_dist.distributed import scheduler
-from gromos_dist.io.source import Source
 from gromos_dist.io.lazy import trajectory_array
+from gromos_dist.io.source import Source
 from gromos_dist.mapping import Events, Map, Reduction, Series, Variable, reduce, series
 from gromos_dist.provenance import InputFile, history
 from gromos_dist.store import store

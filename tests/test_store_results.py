@@ -168,7 +168,8 @@ def test_csv_of_events(kind: str, tmp_path: Path) -> None:
     assert list(table) == ["frame", "time", "atom_index", "height"]
     expected = to_pandas(result.compute())
     for column in expected:
-        np.testing.assert_array_equal(table[column].astype(expected[column].dtype), expected[column])
+        values = table[column].astype(expected[column].dtype)
+        np.testing.assert_array_equal(values, expected[column])
 
 
 @pytest.mark.parametrize("suffix", [".zarr", ".nc", ".csv"])
@@ -195,7 +196,7 @@ def test_several_results_by_their_names(suffix: str, tmp_path: Path) -> None:
 def test_several_results_that_do_not_go_together(tmp_path: Path) -> None:
     positions = frames("of files")
     far = SEVERAL(positions).far
-    with pytest.raises(ValueError, match="some does not go together with all: .*Rename its dims"):
+    with pytest.raises(ValueError, match=r"some does not go together with all: .*Rename its dims"):
         store({"all": far, "some": far[:3]}, tmp_path / "results.zarr")
     with pytest.raises(ValueError, match="more: there is a far already"):
         store({"far": far, "more": SEVERAL(positions)}, tmp_path / "results.zarr")
