@@ -144,7 +144,7 @@ def ds(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
     """Butane in water, over and over, of a file that is read anew."""
     short = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top")
     frames = short.isel(frame=np.arange(N_FRAMES) % 3)
-    shift = np.linspace(0, 0.1, N_FRAMES).reshape(-1, 1, 1)
+    shift = np.random.default_rng(1).normal(0, 0.05, (N_FRAMES, 1, 1))
     positions = (frames.positions.astype(float) + shift).assign_attrs(short.positions.attrs)
     frames = frames.assign(positions=positions).drop_vars("step", errors="ignore")
     frames = frames.assign_coords(time=("frame", np.arange(N_FRAMES) * 2.0, short.time.attrs))
@@ -170,8 +170,8 @@ def assert_same_bits(result: Any, expected: xr.Dataset) -> None:
     found = plain(result)
     xr.testing.assert_identical(found, expected)
     for name, array in expected.variables.items():
-        assert found[name].dtype == array.dtype
         if array.dtype.kind not in "OU":
+            assert found[name].dtype == array.dtype
             assert found[name].values.tobytes() == array.values.tobytes(), name
 
 
