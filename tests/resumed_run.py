@@ -3,6 +3,7 @@
 ``python -c "import resumed_run; resumed_run.main()" out.zarr events threads 2`` stores a result.
 In the environment, RESUMED_RUN_LOG is a folder in which each computed block of frames leaves a
 file; when there are more than RESUMED_RUN_KILL_AFTER of them, RESUMED_RUN_PID is killed.
+RESUMED_RUN_SECONDS is how long a block takes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,6 +52,7 @@ def noted(place: int) -> None:
     """Leave a file that tells which block is computed, or kill."""
     if log := os.environ.get("RESUMED_RUN_LOG"):
         Path(log, f"{place}.{uuid.uuid4().hex}").touch()
+    time.sleep(float(os.environ.get("RESUMED_RUN_SECONDS", "0")))
     if len(list(Path(log or ".").iterdir())) > int(os.environ.get("RESUMED_RUN_KILL_AFTER", "999")):
         os.kill(int(os.environ.get("RESUMED_RUN_PID", os.getpid())), signal.SIGKILL)
         os._exit(1)

@@ -69,6 +69,7 @@ def killed(path: Path, log: Path, name: str, where: str = "threads", workers: in
             **os.environ,
             "RESUMED_RUN_LOG": str(log),
             "RESUMED_RUN_KILL_AFTER": str(KILL_AFTER[name]),
+            "RESUMED_RUN_SECONDS": "0.5" if where == "processes" else "0",
         },
         check=False,
         capture_output=True,
