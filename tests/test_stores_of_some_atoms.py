@@ -44,12 +44,13 @@ def test_the_topology_of_the_whole_file_names_the_right_atoms(
 def test_commands_with_the_topology_of_the_whole_file(
     chosen: xr.Dataset, path: Path, adk: AdK, tmp_path: Path
 ) -> None:
-    csv = tmp_path / "centre.csv"
-    command = ["center-of-mass", str(path), "--top", str(adk.psf), "--atoms", "resid 105:110"]
+    csv = tmp_path / "rgyr.csv"
+    command = ["rgyr", str(path), "--top", str(adk.psf), "--atoms", "resid 105:110"]
     result = CliRunner().invoke(application, [*command, "-o", str(csv)])
     assert result.exit_code == 0, result.output
     rows = np.loadtxt(csv, delimiter=",", skiprows=sum(line[0] in "#t" for line in csv.open()))
-    np.testing.assert_array_equal(rows[:, 1:], gd.center_of_mass(chosen, atoms="resid 105:110"))
+    radius = gd.radius_of_gyration(chosen, atoms="resid 105:110")
+    np.testing.assert_array_equal(rows[:, 1], radius)
     result = CliRunner().invoke(application, ["info", str(path), "--top", str(adk.psf), "--json"])
     assert result.exit_code == 0, result.output
     told = json.loads(result.output)["topology"]
