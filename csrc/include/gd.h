@@ -765,7 +765,7 @@ int gd_bonded(const void *positions, int type, int64_t n_frames, int64_t n_atoms
               const int32_t *energy_groups, int64_t n_energy_groups, double *forces,
               double *energies, double *virials, struct gd_where *where);
 
-/* ---- Particle-mesh Ewald: the sum over the reciprocal lattice (kernels/ewald_mesh.c) ----
+/* ---- Particle-mesh Ewald: the sum over the reciprocal lattice (kernels/ewald/mesh.c) ----
  *
  * The smooth method (U. Essmann et al., J. Chem. Phys. 103 (1995) 8577). Charges are spread over a
  * mesh along the box vectors by cardinal B-splines; in its Fourier transform the sum is taken, and

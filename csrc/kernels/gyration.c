@@ -1,7 +1,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "frames.h"
+#include "frames/frames.h"
 #include "gd.h"
 #include "table.h"
 

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "nonbonded.h"
+#include "nonbonded/base.h"
 
 /* Move from the last atom to this one, by the nearest image. */
 static void next_atom(const struct gd_frames *frames, const struct gd_lattice *lattice,

@@ -13,7 +13,7 @@ struct gd_mesh_row;
 enum { GD_EXACT = 2, GD_KINDS = 3 };
 
 struct gd_table {
-    /* frame_sums.c: one for each gd_type, and for sums of exact products */
+    /* frames/sums.c: one for each gd_type, and for sums of exact products */
     void (*fit_sums[GD_KINDS])(const void *x, int64_t groups, const double *pivot,
                                const double *permuted, const double *weights, const char *near,
                                const char *far, double *sums);
@@ -33,22 +33,22 @@ struct gd_table {
     void (*transform[2])(const void *x, int64_t n_atoms, const double *rotation,
                          const double *translation, void *out);
 
-    /* pair_sums.c */
+    /* rmsd/pair_sums.c */
     void (*pair_sums)(const double *a, const double *b, int64_t groups, int further, double *sums);
     void (*pair_sums_exact)(const double *a, const double *b, int64_t groups, int further,
                             double *sums);
     void (*pair_totals)(const double *sums, int n, double *moments);
 
-    /* largest_roots.c */
+    /* rmsd/largest_roots.c */
     void (*largest_roots)(const double *moments, const double *bounds, double *roots,
                           int64_t *good);
 
-    /* nonbonded_rows.c: mixed, double */
+    /* nonbonded/rows_reaction_field.c: mixed, double */
     void (*nonbonded_row[2])(struct gd_row *row);
-    /* ewald_rows.c: mixed, double */
+    /* nonbonded/rows_ewald.c: mixed, double */
     void (*ewald_row[2])(struct gd_row *row);
 
-    /* mesh_splines.c: mixed, double */
+    /* ewald/mesh_splines.c: mixed, double */
     void (*mesh_spread[2])(const struct gd_mesh_work *work);
     void (*mesh_gather[2])(const struct gd_mesh_work *work);
     void (*mesh_convolve[2])(struct gd_mesh_row *row);

@@ -1,7 +1,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "nonbonded.h"
+#include "nonbonded/base.h"
 
 int gd_nonbonded_check(const struct gd_nonbonded *field, struct gd_where *where) {
     if (!(field->cutoff > 0.0) || field->n_lj_types < 1 || field->n_energy_groups < 1 ||

@@ -2,7 +2,7 @@
 #ifndef GD_PAIRS_H
 #define GD_PAIRS_H
 
-#include "frame_sums.h"
+#include "frames/sums.h"
 
 enum {
     GD_PAIR_LANES = 8,

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "atom_set.h"
-#include "frame_sums.h"
+#include "frames/atom_set.h"
+#include "frames/sums.h"
 
 /* Frames that are walked together at most, so that a tile of the reference is used several times
  * while it is in the fastest cache. */

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "clusters.h"
+#include "nonbonded/clusters.h"
 
 /* What is wanted. */
 enum { GD_WANT_FORCES = 1, GD_WANT_ENERGIES = 2, GD_WANT_VIRIAL = 4 };

@@ -2,8 +2,8 @@
  * their order are the same on every instruction set. */
 #include <string.h>
 
-#include "erfc_coefficients.h"
-#include "ewald_mesh.h"
+#include "ewald/erfc_coefficients.h"
+#include "ewald/mesh.h"
 #include "levels.h"
 #include "simd.h"
 
@@ -28,10 +28,10 @@ static inline double power_of_two(double y) {
 
 #define REAL float
 #define OF_TYPE(name) name##_mixed
-#include "mesh_splines_of_type.h"
+#include "ewald/mesh_splines_of_type.h"
 #undef REAL
 #undef OF_TYPE
 
 #define REAL double
 #define OF_TYPE(name) name##_double
-#include "mesh_splines_of_type.h"
+#include "ewald/mesh_splines_of_type.h"

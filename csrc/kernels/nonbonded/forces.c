@@ -1,12 +1,12 @@
 /* Non-bonded interactions of frames: clusters, which of them are in reach of each other, and the
  * rows of work for the inner loops. */
-#include "nonbonded.h"
+#include "nonbonded/base.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "clusters.h"
-#include "nonbonded_rows.h"
+#include "nonbonded/clusters.h"
+#include "nonbonded/row.h"
 #include "table.h"
 
 /* Working space is taken piece by piece from what the caller gave. */

@@ -1,4 +1,4 @@
-#include "clusters.h"
+#include "nonbonded/clusters.h"
 
 static float middle(float a, float b, float c) {
     if (a < b)

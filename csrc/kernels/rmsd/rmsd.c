@@ -1,10 +1,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "frames.h"
+#include "frames/frames.h"
 #include "gd.h"
-#include "pairs.h"
-#include "rotation.h"
+#include "rmsd/pair_sums.h"
+#include "rmsd/rotation.h"
 #include "table.h"
 
 enum { TOGETHER = GD_FRAMES_TOGETHER };

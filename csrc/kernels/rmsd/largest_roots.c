@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "levels.h"
-#include "pairs.h"
+#include "rmsd/pair_sums.h"
 #include "simd.h"
 
 enum { MOST_STEPS = 40 };

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "levels.h"
-#include "pairs.h"
+#include "rmsd/pair_sums.h"
 #include "simd.h"
 
 static inline vd add(vd sum, vd a, vd b, int exact) {

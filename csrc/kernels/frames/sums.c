@@ -1,7 +1,7 @@
-/* Sums over the atoms of one frame, of every kind that RMSD and gyration need. See frame_sums.h for
- * the layout, and moment_sums_of_type.h and frame_sums_of_type.h for the loops, which are the same
+/* Sums over the atoms of one frame, of every kind that RMSD and gyration need. See sums.h for
+ * the layout, and moments_of_type.h and deviations_of_type.h for the loops, which are the same
  * for all types. */
-#include "frame_sums.h"
+#include "frames/sums.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,8 +33,8 @@
 #define NUMBER float
 #define LOAD vd_load_f32
 #define OF_TYPE(name) GD_NAME(name##_float32)
-#include "frame_sums_of_type.h"
-#include "moment_sums_of_type.h"
+#include "frames/deviations_of_type.h"
+#include "frames/moments_of_type.h"
 #undef NUMBER
 #undef LOAD
 #undef OF_TYPE
@@ -42,8 +42,8 @@
 #define NUMBER double
 #define LOAD vd_load
 #define OF_TYPE(name) GD_NAME(name##_float64)
-#include "frame_sums_of_type.h"
-#include "moment_sums_of_type.h"
+#include "frames/deviations_of_type.h"
+#include "frames/moments_of_type.h"
 #undef NUMBER
 #undef LOAD
 #undef OF_TYPE
@@ -62,4 +62,4 @@
 #define NUMBER float
 #define LOAD vd_load_f32
 #define OF_TYPE(name) GD_NAME(name##_exact)
-#include "moment_sums_of_type.h"
+#include "frames/moments_of_type.h"

@@ -2,7 +2,7 @@
  *   IS_EWALD                    see there; with it erfc_coefficients.h
  *   public_mixed, public_double the names of what is made */
 #include "levels.h"
-#include "nonbonded_rows.h"
+#include "nonbonded/row.h"
 #include "simd.h"
 
 /* What is known of a row when its loops are compiled. */
@@ -39,7 +39,7 @@ static inline vd difference_double(vd a, vd b) {
 #define OF_TYPE(name) name##_mixed
 #define ERFC(name) erfc_##name##_float
 #define POWER(name) power_##name##_float
-#include "nonbonded_rows_of_type.h"
+#include "nonbonded/row_of_type.h"
 #undef REAL
 #undef V
 #undef LANES
@@ -65,4 +65,4 @@ static inline vd difference_double(vd a, vd b) {
 #define OF_TYPE(name) name##_double
 #define ERFC(name) erfc_##name##_double
 #define POWER(name) power_##name##_double
-#include "nonbonded_rows_of_type.h"
+#include "nonbonded/row_of_type.h"

@@ -1,14 +1,14 @@
 /* The sum over the reciprocal lattice by smooth particle-mesh Ewald: everything but the Fourier
  * transforms, which the caller does between the steps. */
-#include "ewald_mesh.h"
+#include "ewald/mesh.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "frames.h"
+#include "frames/frames.h"
 #include "gd.h"
 #include "lattice.h"
-#include "nonbonded.h"
+#include "nonbonded/base.h"
 #include "table.h"
 
 struct mesh_space {

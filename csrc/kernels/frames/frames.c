@@ -1,4 +1,4 @@
-#include "frames.h"
+#include "frames/frames.h"
 
 #include <math.h>
 #include <string.h>

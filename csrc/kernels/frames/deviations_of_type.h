@@ -1,4 +1,4 @@
-/* Sums of differences, and what moves atoms. Included by frame_sums.c once for each type of number:
+/* Sums of differences, and what moves atoms. Included by sums.c once for each type of number:
  * NUMBER, LOAD (to doubles), OF_TYPE (its name). `sums` is read and added to, so that a frame can
  * be summed piece by piece. */
 

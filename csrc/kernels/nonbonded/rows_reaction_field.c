@@ -2,4 +2,4 @@
 #define IS_EWALD 0
 #define public_mixed GD_NAME(nonbonded_row_mixed)
 #define public_double GD_NAME(nonbonded_row_double)
-#include "nonbonded_rows_of_precisions.h"
+#include "nonbonded/rows_of_precisions.h"

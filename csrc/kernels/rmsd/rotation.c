@@ -1,7 +1,7 @@
 /* The 4 x 4 quaternion matrix of superposition (Horn, J. Opt. Soc. Am. A4 (1987) 629). Its largest
  * eigenvalue is the largest sum of w (R x) . r over all proper rotations R, its eigenvector R's
  * quaternion. */
-#include "rotation.h"
+#include "rmsd/rotation.h"
 
 #include <math.h>
 #include <string.h>

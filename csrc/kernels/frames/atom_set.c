@@ -1,9 +1,9 @@
-#include "atom_set.h"
+#include "frames/atom_set.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "frame_sums.h"
+#include "frames/sums.h"
 
 enum {
     N,

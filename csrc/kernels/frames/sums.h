@@ -1,4 +1,4 @@
-/* The layout that frame_sums.c works on.
+/* The layout that sums.c works on.
  *
  * A frame is a flat row of numbers x y z x y z ...; eight atoms make a group of 24. Every sum has
  * 24 lanes, one for each place in a group, and lane i adds up place i of group 0, 1, 2, ... in that

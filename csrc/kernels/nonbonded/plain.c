@@ -1,7 +1,7 @@
 /* All pairs of charge groups, one after the other. */
 #include <math.h>
 
-#include "nonbonded.h"
+#include "nonbonded/base.h"
 
 int64_t gd_nonbonded_plain_size(const struct gd_nonbonded *field) {
     return 3 * (field->n_atoms + field->n_charge_groups);

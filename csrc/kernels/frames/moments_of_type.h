@@ -1,4 +1,4 @@
-/* Sums of coordinates and of their products. Included by frame_sums.c once for each kind of frame:
+/* Sums of coordinates and of their products. Included by sums.c once for each kind of frame:
  * NUMBER, LOAD (to doubles), CENTERED (relative to a pivot, or not), ADD_PRODUCT, WEIGHTED (whether
  * there may be weights), TOGETHER (vectors a pass), OF_TYPE (its name). What a piece adds up to is
  * added to `sums`: errors grow with the atoms of a piece and the number of pieces, not of atoms. */
