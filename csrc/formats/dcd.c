@@ -1,4 +1,4 @@
-#include "gd.h"
+#include "gd/dcd.h"
 #include "interleave.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "frames/frames.h"
-#include "gd.h"
+#include "gd/bonded.h"
 #include "lattice.h"
 
 /* An atom nearer (nm) to the axis of a dihedral than this has no defined dihedral: it gets no

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "frames/frames.h"
-#include "gd.h"
+#include "gd/gyration.h"
 #include "table.h"
 
 struct walk {

@@ -1,6 +1,6 @@
 /* The inner loops of the instruction set being compiled, for table.c to collect. */
-#ifndef GD_LEVELS_H
-#define GD_LEVELS_H
+#ifndef GD_KERNELS_LEVELS_H
+#define GD_KERNELS_LEVELS_H
 
 #include <stdint.h>
 

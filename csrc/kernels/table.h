@@ -1,7 +1,7 @@
 /* The kernels that exist once an instruction set. table.c, compiled once for each, fills one of
  * these; dispatch.c chooses among them. A new kernel family adds its inner loops here. */
-#ifndef GD_TABLE_H
-#define GD_TABLE_H
+#ifndef GD_KERNELS_TABLE_H
+#define GD_KERNELS_TABLE_H
 
 #include <stdint.h>
 

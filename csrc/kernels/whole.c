@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "frames/frames.h"
-#include "gd.h"
+#include "gd/whole.h"
 #include "lattice.h"
 
 /* Move `xyz` by lattice vectors so that it lies next to `neighbour`. */

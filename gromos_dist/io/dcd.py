@@ -31,7 +31,7 @@ _SCRATCH_BYTES = 1 << 20
 
 
 class DCDLayout(NamedTuple):
-    """How a DCD file is laid out: the members of ``struct gd_dcd`` in csrc/include/gd.h."""
+    """How a DCD file is laid out: the members of ``struct gd_dcd`` in csrc/include/gd/dcd.h."""
 
     n_atoms: int
     n_free: int

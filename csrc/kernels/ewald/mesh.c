@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "frames/frames.h"
-#include "gd.h"
+#include "gd/ewald_mesh.h"
 #include "lattice.h"
 #include "nonbonded/base.h"
 #include "table.h"

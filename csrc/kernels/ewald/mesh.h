@@ -1,6 +1,6 @@
 /* Charges on a mesh: the piece of work of the inner loops. */
-#ifndef GD_EWALD_MESH_H
-#define GD_EWALD_MESH_H
+#ifndef GD_KERNELS_EWALD_MESH_H
+#define GD_KERNELS_EWALD_MESH_H
 
 #include <stdint.h>
 

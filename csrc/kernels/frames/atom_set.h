@@ -1,10 +1,10 @@
 /* What gd_set_prepare wrote, opened again. */
-#ifndef GD_ATOM_SET_H
-#define GD_ATOM_SET_H
+#ifndef GD_KERNELS_FRAMES_ATOM_SET_H
+#define GD_KERNELS_FRAMES_ATOM_SET_H
 
 #include <stdint.h>
 
-#include "gd.h"
+#include "gd/frames.h"
 
 struct gd_set {
     int64_t n;            /* atoms */

@@ -1,6 +1,6 @@
 /* A block of frames, and the walk over the atoms of a set in a few of them at a time. */
-#ifndef GD_FRAMES_H
-#define GD_FRAMES_H
+#ifndef GD_KERNELS_FRAMES_FRAMES_H
+#define GD_KERNELS_FRAMES_FRAMES_H
 
 #include <stdint.h>
 

@@ -5,8 +5,8 @@
  * order. A vector unit holds 1, 4 or 8 lanes, which changes nothing about any of them: this is what
  * makes the bits the same on every instruction set. No step moves a number across lanes; what a
  * coordinate is multiplied with has been permuted beforehand instead. */
-#ifndef GD_FRAME_SUMS_H
-#define GD_FRAME_SUMS_H
+#ifndef GD_KERNELS_FRAMES_SUMS_H
+#define GD_KERNELS_FRAMES_SUMS_H
 
 enum {
     GD_GROUP_ATOMS = 8,

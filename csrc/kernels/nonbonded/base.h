@@ -1,11 +1,11 @@
 /* What the non-bonded kernels share. */
-#ifndef GD_NONBONDED_H
-#define GD_NONBONDED_H
+#ifndef GD_KERNELS_NONBONDED_BASE_H
+#define GD_KERNELS_NONBONDED_BASE_H
 
 #include <math.h>
 
 #include "frames/frames.h"
-#include "gd.h"
+#include "gd/nonbonded.h"
 #include "lattice.h"
 
 /* Where results of one frame go; each NULL if not wanted. Forces are added to; the virial is the

@@ -4,12 +4,12 @@
  * Coordinates are fractions of the box: a double, or in mixed precision an integer that counts in
  * 2^-32 of the box vector. Integers wrap around as the box does, so that the difference of two is
  * the nearest image's, and exact. */
-#ifndef GD_CLUSTERS_H
-#define GD_CLUSTERS_H
+#ifndef GD_KERNELS_NONBONDED_CLUSTERS_H
+#define GD_KERNELS_NONBONDED_CLUSTERS_H
 
 #include <stdint.h>
 
-#include "gd.h"
+#include "gd/nonbonded.h"
 #include "lattice.h"
 
 enum {

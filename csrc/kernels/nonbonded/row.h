@@ -1,6 +1,6 @@
 /* A cluster with all clusters in its reach: the piece of work of the inner loops. */
-#ifndef GD_NONBONDED_ROWS_H
-#define GD_NONBONDED_ROWS_H
+#ifndef GD_KERNELS_NONBONDED_ROW_H
+#define GD_KERNELS_NONBONDED_ROW_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* Sizes that the kernels for pairs of frames share. */
-#ifndef GD_PAIRS_H
-#define GD_PAIRS_H
+#ifndef GD_KERNELS_RMSD_PAIR_SUMS_H
+#define GD_KERNELS_RMSD_PAIR_SUMS_H
 
 #include "frames/sums.h"
 

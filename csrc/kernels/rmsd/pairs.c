@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "frames/frames.h"
-#include "gd.h"
+#include "gd/gyration.h"
+#include "gd/rmsd.h"
 #include "rmsd/pair_sums.h"
 #include "rmsd/rotation.h"
 #include "table.h"

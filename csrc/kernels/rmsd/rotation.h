@@ -1,6 +1,6 @@
 /* From moments m[c][d] = sum of w x_c r_d (row-major) to the rotation that puts x onto r. */
-#ifndef GD_ROTATION_H
-#define GD_ROTATION_H
+#ifndef GD_KERNELS_RMSD_ROTATION_H
+#define GD_KERNELS_RMSD_ROTATION_H
 
 /* The quaternion for a root that is known and well conditioned. */
 void gd_quaternion_of_root(const double *moments, double root, double *quaternion);
