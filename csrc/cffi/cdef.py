@@ -1,4 +1,4 @@
-"""Join gd.h and the headers that it includes, without preprocessor lines: what cffi takes as a cdef.
+"""Join gd.h and all headers that it includes, without preprocessor lines: a cdef for cffi.
 
     python cdef.py gd.h TARGET DEPFILE
 

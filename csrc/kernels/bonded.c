@@ -97,7 +97,8 @@ static void bend(struct frame *frame, const int32_t *atoms, const double *ij, co
     add_virial(frame, kj, fk);
 }
 
-/* Every term: atoms and parameters as gd.h says; adds forces and virial, gives the energy. */
+/* Every term: atoms and parameters as gd/bonded.h says; adds forces and virial, gives the energy.
+ */
 typedef int term(struct frame *frame, const int32_t *atoms, const double *p, double *energy);
 
 static int bond_quartic(struct frame *frame, const int32_t *atoms, const double *p,

@@ -4,7 +4,7 @@
 
 #include "ewald/erfc_coefficients.h"
 #include "ewald/mesh.h"
-#include "levels.h"
+#include "prototypes.h"
 #include "simd.h"
 
 #define UNROLL _Pragma("GCC unroll 16")

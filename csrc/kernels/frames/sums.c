@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "levels.h"
+#include "prototypes.h"
 #include "simd.h"
 
 /* How many vectors a pass over the data carries: as many as leave no accumulator outside the

@@ -493,8 +493,9 @@ static void set_against_set(struct working *working, const struct gd_cluster_set
                             struct gd_row_settings *settings, const struct gd_results *results) {
     const struct gd_nonbonded *field = working->field;
     const struct gd_table *table = gd_table();
-    void (*run)(struct gd_row *) = field->ewald > 0.0 ? table->ewald_row[working->precision]
-                                                      : table->nonbonded_row[working->precision];
+    void (*run)(struct gd_row *) = field->ewald > 0.0
+                                       ? table->ewald_row[working->precision]
+                                       : table->reaction_field_row[working->precision];
     const int64_t first_a = a->units->first_atom[0], first_b = b->units->first_atom[0];
     if (!gd_interact(field, first_a, first_b))
         return;

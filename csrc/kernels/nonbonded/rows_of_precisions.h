@@ -1,8 +1,8 @@
 /* The loops of nonbonded_rows_of_type.h in mixed and double precision. Before including:
  *   IS_EWALD                    see there; with it erfc_coefficients.h
  *   public_mixed, public_double the names of what is made */
-#include "levels.h"
 #include "nonbonded/row.h"
+#include "prototypes.h"
 #include "simd.h"
 
 /* What is known of a row when its loops are compiled. */

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "levels.h"
+#include "prototypes.h"
 #include "rmsd/pair_sums.h"
 #include "simd.h"
 

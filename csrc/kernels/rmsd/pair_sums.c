@@ -3,7 +3,7 @@
  */
 #include <stdint.h>
 
-#include "levels.h"
+#include "prototypes.h"
 #include "rmsd/pair_sums.h"
 #include "simd.h"
 
