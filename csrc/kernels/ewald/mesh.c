@@ -8,7 +8,6 @@
 #include "frames/frames.h"
 #include "gd/ewald_mesh.h"
 #include "lattice.h"
-#include "nonbonded/base.h"
 #include "table.h"
 
 struct mesh_space {

@@ -44,6 +44,32 @@ void gd_frame_atom(const struct gd_frames *frames, int64_t frame, int64_t atom, 
     }
 }
 
+int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *positions,
+                       struct gd_where *where) {
+    const int64_t n = 3 * frames->n_atoms;
+    const char *from = frames->positions + frames->number * n * frame;
+    if (frames->type == GD_FLOAT32) {
+        const float *numbers = (const float *)from;
+        for (int64_t i = 0; i < n; i++)
+            positions[i] = (double)numbers[i];
+    } else {
+        memcpy(positions, from, sizeof(double) * (size_t)n);
+    }
+    /* x - x is 0 for every finite number, NaN for all others. */
+    double wrong = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        wrong += positions[i] - positions[i];
+    if (wrong == 0.0)
+        return GD_OK;
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(positions[i])) {
+            where->frame = frame;
+            where->atom = i / 3;
+            break;
+        }
+    return GD_NOT_FINITE;
+}
+
 static inline void gather_listed(const char *base, const int64_t *restrict index, int64_t n,
                                  int64_t atom, char *restrict buffer) {
     for (int64_t k = 0; k < n; k++) {

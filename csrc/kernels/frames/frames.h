@@ -26,6 +26,10 @@ int gd_frames_open(const void *positions, int type, int64_t n_frames, int64_t n_
 /* One atom's coordinates as doubles. */
 void gd_frame_atom(const struct gd_frames *frames, int64_t frame, int64_t atom, double *xyz);
 
+/* All of one frame's positions as doubles. GD_NOT_FINITE with where.atom. */
+int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *positions,
+                       struct gd_where *where);
+
 /* Whole groups of atoms of one frame. */
 struct gd_piece {
     const void *x;         /* two numbers after the piece are readable */

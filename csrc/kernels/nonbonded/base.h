@@ -1,4 +1,4 @@
-/* What the non-bonded kernels share. */
+/* What the non-bonded kernels share: results, reference points, the field of two unit charges. */
 #ifndef GD_KERNELS_NONBONDED_BASE_H
 #define GD_KERNELS_NONBONDED_BASE_H
 
@@ -21,16 +21,17 @@ struct gd_results gd_results_of(const struct gd_nonbonded *field, int64_t frame,
                                 double *energies, double *virial, double *group_forces);
 void gd_clear_results(const struct gd_nonbonded *field, const struct gd_results *results);
 
-/* All of one frame's positions as doubles. GD_NOT_FINITE with where.atom. */
-int gd_frame_positions(const struct gd_frames *frames, int64_t frame, double *positions,
-                       struct gd_where *where);
-
 /* The reference points of all charge groups, where they are in the frame of `listed`, or where that
  * is NULL in that of `frames`, and all of the latter's positions. GD_NOT_FINITE with where.atom. */
 int gd_points_and_positions(const struct gd_nonbonded *field, const struct gd_lattice *lattice,
                             const struct gd_frames *frames, const struct gd_frames *listed,
                             int64_t frame, double *points, double *positions,
                             struct gd_where *where);
+
+/* Whether every atom is a charge group, also those of a unit. */
+static inline int gd_is_between_sites(const struct gd_nonbonded *field) {
+    return field->n_charge_groups == field->n_atoms;
+}
 
 /* Whether the pair list leaves this pair out. */
 static inline int gd_is_unlisted(const struct gd_nonbonded *field, int64_t i, int64_t j) {
@@ -59,6 +60,24 @@ static inline void gd_add_group_force(const struct gd_nonbonded *field, int64_t 
         place[c] += a < b ? force[c] : -force[c];
 }
 
+/* Add what i feels from j, d away, to all that is made of forces; `force` is divided by the
+ * distance.
+ */
+static inline void gd_add_force(const struct gd_nonbonded *field, int64_t i, int64_t j,
+                                const double *d, double force, const struct gd_results *results) {
+    const double on_i[3] = {force * d[0], force * d[1], force * d[2]};
+    if (results->group_forces)
+        gd_add_group_force(field, i, j, on_i, results->group_forces);
+    for (int c = 0; c < 3; c++) {
+        if (results->forces) {
+            results->forces[3 * i + c] += on_i[c];
+            results->forces[3 * j + c] -= on_i[c];
+        }
+        for (int k = 0; k < 3 && results->virial; k++)
+            results->virial[3 * c + k] += d[c] * on_i[k];
+    }
+}
+
 /* Add a pair's energies to the matrix, whichever group comes first to the upper triangle. */
 static inline void gd_add_energies(const struct gd_nonbonded *field, int64_t i, int64_t j,
                                    double lennard_jones, double electric, double *energies) {
@@ -81,10 +100,6 @@ static inline void gd_coulomb(const struct gd_nonbonded *field, double square, d
         *force = inverse * inverse * inverse + field->force_term;
     }
 }
-
-/* What an Ewald sum leaves to the reciprocal lattice, taken away: -erf(splitting r)/r and its force
- * divided by r, for any r from 0 on. */
-void gd_ewald_beyond(double splitting, double square, double *energy, double *force);
 
 /* The pairs of fixed lists (excluded, special) and the atoms with themselves. */
 void gd_fixed_pairs(const struct gd_nonbonded *field, const struct gd_lattice *lattice,

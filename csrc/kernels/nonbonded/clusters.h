@@ -56,8 +56,4 @@ struct gd_spot {
     int32_t unit;
 };
 
-/* Sort spots into clusters: every 16 of them are near each other, in these again every 8 and every
- * 4. */
-void gd_sort_spots(struct gd_spot *spots, int64_t n);
-
 #endif

@@ -1,4 +1,4 @@
-/* All pairs of charge groups, one after the other. */
+/* gd_nonbonded_plain: all pairs of charge groups, one after the other. */
 #include <math.h>
 
 #include "nonbonded/base.h"
@@ -24,17 +24,7 @@ static void pair(const struct gd_nonbonded *field, const struct gd_lattice *latt
     double electric, pull;
     gd_coulomb(field, square, inverse, &electric, &pull);
     const double force = (12.0 * c12 * inverse6 - 6.0 * c6) * inverse6 * inverse2 + charges * pull;
-    const double on_i[3] = {force * d[0], force * d[1], force * d[2]};
-    if (results->group_forces)
-        gd_add_group_force(field, i, j, on_i, results->group_forces);
-    for (int c = 0; c < 3; c++) {
-        if (results->forces) {
-            results->forces[3 * i + c] += on_i[c];
-            results->forces[3 * j + c] -= on_i[c];
-        }
-        for (int k = 0; k < 3 && results->virial; k++)
-            results->virial[3 * c + k] += d[c] * on_i[k];
-    }
+    gd_add_force(field, i, j, d, force, results);
     if (results->energies)
         gd_add_energies(field, i, j, (c12 * inverse6 - c6) * inverse6, charges * electric,
                         results->energies);
