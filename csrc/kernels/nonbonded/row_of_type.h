@@ -1,4 +1,5 @@
-/* The inner loops of non-bonded interactions for one precision. Before including:
+/* A row for one precision: a cluster of a with all clusters of b in its reach, in loops over sites
+ * that are made for the kinds of units that are common. Before including:
  *   REAL, V(name), LANES       the type of the arithmetic, its vector operations and width
  *   COORD, VC, VC_LOAD, VC_SET1, DIFFERENCE   coordinates, and the difference of two in fractions
  *   IS_MIXED                   coordinates are integers, pairs near the cutoff need another look
@@ -12,53 +13,8 @@
     if (kind.is_fixed)                                                                             \
     UNROLL for (int s = 0; s < (n); s++) __VA_ARGS__ else for (int s = 0; s < (n); s++) __VA_ARGS__
 
-/* Of a pair of sites. */
-struct OF_TYPE(parameters) {
-    REAL charges;
-    REAL field; /* charges times the reaction field's force term, or Ewald's 2 alpha / sqrt(pi) */
-    REAL constant; /* charges times the reaction field's energy term, twice */
-    REAL c6;
-    REAL c12;
-};
-
-/* A difference of coordinates in nm. */
-static inline void OF_TYPE(to_nm)(const REAL *matrix, int rectangular, const OF_TYPE(v) * d,
-                                  OF_TYPE(v) * out) {
-    if (rectangular) {
-        UNROLL for (int c = 0; c < 3; c++) out[c] = V(mul)(d[c], V(set1)(matrix[4 * c]));
-        return;
-    }
-    UNROLL for (int c = 0; c < 3; c++) {
-        const OF_TYPE(v) along = V(mul)(d[0], V(set1)(matrix[c]));
-        out[c] = V(fma)(d[2], V(set1)(matrix[6 + c]), V(fma)(d[1], V(set1)(matrix[3 + c]), along));
-    }
-}
-
-#if IS_EWALD
-/* erfc(y) and exp(-y^2); see erfc_coefficients.py. */
-static inline OF_TYPE(v) OF_TYPE(erfc)(OF_TYPE(v) y, OF_TYPE(v) y2, OF_TYPE(v) * gaussian) {
-    enum {
-        N_ERFC = sizeof ERFC(coefficients) / sizeof(REAL),
-        N_POWER = sizeof POWER(coefficients) / sizeof(REAL)
-    };
-    const OF_TYPE(v) n = V(round)(V(mul)(y2, V(set1)((REAL)-1.4426950408889634)));
-    OF_TYPE(v) rest = V(fnma)(y2, V(set1)((REAL)1.4426950408889634), V(sub)(V(zero)(), n));
-#if !IS_MIXED
-    /* What the constant is short of log2(e). */
-    rest = V(fnma)(y2, V(set1)((REAL)2.0355273740931033e-17), rest);
-#endif
-    OF_TYPE(v) power = V(set1)(POWER(coefficients)[N_POWER - 1]);
-    UNROLL for (int k = N_POWER - 2; k >= 0; k--) power =
-        V(fma)(power, rest, V(set1)(POWER(coefficients)[k]));
-    *gaussian = V(times_power)(power, n);
-    const OF_TYPE(v) one = V(set1)((REAL)1.0);
-    const OF_TYPE(v) t = V(divide)(one, V(fma)(y, V(set1)(ERFC(argument)), one));
-    OF_TYPE(v) sum = V(set1)(ERFC(coefficients)[N_ERFC - 1]);
-    UNROLL for (int k = N_ERFC - 2; k >= 0; k--) sum =
-        V(fma)(sum, t, V(set1)(ERFC(coefficients)[k]));
-    return V(mul)(V(mul)(sum, t), *gaussian);
-}
-#endif
+#include "nonbonded/near_of_type.h"
+#include "nonbonded/pair_force_of_type.h"
 
 /* Where 16 units or as many lanes are, going from the middle of a cluster, in nm. */
 static inline void OF_TYPE(from_middle)(const REAL *matrix, int rectangular, const COORD *middle,
@@ -67,233 +23,6 @@ static inline void OF_TYPE(from_middle)(const REAL *matrix, int rectangular, con
     UNROLL for (int c = 0; c < 3; c++) d[c] =
         DIFFERENCE(VC_LOAD(places + GD_CLUSTER * c), VC_SET1(middle[c]));
     OF_TYPE(to_nm)(matrix, rectangular, d, xyz);
-}
-
-static inline void OF_TYPE(add_products)(const OF_TYPE(v) * r, const OF_TYPE(v) * f,
-                                         OF_TYPE(v) * sums) {
-    UNROLL for (int c = 0; c < 3; c++) sums[c] = V(fma)(r[c], f[c], sums[c]);
-    sums[3] = V(fma)(r[0], f[1], sums[3]);
-    sums[4] = V(fma)(r[0], f[2], sums[4]);
-    sums[5] = V(fma)(r[1], f[2], sums[5]);
-}
-
-/* Which units of cluster a may have partners in cluster b, going by b's bounding box. */
-static inline uint32_t OF_TYPE(candidates)(const struct gd_row *row, const COORD *points,
-                                           int64_t cluster) {
-    const struct gd_row_settings *settings = row->settings;
-    const COORD *center = (const COORD *)row->b->center + 3 * cluster;
-    const REAL *half = (const REAL *)row->b->half + 3 * cluster;
-    const OF_TYPE(v) reach2 = V(set1)((REAL)(settings->reach * settings->reach));
-    uint32_t bits = 0;
-    for (int first = 0; first < GD_CLUSTER; first += LANES) {
-        OF_TYPE(v) square = V(zero)();
-        for (int c = 0; c < 3; c++) {
-            const OF_TYPE(v) d =
-                DIFFERENCE(VC_LOAD(points + GD_CLUSTER * c + first), VC_SET1(center[c]));
-            OF_TYPE(v) gap = V(sub)(V(abs)(d), V(set1)(half[c]));
-            gap = V(mul)(V(max)(gap, V(zero)()), V(set1)((REAL)settings->heights[c]));
-            const OF_TYPE(v) gap2 = V(mul)(gap, gap);
-            square = settings->rectangular ? V(add)(square, gap2) : V(max)(square, gap2);
-        }
-        bits |= V(bits)(V(at_most)(square, reach2)) << first;
-    }
-    return bits & ((1u << row->n_units) - 1);
-}
-
-#if IS_MIXED
-/* Decide in double, where single precision cannot tell, which units are within the cutoff: their
- * reference points, or with a cutoff between sites their sites s and t. */
-static __attribute__((noinline)) uint32_t OF_TYPE(look_again)(const struct gd_row *row, int i,
-                                                              int s, int64_t cluster, int first,
-                                                              int t, uint32_t sure,
-                                                              uint32_t doubtful) {
-    const struct gd_row_settings *settings = row->settings;
-    const double *a = row->a->fractions + row->a->fraction_stride * row->cluster + GD_BLOCK * s + i;
-    const double *b = row->b->fractions + row->b->fraction_stride * cluster + GD_BLOCK * t + first;
-    for (int lane = 0; lane < LANES; lane++) {
-        if (!(doubtful >> lane & 1))
-            continue;
-        double d[3], square = 0.0;
-        for (int c = 0; c < 3; c++) {
-            d[c] = a[GD_CLUSTER * c] - b[GD_CLUSTER * c + lane];
-            d[c] -= __builtin_rint(d[c]);
-        }
-        for (int c = 0; c < 3; c++) {
-            const double *box = settings->vectors + c;
-            const double x = d[0] * box[0] + d[1] * box[3] + d[2] * box[6];
-            square += x * x;
-        }
-        if (square <= settings->cutoff2)
-            sure |= 1u << lane;
-    }
-    return sure;
-}
-#endif
-
-/* What stays the same along a row. */
-struct OF_TYPE(constants) {
-    REAL matrix[9];
-    OF_TYPE(v) reach2;
-    OF_TYPE(v) widest, narrowest; /* within these, mixed precision cannot decide */
-    OF_TYPE(v) splitting, splitting2;
-    OF_TYPE(v) charge_scale2, twelve, six;
-    double scale6;
-};
-
-/* A unit of a and the units of b, one in each lane, that it is near. */
-struct OF_TYPE(unit) {
-    int i;
-    uint32_t bits;
-    OF_TYPE(m) mask;
-    int64_t cluster; /* of b */
-    int first;       /* unit of it, in lane 0 */
-};
-
-struct OF_TYPE(sums) {
-    OF_TYPE(v) lennard_jones, coulomb, field;
-    OF_TYPE(v) virial[6];
-};
-
-static inline void OF_TYPE(set_constants)(const struct gd_row_settings *settings,
-                                          struct OF_TYPE(constants) * all) {
-    const double scale2 = V(scale) * V(scale);
-    for (int i = 0; i < 9; i++)
-        all->matrix[i] = (REAL)settings->matrix[i];
-    all->reach2 = V(set1)((REAL)settings->reach2);
-    all->widest = V(set1)((REAL)(settings->cutoff2 * (1.0 + settings->near_cutoff)));
-    all->narrowest = V(set1)((REAL)(settings->cutoff2 * (1.0 - settings->near_cutoff)));
-    all->splitting = V(set1)((REAL)(settings->ewald / V(scale)));
-    all->splitting2 = V(set1)((REAL)(settings->ewald * settings->ewald));
-    all->charge_scale2 = V(set1)((REAL)scale2);
-    all->twelve = V(set1)((REAL)(12.0 / scale2));
-    all->six = V(set1)((REAL)(-6.0 / scale2));
-    all->scale6 = scale2 * scale2 * scale2;
-}
-
-/* With K/r at hand, K being V(scale): parameters of each site of unit i of a with each site of b,
- * by powers of K. Returns the constant of the reaction field, of all of them together. */
-static inline REAL OF_TYPE(set_parameters)(const struct gd_row *row, const struct row_kind kind,
-                                           int i, struct OF_TYPE(parameters) * parameters) {
-    const struct gd_row_settings *settings = row->settings;
-    const double scale = V(scale), scale2 = scale * scale, scale6 = scale2 * scale2 * scale2;
-    const int64_t place = GD_CLUSTER * row->cluster + i;
-    double constant = 0.0;
-    for (int k = 0; k < kind.n_a * kind.n_b; k++) {
-        double charges = settings->charges[k], c6 = settings->pair_c6[k],
-               c12 = settings->pair_c12[k];
-        if (!kind.uniform_a) {
-            charges *= (double)((const REAL *)row->a->charges)[place];
-            if (kind.uniform_b) {
-                const int64_t types =
-                    settings->n_lj_types * row->a->types[place] + settings->types_b[k];
-                c6 = settings->c6[types];
-                c12 = settings->c12[types];
-            }
-        }
-        constant += charges * settings->energy_term;
-        parameters[k].constant = (REAL)(2.0 * charges * settings->energy_term);
-        parameters[k].charges = (REAL)(charges / (scale2 * scale));
-        parameters[k].field =
-            (REAL)(IS_EWALD ? charges * settings->ewald * 1.1283791670955126 / scale2
-                            : charges * settings->force_term);
-        parameters[k].c6 = (REAL)(c6 / scale6);
-        parameters[k].c12 = (REAL)(c12 / (scale6 * scale6));
-    }
-    return (REAL)constant;
-}
-
-/* Site s of a unit of a with site t of the units of b, r apart. */
-static inline __attribute__((always_inline)) void
-OF_TYPE(add_pair)(const struct gd_row *row, const struct row_kind kind,
-                  const struct OF_TYPE(constants) * all, const struct OF_TYPE(parameters) * own,
-                  const struct OF_TYPE(unit) * unit, int s, int t, const OF_TYPE(v) * r,
-                  OF_TYPE(v) * force_a, OF_TYPE(v) * force_b, struct OF_TYPE(sums) * sums) {
-    const struct gd_row_settings *settings = row->settings;
-    const struct gd_cluster_set *a = row->a, *b = row->b;
-    const int between_sites = kind.cutoff == GD_BETWEEN_SITES;
-    const int want_forces = kind.wanted & GD_WANT_FORCES,
-              want_energies = kind.wanted & GD_WANT_ENERGIES;
-    const int64_t place_b = GD_CLUSTER * unit->cluster + unit->first;
-    const OF_TYPE(v) square = V(fma)(r[2], r[2], V(fma)(r[1], r[1], V(mul)(r[0], r[0])));
-    OF_TYPE(m) mask = unit->mask;
-    if (between_sites) {
-        uint32_t bits = V(bits)(V(at_most)(square, all->widest)) & unit->bits;
-#if IS_MIXED
-        const uint32_t sure = V(bits)(V(at_most)(square, all->narrowest)) & unit->bits;
-        if (__builtin_expect(bits != sure, 0))
-            bits = OF_TYPE(look_again)(row, unit->i, s, unit->cluster, unit->first, t, sure,
-                                       bits ^ sure);
-#endif
-        if (!bits)
-            return;
-        mask = V(mask)(bits);
-    }
-    const OF_TYPE(v) inverse = V(inverse_sqrt)(square);
-    const OF_TYPE(v) inverse2 = V(mul)(inverse, inverse);
-    OF_TYPE(v) charges = V(set1)(own->charges), field = V(set1)(own->field);
-    if (!kind.uniform_b) {
-        const OF_TYPE(v) others = V(load)((const REAL *)b->charges + place_b);
-        charges = V(mul)(charges, others);
-        field = V(mul)(field, others);
-    }
-    OF_TYPE(v) coulomb = V(mul)(charges, inverse);
-    OF_TYPE(v) force = V(zero)();
-#if IS_EWALD
-    OF_TYPE(v) gaussian;
-    const OF_TYPE(v) y = V(mul)(V(mul)(square, inverse), all->splitting);
-    coulomb = V(mul)(coulomb, OF_TYPE(erfc)(y, V(mul)(square, all->splitting2), &gaussian));
-    if (want_forces)
-        force = V(mul)(V(fma)(field, gaussian, coulomb), inverse2);
-    if (want_energies)
-        sums->coulomb = V(add)(sums->coulomb, between_sites ? V(where)(mask, coulomb) : coulomb);
-#else
-    if (want_forces)
-        force = V(fma)(coulomb, inverse2, field);
-    if (want_energies && between_sites) {
-        OF_TYPE(v) constant = V(set1)(own->constant);
-        if (!kind.uniform_b)
-            constant = V(mul)(constant, V(load)((const REAL *)b->charges + place_b));
-        sums->coulomb = V(add)(sums->coulomb, V(where)(mask, coulomb));
-        sums->field = V(add)(sums->field, V(where)(mask, V(fma)(field, square, constant)));
-    } else if (want_energies) {
-        sums->coulomb = V(add)(sums->coulomb, coulomb);
-        sums->field = V(fma)(field, square, sums->field);
-    }
-#endif
-    if (kind.lennard_jones >> (GD_MAX_SITES * s + t) & 1) {
-        OF_TYPE(v) c6 = V(set1)(own->c6), c12 = V(set1)(own->c12);
-        if (!kind.uniform_b) {
-            const double scale6 = all->scale6;
-            const int64_t types =
-                settings->n_lj_types * a->types[GD_CLUSTER * row->cluster + unit->i];
-            c6 = V(lookup)((const REAL *)settings->table_c6 + types, b->types + place_b);
-            c12 = V(lookup)((const REAL *)settings->table_c12 + types, b->types + place_b);
-            c6 = V(mul)(c6, V(set1)((REAL)(1.0 / scale6)));
-            c12 = V(mul)(c12, V(set1)((REAL)(1.0 / (scale6 * scale6))));
-        }
-        const OF_TYPE(v) inverse6 = V(mul)(V(mul)(inverse2, inverse2), inverse2);
-        const OF_TYPE(v) attraction = V(mul)(c6, inverse6);
-        const OF_TYPE(v) repulsion = V(mul)(V(mul)(c12, inverse6), inverse6);
-        if (want_forces)
-            force = V(fma)(V(fma)(all->twelve, repulsion, V(mul)(all->six, attraction)), inverse2,
-                           force);
-        if (want_energies) {
-            const OF_TYPE(v) lj = V(sub)(repulsion, attraction);
-            sums->lennard_jones =
-                V(add)(sums->lennard_jones, between_sites ? V(where)(mask, lj) : lj);
-        }
-    }
-    if (want_forces) {
-        force = V(where)(mask, force);
-        OF_TYPE(v) f[3];
-        UNROLL for (int c = 0; c < 3; c++) {
-            f[c] = V(mul)(force, r[c]);
-            force_a[c] = V(add)(force_a[c], f[c]);
-            force_b[c] = V(sub)(force_b[c], f[c]);
-        }
-        if (kind.wanted & GD_WANT_VIRIAL && !kind.local)
-            OF_TYPE(add_products)(r, f, sums->virial);
-    }
 }
 
 /* Site s of a unit of a with all sites of the units of b. */
@@ -336,41 +65,71 @@ OF_TYPE(add_site)(const struct gd_row *row, const struct row_kind kind,
         }
 }
 
-/* Find the units of a, out of candidates, that are near units of b: returns how many. Which these
- * are is known before anything is computed, for then no branch decides what to compute. */
-static inline __attribute__((always_inline)) int OF_TYPE(find_near)(
-    const struct gd_row *row, const struct row_kind kind, const struct OF_TYPE(constants) * all,
-    uint32_t candidates, const uint16_t *allowed, int64_t cluster, int first, const COORD *points_a,
-    REAL local_a[3][GD_CLUSTER], const OF_TYPE(v) * local_b, int *near, uint32_t *near_bits) {
-    const COORD *points_b = (const COORD *)row->b->points + row->b->point_stride * cluster + first;
-    const int between_sites = kind.cutoff == GD_BETWEEN_SITES;
-    int n_near = 0;
-    for (uint32_t left = candidates; left; left &= left - 1) {
-        const int i = __builtin_ctz(left);
-        OF_TYPE(v) d[3], point[3];
-        if (kind.local) {
-            UNROLL for (int c = 0; c < 3; c++) point[c] =
-                V(sub)(V(set1)(local_a[c][i]), local_b[c]);
-        } else {
-            UNROLL for (int c = 0; c < 3; c++) d[c] = DIFFERENCE(
-                VC_SET1(points_a[GD_CLUSTER * c + i]), VC_LOAD(points_b + GD_CLUSTER * c));
-            OF_TYPE(to_nm)(all->matrix, kind.rectangular, d, point);
+/* Sites and points of cluster a from its middle, in nm. */
+static inline __attribute__((always_inline)) void
+OF_TYPE(lay_out)(const struct row_kind kind, const struct OF_TYPE(constants) * all,
+                 const COORD *middle, const COORD *sites_a, const COORD *points_a,
+                 REAL local_a[][GD_CLUSTER], REAL local_points_a[][GD_CLUSTER]) {
+    for (int first = 0; first < GD_CLUSTER; first += LANES) {
+        OF_TYPE(v) xyz[3];
+        for (int s = 0; s < kind.n_a; s++) {
+            OF_TYPE(from_middle)(all->matrix, kind.rectangular, middle,
+                                 sites_a + GD_BLOCK * s + first, xyz);
+            UNROLL for (int c = 0; c < 3; c++) V(store)(local_a[3 * s + c] + first, xyz[c]);
         }
-        const OF_TYPE(v) between =
-            V(fma)(point[2], point[2], V(fma)(point[1], point[1], V(mul)(point[0], point[0])));
-        uint32_t bits = V(bits)(V(at_most)(between, between_sites ? all->reach2 : all->widest));
-#if IS_MIXED
-        const uint32_t sure = between_sites ? bits : V(bits)(V(at_most)(between, all->narrowest));
-        if (__builtin_expect(bits != sure, 0))
-            bits = OF_TYPE(look_again)(row, i, 0, cluster, first, 0, sure, bits ^ sure);
-#endif
-        if (allowed)
-            bits &= (uint32_t)allowed[i] >> first;
-        near[n_near] = i;
-        near_bits[n_near] = bits;
-        n_near += bits != 0;
+        OF_TYPE(from_middle)(all->matrix, kind.rectangular, middle, points_a + first, xyz);
+        UNROLL for (int c = 0; c < 3; c++) V(store)(local_points_a[c] + first, xyz[c]);
     }
-    return n_near;
+}
+
+/* Coulomb energy of a unit of a with units of b, from the sums over their sites. */
+static inline __attribute__((always_inline)) OF_TYPE(v)
+    OF_TYPE(electric_energy)(const struct gd_row *row, const struct row_kind kind,
+                             const struct OF_TYPE(constants) * all, REAL constant_of_a,
+                             const struct OF_TYPE(unit) * unit, const struct OF_TYPE(sums) * sums) {
+    const OF_TYPE(v) electric = V(mul)(all->charge_scale2, sums->coulomb);
+    if (IS_EWALD)
+        return electric;
+    OF_TYPE(v) constant = V(zero)();
+    if (kind.cutoff != GD_BETWEEN_SITES) {
+        constant = V(set1)(constant_of_a);
+        if (!kind.uniform_b)
+            constant = V(mul)(constant, V(load)((const REAL *)row->b->charges +
+                                                GD_CLUSTER * unit->cluster + unit->first));
+    }
+    return V(sub)(electric, V(fma)(V(set1)((REAL)0.5), sums->field, constant));
+}
+
+/* Add the sums of all lanes to the row and to the forces on cluster a. */
+static inline __attribute__((always_inline)) void
+OF_TYPE(add_to_row)(struct gd_row *row, const struct row_kind kind,
+                    REAL forces_a[][GD_MAX_SITES * 3][LANES], REAL local_a[][GD_CLUSTER],
+                    double energies[][LANES], double virial[][LANES]) {
+    const int n_a = kind.n_a;
+    for (int i = 0; i < (kind.wanted & GD_WANT_FORCES ? row->n_units : 0); i++)
+        for (int s = 0; s < n_a; s++) {
+            double f[3];
+            for (int c = 0; c < 3; c++) {
+                f[c] = (double)V(sum)(V(load)(forces_a[i][3 * s + c]));
+                row->a->forces[GD_BLOCK * (n_a * row->cluster + s) + GD_CLUSTER * c + i] += f[c];
+                row->force[c] += f[c];
+            }
+            if (kind.wanted & GD_WANT_VIRIAL && kind.local) {
+                const double x[3] = {local_a[3 * s][i], local_a[3 * s + 1][i],
+                                     local_a[3 * s + 2][i]};
+                for (int c = 0; c < 3; c++)
+                    row->virial[c] += x[c] * f[c];
+                row->virial[3] += x[0] * f[1];
+                row->virial[4] += x[0] * f[2];
+                row->virial[5] += x[1] * f[2];
+            }
+        }
+    for (int lane = 0; lane < LANES; lane++) {
+        for (int k = 0; k < 2; k++)
+            row->energies[k] += energies[k][lane];
+        for (int k = 0; k < 6; k++)
+            row->virial[k] += virial[k][lane];
+    }
 }
 
 /* A row, of a kind that is known when this is compiled. */
@@ -397,16 +156,8 @@ static inline __attribute__((always_inline)) void OF_TYPE(run_row)(struct gd_row
     _Alignas(64) REAL local_a[3 * GD_MAX_SITES][GD_CLUSTER];
     _Alignas(64) REAL local_points_a[3][GD_CLUSTER];
     const COORD *middle = (const COORD *)a->center + 3 * row->cluster;
-    for (int first = 0; first < (local ? GD_CLUSTER : 0); first += LANES) {
-        OF_TYPE(v) xyz[3];
-        for (int s = 0; s < n_a; s++) {
-            OF_TYPE(from_middle)(all.matrix, kind.rectangular, middle,
-                                 sites_a + GD_BLOCK * s + first, xyz);
-            UNROLL for (int c = 0; c < 3; c++) V(store)(local_a[3 * s + c] + first, xyz[c]);
-        }
-        OF_TYPE(from_middle)(all.matrix, kind.rectangular, middle, points_a + first, xyz);
-        UNROLL for (int c = 0; c < 3; c++) V(store)(local_points_a[c] + first, xyz[c]);
-    }
+    if (local)
+        OF_TYPE(lay_out)(kind, &all, middle, sites_a, points_a, local_a, local_points_a);
 
     _Alignas(64) REAL forces_a[GD_CLUSTER][GD_MAX_SITES * 3][LANES];
     _Alignas(64) double energies[2][LANES] = {{0.0}};
@@ -462,18 +213,8 @@ static inline __attribute__((always_inline)) void OF_TYPE(run_row)(struct gd_row
                                       forces_a[unit.i], forces_b, &sums);
                 })
                 if (want_energies) {
-                    OF_TYPE(v) electric = V(mul)(all.charge_scale2, sums.coulomb);
-                    if (!IS_EWALD) {
-                        OF_TYPE(v) constant = V(zero)();
-                        if (kind.cutoff != GD_BETWEEN_SITES) {
-                            constant = V(set1)(constants[own]);
-                            if (!kind.uniform_b)
-                                constant = V(mul)(constant, V(load)((const REAL *)b->charges +
-                                                                    GD_CLUSTER * cluster + first));
-                        }
-                        electric =
-                            V(sub)(electric, V(fma)(V(set1)((REAL)0.5), sums.field, constant));
-                    }
+                    const OF_TYPE(v) electric =
+                        OF_TYPE(electric_energy)(row, kind, &all, constants[own], &unit, &sums);
                     lj_energy = V(add)(lj_energy, V(where)(unit.mask, sums.lennard_jones));
                     electric_energy = V(add)(electric_energy, V(where)(unit.mask, electric));
                 }
@@ -496,80 +237,76 @@ static inline __attribute__((always_inline)) void OF_TYPE(run_row)(struct gd_row
         }
     }
 
-    for (int i = 0; i < (want_forces ? row->n_units : 0); i++)
-        for (int s = 0; s < n_a; s++) {
-            double f[3];
-            for (int c = 0; c < 3; c++) {
-                f[c] = (double)V(sum)(V(load)(forces_a[i][3 * s + c]));
-                a->forces[GD_BLOCK * (n_a * row->cluster + s) + GD_CLUSTER * c + i] += f[c];
-                row->force[c] += f[c];
-            }
-            if (want_virial && local) {
-                const double x[3] = {local_a[3 * s][i], local_a[3 * s + 1][i],
-                                     local_a[3 * s + 2][i]};
-                for (int c = 0; c < 3; c++)
-                    row->virial[c] += x[c] * f[c];
-                row->virial[3] += x[0] * f[1];
-                row->virial[4] += x[0] * f[2];
-                row->virial[5] += x[1] * f[2];
-            }
-        }
-    for (int lane = 0; lane < LANES; lane++) {
-        for (int k = 0; k < 2; k++)
-            row->energies[k] += energies[k][lane];
-        for (int k = 0; k < 6; k++)
-            row->virial[k] += virial[k][lane];
-    }
+    OF_TYPE(add_to_row)(row, kind, forces_a, local_a, energies, virial);
 }
 
 /* One function for each thing that may be wanted: nothing is computed in vain. In local coordinates
  * the virial costs next to nothing; of an Ewald sum energies and virial are a small part of the
  * work, and always computed. */
-#define WANTED (IS_EWALD ? GD_WANT_VIRIAL : row->settings->wanted)
+#define WANTED (IS_EWALD ? WANT_ALL : row->settings->wanted)
+#define WANT_ALL (GD_WANT_FORCES | GD_WANT_ENERGIES | GD_WANT_VIRIAL)
+#define RUN(...) OF_TYPE(run_row)(row, (struct row_kind){__VA_ARGS__})
 
 /* Kinds that are worth their space: in local coordinates, which all but small boxes have. */
 #define DEFINE_LOCAL(name, ...)                                                                    \
     static void OF_TYPE(name)(struct gd_row * row) {                                               \
         const int rectangular = row->settings->rectangular, wanted = WANTED;                       \
         if (wanted == GD_WANT_FORCES)                                                              \
-            OF_TYPE(run_row)(row, (struct row_kind){1, 1, 1, rectangular, __VA_ARGS__});           \
+            RUN(.wanted = GD_WANT_FORCES, .is_fixed = 1, .local = 1, .rectangular = rectangular,   \
+                __VA_ARGS__);                                                                      \
         else if (wanted == GD_WANT_ENERGIES)                                                       \
-            OF_TYPE(run_row)(row, (struct row_kind){2, 1, 1, rectangular, __VA_ARGS__});           \
+            RUN(.wanted = GD_WANT_ENERGIES, .is_fixed = 1, .local = 1, .rectangular = rectangular, \
+                __VA_ARGS__);                                                                      \
         else                                                                                       \
-            OF_TYPE(run_row)(row, (struct row_kind){7, 1, 1, rectangular, __VA_ARGS__});           \
+            RUN(.wanted = WANT_ALL, .is_fixed = 1, .local = 1, .rectangular = rectangular,         \
+                __VA_ARGS__);                                                                      \
     }
-DEFINE_LOCAL(water_water, 3, 3, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
-DEFINE_LOCAL(water_water_centers, 3, 3, 1, 1, 1, GD_BETWEEN_POINTS)
-DEFINE_LOCAL(water_water_sites, 3, 3, 1, 1, 1, GD_BETWEEN_SITES)
-DEFINE_LOCAL(atom_water, 1, 3, 0, 1, 1, GD_BETWEEN_POINTS)
-DEFINE_LOCAL(atom_water_sites, 1, 3, 0, 1, 1, GD_BETWEEN_SITES)
-DEFINE_LOCAL(atom_atom, 1, 1, 0, 0, 1, GD_BETWEEN_POINTS)
-DEFINE_LOCAL(single_single, 1, 1, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
+DEFINE_LOCAL(water_water, .n_a = 3, .n_b = 3, .uniform_a = 1, .uniform_b = 1, .lennard_jones = 1,
+             .cutoff = GD_BETWEEN_FIRST_SITES)
+DEFINE_LOCAL(water_water_centers, .n_a = 3, .n_b = 3, .uniform_a = 1, .uniform_b = 1,
+             .lennard_jones = 1, .cutoff = GD_BETWEEN_POINTS)
+DEFINE_LOCAL(water_water_sites, .n_a = 3, .n_b = 3, .uniform_a = 1, .uniform_b = 1,
+             .lennard_jones = 1, .cutoff = GD_BETWEEN_SITES)
+DEFINE_LOCAL(atom_water, .n_a = 1, .n_b = 3, .uniform_a = 0, .uniform_b = 1, .lennard_jones = 1,
+             .cutoff = GD_BETWEEN_POINTS)
+DEFINE_LOCAL(atom_water_sites, .n_a = 1, .n_b = 3, .uniform_a = 0, .uniform_b = 1,
+             .lennard_jones = 1, .cutoff = GD_BETWEEN_SITES)
+DEFINE_LOCAL(atom_atom, .n_a = 1, .n_b = 1, .uniform_a = 0, .uniform_b = 0, .lennard_jones = 1,
+             .cutoff = GD_BETWEEN_POINTS)
+DEFINE_LOCAL(single_single, .n_a = 1, .n_b = 1, .uniform_a = 1, .uniform_b = 1, .lennard_jones = 1,
+             .cutoff = GD_BETWEEN_FIRST_SITES)
 #undef DEFINE_LOCAL
 
 /* The rest: any number of sites, in any box. */
-#define DEFINE_GENERAL(name, is_fixed, ...)                                                        \
+#define DEFINE_GENERAL(name, ...)                                                                  \
     static void OF_TYPE(name)(struct gd_row * row) {                                               \
         const struct gd_row_settings *settings = row->settings;                                    \
         const struct gd_cluster_set *a = row->a, *b = row->b;                                      \
         (void)a;                                                                                   \
         (void)b;                                                                                   \
         if (!settings->rectangular)                                                                \
-            OF_TYPE(run_row)(row, (struct row_kind){7, is_fixed, 0, 0, __VA_ARGS__});              \
+            RUN(.wanted = WANT_ALL, .local = 0, .rectangular = 0, __VA_ARGS__);                    \
         else if (WANTED & GD_WANT_VIRIAL)                                                          \
-            OF_TYPE(run_row)(row, (struct row_kind){7, is_fixed, 0, 1, __VA_ARGS__});              \
+            RUN(.wanted = WANT_ALL, .local = 0, .rectangular = 1, __VA_ARGS__);                    \
         else if (WANTED == GD_WANT_ENERGIES)                                                       \
-            OF_TYPE(run_row)(row, (struct row_kind){2, is_fixed, 0, 1, __VA_ARGS__});              \
+            RUN(.wanted = GD_WANT_ENERGIES, .local = 0, .rectangular = 1, __VA_ARGS__);            \
         else                                                                                       \
-            OF_TYPE(run_row)(row, (struct row_kind){3, is_fixed, 0, 1, __VA_ARGS__});              \
+            RUN(.wanted = GD_WANT_FORCES | GD_WANT_ENERGIES, .local = 0, .rectangular = 1,         \
+                __VA_ARGS__);                                                                      \
     }
-DEFINE_GENERAL(any_water_water, 1, 3, 3, 1, 1, 1, GD_BETWEEN_FIRST_SITES)
-DEFINE_GENERAL(any_atom_atom, 1, 1, 1, 0, 0, 1, GD_BETWEEN_POINTS)
-DEFINE_GENERAL(any_atom_uniform, 0, 1, b->n_sites, 0, 1, settings->lennard_jones,
-               settings->cutoff_kind)
-DEFINE_GENERAL(any_uniform_uniform, 0, a->n_sites, b->n_sites, 1, 1, settings->lennard_jones,
-               settings->cutoff_kind)
+DEFINE_GENERAL(any_water_water, .is_fixed = 1, .n_a = 3, .n_b = 3, .uniform_a = 1, .uniform_b = 1,
+               .lennard_jones = 1, .cutoff = GD_BETWEEN_FIRST_SITES)
+DEFINE_GENERAL(any_atom_atom, .is_fixed = 1, .n_a = 1, .n_b = 1, .uniform_a = 0, .uniform_b = 0,
+               .lennard_jones = 1, .cutoff = GD_BETWEEN_POINTS)
+DEFINE_GENERAL(any_atom_uniform, .is_fixed = 0, .n_a = 1, .n_b = b->n_sites, .uniform_a = 0,
+               .uniform_b = 1, .lennard_jones = settings->lennard_jones,
+               .cutoff = settings->cutoff_kind)
+DEFINE_GENERAL(any_uniform_uniform, .is_fixed = 0, .n_a = a->n_sites, .n_b = b->n_sites,
+               .uniform_a = 1, .uniform_b = 1, .lennard_jones = settings->lennard_jones,
+               .cutoff = settings->cutoff_kind)
 #undef DEFINE_GENERAL
+#undef RUN
+#undef WANT_ALL
 #undef WANTED
 
 void OF_TYPE(public)(struct gd_row *row) {
