@@ -1,3 +1,4 @@
+/* DCD: the header, frames read with pread, cells to box vectors. */
 #include "gd/dcd.h"
 #include "interleave.h"
 

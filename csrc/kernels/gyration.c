@@ -1,3 +1,4 @@
+/* Centres, radii and tensors of gyration, from sums over the atoms. */
 #include <math.h>
 #include <string.h>
 

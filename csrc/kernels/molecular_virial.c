@@ -1,3 +1,4 @@
+/* Molecular virials from atomic ones. */
 #include <string.h>
 
 #include "frames/frames.h"

@@ -1,3 +1,4 @@
+/* Molecules that are broken at the box, made whole. */
 #include <math.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* Weights and reference of an atom set, laid out as the sums want them. */
 #include "frames/atom_set.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+/* A block of frames checked, atoms read from it, and the walk over the atoms of a set, tile by
+ * tile. */
 #include "frames/frames.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* The loops of nonbonded_rows_of_type.h in mixed and double precision. Before including:
+/* The loops of row_of_type.h in mixed and double precision. Before including:
  *   IS_EWALD                    see there; with it erfc_coefficients.h
  *   public_mixed, public_double the names of what is made */
 #include "nonbonded/row.h"

@@ -1,4 +1,4 @@
-/* Sizes that the kernels for pairs of frames share. */
+/* Sizes and an order of adding up that the kernels for pairs of frames share. */
 #ifndef GD_KERNELS_RMSD_PAIR_SUMS_H
 #define GD_KERNELS_RMSD_PAIR_SUMS_H
 

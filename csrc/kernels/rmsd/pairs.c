@@ -1,3 +1,4 @@
+/* Deviations of all frames from all others: frames centred, and their pairs block by block. */
 #include <math.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* Deviations from a reference, best fits, and frames moved by them. */
 #include <math.h>
 #include <string.h>
 
