@@ -21,6 +21,7 @@ from gromos_dist.errors import FrameError
 from gromos_dist.io.graphs import as_read, one_source, source_of
 from gromos_dist.io.lazy import block_bounds, constant, trajectory_array
 from gromos_dist.io.source import Source
+from gromos_dist.provenance import Provenance, attributes_of
 from gromos_dist.variables import ROUNDED_TO, VARIABLES, label
 
 Array = NDArray[Any]
@@ -60,7 +61,7 @@ class FrameMap:
 
 
 def map_frames(
-    record: FrameMap, *arrays: xr.DataArray, history: str, **constants: Any
+    record: FrameMap, *arrays: xr.DataArray, history: str | Provenance, **constants: Any
 ) -> xr.DataArray:
     """Apply a kernel to every frame.
 
@@ -70,8 +71,8 @@ def map_frames(
         What to compute.
     *arrays : DataArray
         The kernel's inputs; their first dim is ``frame``, and they have the same frames.
-    history : str
-        The result's provenance.
+    history : str or Provenance
+        The result's provenance (`gromos_dist.provenance.derived_record`), or words of your own.
     **constants
         Passed to the kernel; they enter the graph once.
 
@@ -148,7 +149,7 @@ def map_fields(
     record: FrameFields,
     *arrays: xr.DataArray,
     coords: Mapping[str, Sequence[Any]],
-    history: str,
+    history: str | Provenance,
     **constants: Any,
 ) -> xr.Dataset:
     """Apply a kernel that gives several values to every frame.
@@ -188,7 +189,7 @@ def map_fields(
         name: _labelled(values[name], name, arrays[0], dims, history)
         for name, (dims, _) in shapes.items()
     }
-    dataset = xr.Dataset(labelled, attrs={"history": history})
+    dataset = xr.Dataset(labelled, attrs=attributes_of(history))
     return dataset.assign_coords(
         {dim: list(names) for dim, names in coords.items() if dim in dataset.dims}
     )
@@ -252,7 +253,12 @@ def _field_of_block(block: Array, *, field: str) -> Array:
 
 
 def map_pairs(
-    record: FrameMap, first: xr.DataArray, second: xr.DataArray, *, history: str, **constants: Any
+    record: FrameMap,
+    first: xr.DataArray,
+    second: xr.DataArray,
+    *,
+    history: str | Provenance,
+    **constants: Any,
 ) -> xr.DataArray:
     """Apply a kernel to every pair of frames: a map over the pairs of blocks.
 
@@ -338,7 +344,7 @@ _Tree = dict[tuple[int, int], Any]
 
 
 def reduce_frames(
-    record: FrameReduction, *arrays: xr.DataArray, history: str, **constants: Any
+    record: FrameReduction, *arrays: xr.DataArray, history: str | Provenance, **constants: Any
 ) -> xr.DataArray:
     """Reduce all frames to one value. Parameters as those of `map_frames`.
 
@@ -463,7 +469,7 @@ class FrameScan:
 
 
 def scan_frames(
-    record: FrameScan, array: xr.DataArray, *, history: str, **constants: Any
+    record: FrameScan, array: xr.DataArray, *, history: str | Provenance, **constants: Any
 ) -> xr.DataArray:
     """Scan the frames in order. Parameters as those of `map_frames`."""
     dims, shape = _result_shape(record.variable, array)
@@ -705,10 +711,14 @@ def _result_shape(
 
 
 def _labelled(
-    values: Any, variable: str, like: xr.DataArray, dims: tuple[str, ...], history: str
+    values: Any,
+    variable: str,
+    like: xr.DataArray,
+    dims: tuple[str, ...],
+    history: str | Provenance,
 ) -> xr.DataArray:
     coords = {name: coord for name, coord in like.coords.items() if set(coord.dims) <= set(dims)}
-    return label(xr.DataArray(values, coords, dims), variable, history=history)
+    return label(xr.DataArray(values, coords, dims), variable, **attributes_of(history))
 
 
 def _changed_rank(rank: int, wanted: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.distributed import scheduler
 from gromos_dist.mapping import FrameFields, map_fields
-from gromos_dist.provenance import InputFile, history
+from gromos_dist.provenance import InputFile, record_of
 from gromos_dist.store import store
 
 FRAMES = int(os.environ.get("STORE_RUN_FRAMES", "40"))
@@ -91,7 +91,7 @@ def lazy_result(**parameters: Any) -> xr.DataArray:
             "xyz": ["x", "y", "z"],
         },
         name="center_of_mass",
-        attrs={"units": "nm", "history": history("center_of_mass", parameters, inputs)},
+        attrs={"units": "nm", **record_of("center_of_mass", parameters, inputs).attributes},
     )
 
 
@@ -126,7 +126,7 @@ def lazy_fields(log: str | Path) -> xr.Dataset:
         FrameFields(fields_kernel, dtypes),
         positions,
         coords={"term": ["potential", "bond"], "xyz_2": ["x", "y", "z"]},
-        history=history("forces", {}, [InputFile("md.trc", 1000, "quick:00")]),
+        history=record_of("forces", {}, [InputFile("md.trc", 1000, "quick:00")]),
         log=str(log),
     )
 

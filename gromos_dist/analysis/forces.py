@@ -226,6 +226,9 @@ def forces(
         "variables": wanted,
         "precision": precision,
     }
+    options: dict[str, Any] = {name: of for name, of in given.items() if of is not None}
+    if groups is not None:
+        options["groups"] = names
     fields = ["positions"]
     fields += ["box"] if how.boundary != "vacuum" else []
     fields += ["velocities"] if set(wanted) & set(PRESSURES) else []
@@ -247,7 +250,12 @@ def forces(
             "other_group": names,
             "xyz_2": ["x", "y", "z"],
         },
-        history=derived_history(positions, "forces", parameters),
+        history=derived_history(
+            positions,
+            "forces",
+            options | parameters,
+            defaults=dict.fromkeys([*options, "between"]) | {"precision": "mixed"},
+        ),
         model=model,
         fields=fields,
         wanted=wanted,

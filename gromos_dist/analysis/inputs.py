@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -45,7 +47,9 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
             raise ValueError(f"the Dataset has no positions, only {list(data)}")
         attrs = data.attrs
         data = data["positions"]
-        data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
+        if provenance.found_in(data.attrs) is None:
+            names = {"history", "provenance"} & attrs.keys()
+            data = data.assign_attrs({name: attrs[name] for name in names})
     validate(data, "positions")
     if not data.sizes["atom"]:
         raise SelectionError("no atoms are left in this Dataset; choose at least one")
@@ -170,13 +174,19 @@ def reference_positions(
     return np.ascontiguousarray(values if places is None else values[places], np.float64)
 
 
-def derived_history(data: xr.DataArray, call: str, parameters: Mapping[str, Any]) -> str:
-    """Return the provenance of a result computed from `data`."""
-    given = data.attrs.get("history") or provenance.history(provenance.IN_MEMORY, {}, [])
-    source = provenance.parse(given)
-    inputs = [provenance.InputFile(**file) for file in source["inputs"]]
-    values = data.data
-    # Of arrays in memory the values tell, when a result is stored.
-    name = provenance.IN_MEMORY if isinstance(values, np.ndarray) else values.name
-    of = {"call": source["call"], "parameters": source["parameters"], "array": name}
-    return provenance.history(call, {**parameters, "of": of}, inputs)
+def derived_history(
+    data: xr.DataArray | xr.Dataset,
+    call: str,
+    parameters: Mapping[str, Any],
+    *others: xr.DataArray | xr.Dataset,
+    defaults: Mapping[str, Any] | None = None,
+) -> provenance.Provenance:
+    """Return the provenance of a result computed from `data`, and `others`.
+
+    `defaults` are those of the function that is called, unless given.
+    """
+    if defaults is None:
+        function = getattr(import_module("gromos_dist.analysis"), call)
+        arguments = inspect.signature(function).parameters
+        defaults = {name: argument.default for name, argument in arguments.items()}
+    return provenance.derived_record([data, *others], call, parameters, defaults)

@@ -174,7 +174,7 @@ def superpose(
         weights=masses_of(positions, fitted) if mass_weighted else None,
     )
     rest = ds.drop_vars(["velocities", "forces", "box"], errors="ignore")
-    return rest.assign(positions=superposed).assign_attrs(history=history)
+    return rest.assign(positions=superposed).assign_attrs(history.attributes)
 
 
 def _superpose_block(
@@ -243,10 +243,8 @@ def rmsd_matrix(
     indices = selected(first, atoms)
     weights = masses_of(first, indices) if mass_weighted else None
     parameters = {"atoms": atoms, "mass_weighted": mass_weighted}
-    history = derived_history(first, "rmsd_matrix", parameters)
-    if other is not None:
-        parameters["other"] = derived_history(second, "other", {})
-        history = derived_history(first, "rmsd_matrix", parameters)
+    others = [] if other is None else [second]
+    history = derived_history(first, "rmsd_matrix", parameters, *others)
     for data in (ds,) if other is None else (ds, other):
         warn_of_broken_molecules("rmsd_matrix", data, indices)
     if other is not None:

@@ -138,6 +138,8 @@ def _of_atoms(
     warn_of_broken_molecules(call, ds, indices, stacklevel=4)
     weights = masses_of(positions, indices) if mass_weighted else None
     parameters = {"atoms": atoms, "mass_weighted": mass_weighted, "variable": record.variable}
+    if record is _TENSOR:
+        parameters["tensor"] = True
     history = derived_history(positions, call, parameters)
     positions, kept, (within,) = narrow(positions, indices)
     weights = None if weights is None else weights[kept]

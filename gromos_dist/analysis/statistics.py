@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gromos_dist import provenance
 from gromos_dist.analysis.inputs import derived_history
 from gromos_dist.distributed import compute
 from gromos_dist.errors import FrameError
@@ -77,7 +76,7 @@ def energy_statistics(data: Data, *, method: Method = "flyvbjerg_petersen") -> D
     parameters = {"method": method}
     if isinstance(data, xr.DataArray):
         result, n_unknown = _statistics(data, method)
-        result.attrs["history"] = derived_history(data, "energy_statistics", parameters)
+        result.attrs |= derived_history(data, "energy_statistics", parameters).attributes
         _warn(n_unknown, data.sizes["frame"])
         return result
     arrays = {name: array for name, array in data.items() if "frame" in array.dims}
@@ -87,12 +86,8 @@ def energy_statistics(data: Data, *, method: Method = "flyvbjerg_petersen") -> D
     loaded = compute(data[list(arrays)], progress=False)
     results = {name: _statistics(array, method) for name, array in loaded.items()}
     statistics = xr.Dataset({name: result for name, (result, _) in results.items()})
-    if given := data.attrs.get("history"):
-        source = provenance.parse(given)
-        inputs = [provenance.InputFile(**file) for file in source["inputs"]]
-        of = {"call": source["call"], "parameters": source["parameters"]}
-        record = provenance.history("energy_statistics", {**parameters, "of": of}, inputs)
-        statistics.attrs["history"] = record
+    record = derived_history(data[list(arrays)], "energy_statistics", parameters)
+    statistics.attrs |= record.attributes
     _warn(sum(count for _, count in results.values()), data.sizes["frame"])
     return statistics
 
@@ -171,7 +166,11 @@ def _statistics(array: xr.DataArray, method: Method) -> tuple[xr.DataArray, int]
         {**coords, "statistic": ["mean", "fluctuation", "error"]},
         ("statistic", *first.dims[1:]),
         array.name,
-        {name: value for name, value in array.attrs.items() if name != "history"},
+        {
+            name: value
+            for name, value in array.attrs.items()
+            if name not in ("history", "provenance")
+        },
     )
     return result, int(np.count_nonzero(np.isnan(found[2]) & ~empty))
 

@@ -140,7 +140,7 @@ def make_whole(
     problem = _problem(result, positions, looked_at, guessed, links) if has_frames else ""
     if problem:
         warnings.warn(f"make_whole: {problem}", BrokenMoleculesWarning, stacklevel=2)
-    attrs = {"history": history, "molecules": "broken" if problem else "whole"}
+    attrs = {**history.attributes, "molecules": "broken" if problem else "whole"}
     if guessed.bond_origin:
         attrs["bonds"] = guessed.bond_origin
     return result.assign_attrs(attrs)

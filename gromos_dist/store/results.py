@@ -13,6 +13,7 @@ import xarray as xr
 
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
 from gromos_dist.io.writer import WRITERS
+from gromos_dist.provenance import restored
 from gromos_dist.store import trajectory_file
 from gromos_dist.store.sources import refuse_own_source
 
@@ -163,6 +164,8 @@ def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Datase
         dataset = import_module("gromos_dist.store.zarr_reading").open_folder(
             target, allow_unfinished
         )
+    for attrs in (dataset.attrs, *(variable.attrs for variable in dataset.variables.values())):
+        attrs.update(restored(attrs))
     return dataset
 
 
