@@ -67,7 +67,7 @@ def shortened(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     kept = longest - len(" ... ")
-    return f"{text[: kept - kept // 2]} ... {text[-(kept // 2) :]}"
+    return f"{text[: kept - kept // 2].rstrip()} ... {text[-(kept // 2) :].lstrip()}"
 
 
 def _names(paths: Sequence[str]) -> str:
@@ -99,7 +99,7 @@ def _value_text(value: Any) -> str:  # noqa: PLR0911
         return repr(shortened(value, _LONGEST_TEXT))
     if isinstance(value, slice | range):
         return repr(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not hasattr(value, "data_vars"):
         items = [f"{key!r}: {_value_text(part)}" for key, part in value.items()]
         return f"{{{_listed(items)}}}"
     if isinstance(getattr(value, "content_hash", None), str):
