@@ -74,7 +74,8 @@ LINES: dict[str, tuple[Callable[[xr.Dataset], Any], str]] = {
     ),
     "two trajectories": (
         lambda ds: gd.rmsd_matrix(ds, gd.open_trajectory(files.DCD2), atoms=[0, 1, 2]),
-        "rmsd_matrix(atoms=[0, 1, 2]) of adk_dims.dcd with adk.psf and adk_dims2.dcd",
+        "rmsd_matrix(other=<Dataset>, atoms=[0, 1, 2]) of adk_dims.dcd with adk.psf and "
+        "adk_dims2.dcd",
     ),
     "many files": (
         lambda ds: gd.open_trajectory([files.DCD] * 5, overlap="keep"),
@@ -99,6 +100,14 @@ LINES: dict[str, tuple[Callable[[xr.Dataset], Any], str]] = {
     "energies": (
         lambda ds: gd.open_energies(DATA / "energies" / "small.tre", groups=["solute", "water"]),
         "open_energies(groups=['solute', 'water']) of small.tre",
+    ),
+    "a reference in a file": (
+        lambda ds: gd.rmsd(ds, reference=str(files.PDB_small), atoms="name CA"),
+        "rmsd(reference='adk_open.pdb', atoms='name CA') of adk_dims.dcd with adk.psf",
+    ),
+    "a topology of its own": (
+        lambda ds: gd.energies(gd.open_trajectory(BUTANE[0]), BUTANE[1], cutoff=0.6),
+        "energies(topology='butane.top', cutoff=0.6) of butane.trc",
     ),
     "forces": (
         lambda ds: gd.forces(gd.open_trajectory(*BUTANE), cutoff=0.6, precision="double"),
@@ -225,8 +234,7 @@ def test_no_attribute_fills_the_screen(tmp_path: Path) -> None:
         assert lengths
         assert max(lengths) <= 200, data.attrs
         calls.add(data.gromos.provenance()["call"])
-    made = set(gd.analysis.__all__) - {"energies"}
-    assert calls == made | {"open_trajectory", "open_energies"}
+    assert calls == set(gd.analysis.declare.ANALYSES) | {"open_trajectory", "open_energies"}
 
 
 # Whole wherever attributes go

@@ -117,36 +117,12 @@ def record_of(
     return _record(call, parameters, [*inputs, *described_by], written)
 
 
-def derived_record(
-    data: Sequence[xr.DataArray | xr.Dataset],
-    call: str,
-    parameters: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-) -> Provenance:
-    """Return the provenance of a result of `call` on `data`; see `derived`."""
-    sources = [_source(of) for of in data]
-    words = list(dict.fromkeys(_written(source, as_source=True) for source in sources))
-    written = f"{call_text(call, parameters, defaults)} of {' and '.join(words)}"
-    of = [
-        {
-            "call": source["call"],
-            "parameters": source["parameters"],
-            "array": _name(of_data),
-        }
-        for source, of_data in zip(sources, data, strict=True)
-    ]
-    inputs: list[dict[str, Any]] = []
-    for source in sources:
-        inputs += [file for file in source["inputs"] if source is sources[0] or file not in inputs]
-    given = {**parameters, "of": of[0] if len(of) == 1 else of}
-    return _record(call, given, [InputFile(**file) for file in inputs], written)
-
-
 def derived(
     data: Sequence[xr.DataArray | xr.Dataset],
     call: str,
     parameters: Mapping[str, Any],
     defaults: Mapping[str, Any],
+    given: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the attributes ``history`` and ``provenance`` of a result.
 
@@ -162,6 +138,8 @@ def derived(
     defaults : mapping
         The parameters that a person writes, with their defaults: they stand in the readable line
         if they have another value. ``inspect.Parameter.empty`` stands for no default.
+    given : mapping, optional
+        The arguments as the readable line has them, where `parameters` hold what was made of them.
 
     Raises
     ------
@@ -176,12 +154,19 @@ def derived(
     >>> attrs["history"].split(";")[0], attrs["provenance"]
     ("rmsd(atoms='name CA') of data in memory", <provenance of rmsd: .gromos.provenance()>)
     """
-    return derived_record(data, call, parameters, defaults).attributes
-
-
-def attributes_of(history: str | Provenance) -> dict[str, Any]:
-    """Return the attributes of a result from its provenance, or from words of one's own."""
-    return history.attributes if isinstance(history, Provenance) else {HISTORY: history}
+    sources = [_source(of) for of in data]
+    words = list(dict.fromkeys(_written(source, as_source=True) for source in sources))
+    own = call_text(call, parameters if given is None else given, defaults)
+    of = [
+        {"call": source["call"], "parameters": source["parameters"], "array": _name(of_data)}
+        for source, of_data in zip(sources, data, strict=True)
+    ]
+    inputs: list[dict[str, Any]] = []
+    for source in sources:
+        inputs += [file for file in source["inputs"] if source is sources[0] or file not in inputs]
+    made = {**parameters, "of": of[0] if len(of) == 1 else of}
+    files = [InputFile(**file) for file in inputs]
+    return _record(call, made, files, f"{own} of {' and '.join(words)}").attributes
 
 
 def parse(provenance: object) -> dict[str, Any]:
@@ -245,23 +230,20 @@ def provenance_of(data: xr.DataArray | xr.Dataset) -> Provenance:
     """
     if (found := found_in(data.attrs)) is not None:
         return found
-    variables = getattr(data, "data_vars", {})
-    of_variables = {name: found_in(array.attrs) for name, array in variables.items()}
-    known = {name: found for name, found in of_variables.items() if found is not None}
-    if len(set(known.values())) > 1:
-        names = ", ".join(map(str, known))
+    of_variables = _of_variables(data)
+    if len(set(of_variables.values())) > 1:
         raise ValueError(
-            f"the variables {names} have provenances of their own: "
-            f"ds[{next(iter(known))!r}].gromos.provenance()"
+            f"the variables {', '.join(of_variables)} have provenances of their own: "
+            f"ds[{next(iter(of_variables))!r}].gromos.provenance()"
         )
-    if not known:
+    if not of_variables:
         what = "this Dataset" if hasattr(data, "data_vars") else (data.name or "this array")
         raise ValueError(
             f"{what} has no provenance: it was not made by gromos_dist, or an operation dropped "
             "its attributes. Variables of a trajectory have that of their Dataset: "
             "ds.gromos.provenance()"
         )
-    return next(iter(known.values()))
+    return next(iter(of_variables.values()))
 
 
 def identity(provenance: object) -> dict[str, Any]:
@@ -299,8 +281,19 @@ def _record(
     return Provenance([canonical_json(record)])
 
 
+def _of_variables(data: xr.DataArray | xr.Dataset) -> dict[str, Provenance]:
+    variables = getattr(data, "data_vars", {})
+    found = {str(name): found_in(array.attrs) for name, array in variables.items()}
+    return {name: of for name, of in found.items() if of is not None}
+
+
 def _source(data: xr.DataArray | xr.Dataset) -> dict[str, Any]:
-    found = found_in(data.attrs)
+    """Return the record of what a result is computed from."""
+    of_variables = _of_variables(data)
+    # Positions that were put into a Dataset know better than the Dataset.
+    found = of_variables.get("positions") or found_in(data.attrs)
+    if found is None and len(set(of_variables.values())) == 1:
+        found = next(iter(of_variables.values()))
     if found is None:
         words = {HISTORY: data.attrs[HISTORY]} if data.attrs.get(HISTORY) else {}
         found = record_of(IN_MEMORY, words, [])
@@ -321,9 +314,10 @@ def _written(record: Mapping[str, Any], as_source: bool = False) -> str:
 
 
 def _name(data: xr.DataArray | xr.Dataset) -> object:
-    """Return what the values are called: a Dask array after its content, others not at all."""
+    """Return the names of Dask's arrays; of those in memory the values tell, once stored."""
     variables = getattr(data, "data_vars", None)
-    if variables is not None:
-        return {str(name): _name(array) for name, array in variables.items()}
-    # Of arrays in memory the values tell, when a result is stored.
-    return IN_MEMORY if data.chunks is None else data.data.name
+    if variables is None:
+        return IN_MEMORY if data.chunks is None else data.data.name
+    if "positions" in variables:
+        return _name(variables["positions"])
+    return {str(name): _name(array) for name, array in variables.items()}
