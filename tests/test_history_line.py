@@ -22,9 +22,11 @@ import store_run
 import xarray as xr
 from dask.base import tokenize
 from store_run import tree
+from typer.testing import CliRunner
 
 import gromos_dist as gd
 from gromos_dist import provenance
+from gromos_dist.cli.application import application
 from gromos_dist.provenance import InputFile, Provenance, derived, record_of
 from gromos_dist.provenance.wording import call_text, files_text, shortened
 
@@ -482,3 +484,15 @@ def test_another_name_of_the_file_is_the_same_run(tmp_path: Path) -> None:
     before = tree(path)
     gd.store(there, path)
     assert tree(path) == before
+
+
+def test_info_tells_of_both_trajectories(ds: xr.Dataset, tmp_path: Path) -> None:
+    some = ds.isel(frame=slice(3))
+    other = gd.open_trajectory(files.DCD2, files.PSF, stop=2)
+    path = gd.store(gd.rmsd_matrix(some, other, atoms="name CA"), tmp_path / "matrix.zarr")
+    result = CliRunner().invoke(application, ["info", str(path)])
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert re.search(r"computed by rmsd_matrix.* of open_trajectory.* of open_trajectory", words)
+    assert "stop = 2" in words
+    assert "adk_dims2.dcd" in result.output
