@@ -138,8 +138,6 @@ def _with_provenance(
     """Return a result that says where it comes from."""
     if not isinstance(result, xr.DataArray | xr.Dataset | LazyEvents):
         return result
-    sources = [data]
-    described = {key: _described(key, value, sources) for key, value in parameters.items()}
     defaults = {argument.name: argument.default for argument in arguments}
     given = dict(parameters)
     for argument in arguments:
@@ -147,6 +145,8 @@ def _with_provenance(
             others = given.pop(argument.name)
             defaults |= dict.fromkeys(others, argument.empty)
             given |= others
+    sources = [data]
+    described = {key: _described(key, value, sources) for key, value in given.items()}
     for key in _FILES & given.keys():
         given[key] = Path(given[key]) if isinstance(given[key], str) else given[key]
     attrs = provenance.derived(sources, name, described, defaults, given)
