@@ -17,7 +17,7 @@ from gromos_dist.errors import SelectionError
 from gromos_dist.io.graphs import as_read, source_of, values_of
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import open_trajectory
-from gromos_dist.topology import Selection, resolve
+from gromos_dist.selection import Selection, resolve
 from gromos_dist.variables import validate
 
 Indices = NDArray[np.int64] | None

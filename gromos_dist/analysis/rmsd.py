@@ -22,7 +22,7 @@ from gromos_dist.analysis.inputs import (
 )
 from gromos_dist.analysis.labels import places_of_atoms
 from gromos_dist.mapping import FrameMap, map_frames, map_pairs
-from gromos_dist.topology import Selection
+from gromos_dist.selection import Selection
 
 _RMSD = FrameMap(kernels.rmsd, "rmsd")
 _MATRIX = FrameMap(kernels.rmsd_matrix, "rmsd_matrix")

@@ -14,7 +14,7 @@ from gromos_dist.analysis.inputs import (
     selected,
 )
 from gromos_dist.mapping import FrameMap, map_frames
-from gromos_dist.topology import Selection
+from gromos_dist.selection import Selection
 
 _RADIUS = FrameMap(kernels.radius_of_gyration, "radius_of_gyration")
 _TENSOR = FrameMap(kernels.gyration_tensor, "gyration_tensor")

@@ -33,7 +33,8 @@ from gromos_dist.io.reader import OPENERS, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
-from gromos_dist.topology import Selection, Topology, as_topology, resolve
+from gromos_dist.selection import Selection, resolve
+from gromos_dist.topology import Topology, as_topology
 from gromos_dist.topology.mdanalysis import is_universe
 from gromos_dist.variables import ROUNDED_TO, VARIABLES
 
