@@ -39,6 +39,7 @@ def is_within(points: ArrayLike, others: ArrayLike, distance: float, box: ArrayL
     Examples
     --------
     >>> import numpy as np
+    >>> from gromos_dist.selection.distances import is_within
     >>> is_within([[0.1, 0, 0], [1.5, 0, 0]], [[2.9, 0, 0]], 0.3, 3.0 * np.eye(3))
     array([ True, False])
     """

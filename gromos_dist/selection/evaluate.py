@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Any
+from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist.errors import FrameError, SelectionError
 from gromos_dist.selection.distances import is_between, is_within
-from gromos_dist.selection.kinds import KINDS
-from gromos_dist.selection.known_atoms import PROPERTIES, REALS, TEXTS, Atoms, KnownAtoms, Mask
+from gromos_dist.selection.known_atoms import Atoms, KnownAtoms, Mask
+from gromos_dist.selection.look_up import error_at, mask_of, relation_of, word_of
 from gromos_dist.selection.tree import (
-    RESIDUE,
     And,
-    Between,
     Bonded,
-    Compared,
     Everything,
-    Exactly,
     Indices,
     Kind,
-    Like,
-    Matching,
-    Node,
     Not,
-    Operator,
     Or,
     Property,
     Region,
     Same,
     Sphere,
-    Test,
     Tree,
     Within,
     depends_on_frame,
@@ -44,16 +33,6 @@ from gromos_dist.selection.tree import (
     nodes_of,
     parts_of,
 )
-from gromos_dist.topology.residue_kinds import among
-
-_COMPARISONS: Mapping[Operator, Callable[[Any, float], Any]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +71,7 @@ def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
 
     Examples
     --------
+    >>> from gromos_dist.selection.tree import Like, Not, Property
     >>> from gromos_dist.topology import load_topology
     >>> topology = load_topology("tests/data/spc.top").solvate(2)
     >>> evaluate(Not(Property("name", (Like("H*"),))), topology)
@@ -99,9 +79,9 @@ def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
     """
     moving = first_that_depends_on_frame(tree)
     if moving is not None:
-        raise _error(
+        raise error_at(
             moving,
-            f"{_said(moving, type(moving).__name__.lower())!r} chooses other atoms in every frame, "
+            f"{word_of(moving)!r} chooses other atoms in every frame, "
             "and here the same ones are needed in all; choose by names, numbers, kinds or bonds",
         )
     bound = bind(tree, atoms)
@@ -157,29 +137,26 @@ def bind(tree: Tree, atoms: Atoms) -> BoundSelection:
     SelectionError
         The selection asks for what is not known of the atoms.
     """
-    known = KnownAtoms(atoms)
+    try:
+        return _bound(tree, KnownAtoms(atoms))
+    except RecursionError:
+        raise SelectionError("the selection has too many parts within each other") from None
+
+
+def _bound(tree: Tree, known: KnownAtoms) -> BoundSelection:
     masks: dict[Tree, Mask] = {}
     relations: dict[Tree, NDArray[np.int64]] = {}
     for node in nodes_of(tree):
-        match node:
-            case Everything():
-                masks[node] = np.ones(known.n_atoms, bool)
-            case Indices():
-                masks[node] = _of_indices(node, known)
-            case Property():
-                masks[node] = _of_property(node, known)
-            case Kind():
-                masks[node] = _of_kind(node, known)
-            case Same():
-                relations[node] = _groups(node, known)
-            case Bonded():
-                relations[node] = _bonds(node, known)
+        if isinstance(node, Everything | Indices | Property | Kind):
+            masks[node] = mask_of(node, known)
+        elif isinstance(node, Same | Bonded):
+            relations[node] = relation_of(node, known)
     leaves = BoundSelection(tree, masks, relations)
     fixed = list(_parts_without_frame(tree))
     return BoundSelection(
         tree,
-        {part: _mask(part, leaves) for part in fixed},
-        {node: pairs for node, pairs in relations.items() if depends_on_frame(node)},
+        {part: _mask(part, leaves, None) for part in fixed},
+        {node: values for node, values in relations.items() if depends_on_frame(node)},
     )
 
 
@@ -239,159 +216,55 @@ def masks_of_frames(
             atom = int(np.argmin(finite))
             raise FrameError(f"a coordinate is NaN or infinite (atom {atom})", frame)
         try:
-            chosen[frame] = _mask(bound.tree, bound, coordinates, boxes[frame])
+            chosen[frame] = _mask(bound.tree, bound, _Frame(coordinates, boxes[frame]))
         except ValueError as error:
             raise FrameError(str(error), frame) from None
     return chosen
 
 
-_NOWHERE = np.empty((0, 3))
+class _Frame(NamedTuple):
+    positions: NDArray[np.float64]
+    box: NDArray[np.float64]
 
 
-def _mask(
-    tree: Tree,
-    bound: BoundSelection,
-    positions: NDArray[np.float64] = _NOWHERE,
-    box: NDArray[np.float64] = _NOWHERE,
-) -> Mask:
-    """Return what a part of a selection chooses in a frame, shape (atom,)."""
+def _mask(tree: Tree, bound: BoundSelection, frame: _Frame | None) -> Mask:
+    """Return what a part of a selection chooses, shape (atom,)."""
     if tree in bound.masks:
         return bound.masks[tree]
-
-    def chosen(part: Tree) -> Mask:
-        return _mask(part, bound, positions, box)
-
+    parts = [_mask(part, bound, frame) for part in parts_of(tree)]
     match tree:
-        case Not(of=of):
-            mask = ~chosen(of)
-        case And(parts=parts):
-            mask = np.logical_and.reduce([chosen(part) for part in parts])
-        case Or(parts=parts):
-            mask = np.logical_or.reduce([chosen(part) for part in parts])
-        case Same(of=of):
-            groups = bound.relations[tree]
-            mask = np.isin(groups, groups[chosen(of)])
-        case Bonded(of=of):
-            pairs, members = bound.relations[tree], chosen(of)
-            mask = np.zeros(len(members), bool)
-            for end, other in (pairs.T, pairs.T[::-1]):
-                mask[other[members[end]]] = True
-        case Within(distance=distance, of=of):
-            mask = is_within(positions, positions[chosen(of)], distance, box)
-        case Sphere(radius=radius, centre=centre):
-            if isinstance(centre, tuple):
-                centres = np.array([centre])
-            else:
-                members = positions[chosen(centre)]
-                centres = members.mean(axis=0, keepdims=True) if len(members) else members
-            mask = is_within(positions, centres, radius, box)
+        case Not():
+            return ~parts[0]
+        case And():
+            return np.asarray(np.logical_and.reduce(parts), bool)
+        case Or():
+            return np.asarray(np.logical_or.reduce(parts), bool)
+        case Same() | Bonded():
+            return _related(tree, parts[0], bound.relations[tree])
+    assert frame is not None, "only these look at positions"
+    return _by_positions(tree, parts, frame)
+
+
+def _related(tree: Same | Bonded, members: Mask, relation: NDArray[np.int64]) -> Mask:
+    if isinstance(tree, Same):
+        return np.isin(relation, relation[members])
+    mask = np.zeros(len(members), bool)
+    for end, other in permutations(relation.T):
+        mask[other[members[end]]] = True
+    return mask
+
+
+def _by_positions(tree: Tree, parts: Sequence[Mask], frame: _Frame) -> Mask:
+    positions, box = frame
+    match tree:
+        case Within(distance=distance):
+            return is_within(positions, positions[parts[0]], distance, box)
+        case Sphere(radius=radius, centre=tuple() as point):
+            return is_within(positions, [point], radius, box)
+        case Sphere(radius=radius):
+            members = positions[parts[0]]
+            centre = members.mean(axis=0, keepdims=True) if len(members) else members
+            return is_within(positions, centre, radius, box)
         case Region(lower=lower, upper=upper):
-            mask = is_between(positions, lower, upper, box)
-        case _:
-            raise TypeError(f"{type(tree).__name__} is no node of a selection")
-    return mask
-
-
-def _of_indices(node: Indices, atoms: KnownAtoms) -> Mask:
-    mask = np.zeros(atoms.n_atoms, bool)
-    for atom in node.indices:
-        if not 0 <= atom < atoms.n_atoms:
-            raise _error(
-                node,
-                f"atom {atom} is out of range: {atoms.n_atoms} atoms count from 0 to "
-                f"{atoms.n_atoms - 1}",
-            )
-    mask[list(node.indices)] = True
-    return mask
-
-
-def _of_property(node: Property, atoms: KnownAtoms) -> Mask:
-    values = _values(node, node.name, atoms)
-    if node.name in TEXTS:
-        texts = set(values.tolist())
-        return among(
-            values, {text for text in texts if any(_is(text, test) for test in node.tests)}
-        )
-    if node.name in REALS and np.isnan(values).any():
-        unknown = np.flatnonzero(np.isnan(values))
-        raise _error(
-            node,
-            f"the {node.name} of {len(unknown)} atoms is unknown, the first is atom {unknown[0]}; "
-            "give a topology that has it",
-        )
-    mask = np.zeros(atoms.n_atoms, bool)
-    for test in node.tests:
-        mask |= _are(values, test)
-    return mask
-
-
-def _is(text: str, test: Test) -> bool:
-    match test:
-        case Exactly(text=wanted):
-            return text == wanted
-        case Like(pattern=pattern):
-            # Brackets are part of some names, not classes of letters.
-            return fnmatchcase(text, pattern.replace("[", "[[]"))
-        case Matching(pattern=pattern):
-            return re.fullmatch(pattern, text) is not None
-    raise TypeError(f"a text is not tested by {test}")
-
-
-def _are(values: NDArray[Any], test: Test) -> Mask:
-    match test:
-        case Between(first=first, last=last):
-            return np.asarray((values >= first) & (values <= last), bool)
-        case Compared(operator=operator, number=number):
-            return np.asarray(_COMPARISONS[operator](values, number), bool)
-    raise TypeError(f"a number is not tested by {test}")
-
-
-def _of_kind(node: Kind, atoms: KnownAtoms) -> Mask:
-    for name in KINDS[node.name].needs:
-        _values(node, name, atoms)
-    return KINDS[node.name].tell(atoms)
-
-
-def _groups(node: Same, atoms: KnownAtoms) -> NDArray[np.int64]:
-    """Return the number of a group for each atom."""
-    if node.label == RESIDUE:
-        if atoms.property("resname") is None:
-            _values(node, "resid", atoms)
-        return np.cumsum(atoms.residue_starts())
-    values = _values(node, node.label, atoms)
-    return np.unique(values, return_inverse=True)[1].reshape(-1)
-
-
-def _bonds(node: Bonded, atoms: KnownAtoms) -> NDArray[np.int64]:
-    bonds = atoms.bonds()
-    if bonds is None:
-        raise _error(
-            node,
-            f"{_said(node, 'bonded')!r} needs bonds, and none are known of these atoms; give a "
-            "topology that has them: open_trajectory(..., topology='system.top')",
-        )
-    return bonds
-
-
-def _values(node: Node, name: str, atoms: KnownAtoms) -> NDArray[Any]:
-    """Return a property of the atoms, shape (atoms,), for a node that needs it."""
-    values = atoms.property(name)
-    if values is not None:
-        return values
-    others = [
-        other for other in PROPERTIES if other != "index" and atoms.property(other) is not None
-    ]
-    there = f" (there are {', '.join(others)})" if others else ""
-    raise _error(
-        node,
-        f"{_said(node, name)!r} needs the atom coordinate {PROPERTIES[name]!r}, which is not "
-        f"there{there}; give a topology that has it: open_trajectory(..., topology='system.top')",
-    )
-
-
-def _said(node: Node, otherwise: str) -> str:
-    return node.at.text if node.at else otherwise
-
-
-def _error(node: Node, message: str) -> SelectionError:
-    return node.at.error(message) if node.at else SelectionError(message)
+            return is_between(positions, lower, upper, box)
+    raise TypeError(f"{type(tree).__name__} is no node of a selection")

@@ -212,6 +212,7 @@ def depends_on_frame(tree: Tree) -> bool:
 
     Examples
     --------
+    >>> from gromos_dist.selection.tree import And, Kind, Within, depends_on_frame
     >>> water = Kind("water")
     >>> depends_on_frame(water), depends_on_frame(And((water, Within(0.5, Kind("protein")))))
     (False, True)

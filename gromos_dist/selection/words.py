@@ -63,6 +63,7 @@ def parse(expression: str) -> Tree:
 
     Examples
     --------
+    >>> from gromos_dist.selection.words import parse
     >>> parse("water and not name HW*")
     And(parts=(Kind(name='water'), Not(of=Property(name='name', tests=(Like(pattern='HW*'),)))))
     """
