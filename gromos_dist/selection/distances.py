@@ -13,7 +13,7 @@ from gromos_dist.topology.lattice import has_lattice, reduced_vectors
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Images at the very edge are looked at, whatever rounding says of them.
+# What lies at the very edge is looked at, whatever rounding says of it.
 _MARGIN = 1e-9
 
 
@@ -52,7 +52,7 @@ def is_within(points: ArrayLike, others: ArrayLike, distance: float, box: ArrayL
             return np.ones(len(points), bool)
         points = _in_cell(points, vectors)
         others = _images_near_cell(others, vectors, distance)
-    nearest, _ = cKDTree(others).query(points, distance_upper_bound=np.nextafter(distance, np.inf))
+    nearest, _ = cKDTree(others).query(points, distance_upper_bound=distance + _MARGIN)
     return np.asarray(nearest <= distance, bool)
 
 
@@ -105,11 +105,12 @@ def _images_near_cell(points: Floats, vectors: Floats, distance: float) -> Float
     inverse = np.linalg.inv(vectors)
     # In units of the vectors: the heights of the cell are one over the columns' lengths.
     reach = distance * np.linalg.norm(inverse, axis=0) + _MARGIN
-    home = points @ inverse
-    home -= np.floor(home)
+    home = _in_cell(points, vectors)
+    units = home @ inverse
     most = np.ceil(reach).astype(int)
     found = []
     for step in product(*(range(-number, number + 1) for number in most)):
-        moved = home + step
-        found.append(moved[((moved >= -reach) & (moved <= 1.0 + reach)).all(axis=1)])
-    return np.concatenate(found) @ vectors
+        moved = units + step
+        is_near = ((moved >= -reach) & (moved <= 1.0 + reach)).all(axis=1)
+        found.append(home[is_near] + np.array(step) @ vectors)
+    return np.concatenate(found)

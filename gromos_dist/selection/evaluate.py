@@ -43,6 +43,7 @@ class BoundSelection:
     """
 
     tree: Tree
+    n_atoms: int
     masks: Mapping[Tree, Mask]
     """What the parts choose that are the same in every frame, shape (atom,)."""
     relations: Mapping[Tree, NDArray[np.int64]]
@@ -151,10 +152,11 @@ def _bound(tree: Tree, known: KnownAtoms) -> BoundSelection:
             masks[node] = mask_of(node, known)
         elif isinstance(node, Same | Bonded):
             relations[node] = relation_of(node, known)
-    leaves = BoundSelection(tree, masks, relations)
+    leaves = BoundSelection(tree, known.n_atoms, masks, relations)
     fixed = list(_parts_without_frame(tree))
     return BoundSelection(
         tree,
+        known.n_atoms,
         {part: _mask(part, leaves, None) for part in fixed},
         {node: values for node, values in relations.items() if depends_on_frame(node)},
     )
@@ -205,6 +207,11 @@ def masks_of_frames(
             f"expected positions (frame, atom, 3) and box (frame, 3, 3), got {positions.shape} and "
             f"{boxes.shape}"
         )
+    if n_atoms != bound.n_atoms:
+        raise ValueError(
+            f"the selection is of {bound.n_atoms} atoms, the positions of {n_atoms}: give the "
+            "positions of all atoms that the words were looked up of"
+        )
     chosen = np.empty((n_frames, n_atoms), bool)
     if bound.tree in bound.masks:
         chosen[:] = bound.masks[bound.tree]
@@ -241,7 +248,8 @@ def _mask(tree: Tree, bound: BoundSelection, frame: _Frame | None) -> Mask:
             return np.asarray(np.logical_or.reduce(parts), bool)
         case Same() | Bonded():
             return _related(tree, parts[0], bound.relations[tree])
-    assert frame is not None, "only these look at positions"
+    if frame is None or not isinstance(tree, Within | Sphere | Region):
+        raise TypeError(f"{type(tree).__name__} is no node of a selection")
     return _by_positions(tree, parts, frame)
 
 
@@ -254,7 +262,7 @@ def _related(tree: Same | Bonded, members: Mask, relation: NDArray[np.int64]) ->
     return mask
 
 
-def _by_positions(tree: Tree, parts: Sequence[Mask], frame: _Frame) -> Mask:
+def _by_positions(tree: Within | Sphere | Region, parts: Sequence[Mask], frame: _Frame) -> Mask:
     positions, box = frame
     match tree:
         case Within(distance=distance):
@@ -267,4 +275,3 @@ def _by_positions(tree: Tree, parts: Sequence[Mask], frame: _Frame) -> Mask:
             return is_within(positions, centre, radius, box)
         case Region(lower=lower, upper=upper):
             return is_between(positions, lower, upper, box)
-    raise TypeError(f"{type(tree).__name__} is no node of a selection")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.selection.known_atoms import KnownAtoms, Mask
@@ -72,6 +73,12 @@ def _hydrogen(atoms: KnownAtoms) -> Mask:
 
 def _heavy(atoms: KnownAtoms) -> Mask:
     return ~among(_known(atoms, "element"), _HYDROGEN | {""})
+
+
+def unknown_elements(atoms: KnownAtoms) -> Mask:
+    """Tell which atoms have an element that is not known; sites without mass have none."""
+    masses, unknown = atoms.property("mass"), _known(atoms, "element") == ""
+    return np.asarray(unknown if masses is None else unknown & (masses != 0.0), bool)
 
 
 class Rule(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import SelectionError
-from gromos_dist.selection.kinds import KINDS
+from gromos_dist.selection.kinds import KINDS, unknown_elements
 from gromos_dist.selection.known_atoms import PROPERTIES, REALS, TEXTS, KnownAtoms, Mask
 from gromos_dist.selection.tree import (
     RESIDUE,
@@ -93,13 +93,8 @@ def _of_property(node: Property, atoms: KnownAtoms) -> Mask:
         return among(
             values, {text for text in texts if any(_is(text, test) for test in node.tests)}
         )
-    if node.name in REALS and np.isnan(values).any():
-        unknown = np.flatnonzero(np.isnan(values))
-        raise error_at(
-            node,
-            f"the {node.name} of {len(unknown)} atoms is unknown, the first is atom {unknown[0]}; "
-            "give a topology that has it",
-        )
+    if node.name in REALS:
+        _refuse_unknown(node, node.name, np.isnan(values))
     mask = np.zeros(atoms.n_atoms, bool)
     for test in node.tests:
         mask |= _are(values, test)
@@ -128,9 +123,21 @@ def _are(values: NDArray[Any], test: Test) -> Mask:
 
 
 def _of_kind(node: Kind, atoms: KnownAtoms) -> Mask:
-    for name in KINDS[node.name].needs:
+    rule = KINDS[node.name]
+    for name in rule.needs:
         _values(node, name, atoms)
-    return KINDS[node.name].tell(atoms)
+    if "element" in rule.needs:
+        _refuse_unknown(node, "element", unknown_elements(atoms))
+    return rule.tell(atoms)
+
+
+def _refuse_unknown(node: Node, name: str, unknown: Mask) -> None:
+    if unknown.any():
+        raise error_at(
+            node,
+            f"the {name} of {np.count_nonzero(unknown)} atoms is unknown, the first is atom "
+            f"{np.argmax(unknown)}; give a topology that has it",
+        )
 
 
 def _groups(node: Same, atoms: KnownAtoms) -> NDArray[np.int64]:
