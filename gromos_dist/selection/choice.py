@@ -28,30 +28,49 @@ def select(atoms: str, expression: Atoms) -> NDArray[np.int64]: ...
 def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
     """Return the atoms that a selection expression chooses.
 
-    ========================  ========================================================
-    ``name CA C*``            atom names; ``*`` and ``?`` stand for any text, any letter
-    ``resname ALA GLY``       residue names, likewise
-    ``element C N``           chemical elements
-    ``chain A B``             chain identifiers; ``chain ""`` where there is none
-    ``segid PROA``            segment names, likewise
-    ``resid 1:10 15 20-25``   residue numbers as in the file, ranges with both ends
-    ``molecule 1``            molecule numbers, from 1
-    ``index 0 5:10``          atom numbers, from 0, ranges with both ends
-    ``mass > 2.5``            comparison (``< <= > >= == !=``), also of the numbers above
-    ``mass 12:16``            range, both ends included
-    ``protein``               residues of amino acids, their variants, and caps
-    ``backbone``              atoms N, CA, C and O of ``protein``
-    ``nucleic``               residues of nucleotides
-    ``water``                 residues of water
-    ``all``                   every atom
-    ``not``, ``and``, ``or``  in this order of strength; ``( )`` group
-    ========================  ========================================================
+    =========================  ========================================================
+    ``name CA C*``             atom names; ``*`` and ``?`` stand for any text, any letter
+    ``name /C[AB]|H.*/``       a regular expression, of the whole name
+    ``resname ALA GLY``        residue names, likewise
+    ``element C N``            chemical elements
+    ``chain A B``              chain identifiers; ``chain ""`` where there is none
+    ``segid PROA``             segment names, likewise
+    ``resid 1:10 15 20-25``    residue numbers as in the file, ranges with both ends
+    ``molecule 1``             molecule numbers, from 1
+    ``index 0 5:10``           atom numbers, from 0, ranges with both ends
+    ``mass > 2.5``             comparison (``< <= > >= == !=``), also of the numbers above
+    ``charge -0.5:0.5``        range, both ends included
+    ``protein``                residues of amino acids, their variants, and caps
+    ``backbone``               atoms N, CA, C and O of ``protein``
+    ``sidechain``              the others, without H at N and CA and the oxygens of an end
+    ``nucleic``                residues of nucleotides
+    ``water``                  residues of water
+    ``ion``                    ions of one atom
+    ``lipid``                  residues of lipids and sterols, by their names
+    ``hydrogen``, ``heavy``    elements H and D; all other elements
+    ``all``                    every atom
+    ``byres X``                all atoms of residues that have one of X
+    ``same residue as X``      likewise; also ``same molecule as``, ``same chain as``,
+                               ``segid``, ``resid``, ``resname``, ``name``, ``element``
+    ``bonded to X``            atoms bonded to one of X
+    ``within 0.5 of X``        atoms at most 0.5 nm from one of X; ``around 0.5 of X`` leaves
+                               out X itself
+    ``sphere 1.0 at 2 2 2``    atoms at most 1 nm from a point; ``sphere 1.0 of X``: from the
+                               centre of geometry of X
+    ``box 0:2 0:2 1:3``        atoms with x, y and z in ranges (nm)
+    ``not``, ``and``, ``or``   in this order of strength; ``( )`` group
+    =========================  ========================================================
+
+    X is any selection; what stands before it binds as strongly as ``not``: ``byres name CA and
+    water`` is ``(byres name CA) and water``. The last three kinds, by distance, count periodic
+    images and choose other atoms in every frame: functions that need the same atoms in all frames
+    refuse them.
 
     Words of the language may be in any case; names of atoms, residues and elements are as in the
     file. Quotes take a name literally: ``name "O5*"``, ``resname "ALL"``. Residues named SOLV or
     SOL, as GROMOS and GROMACS call any solvent, are water when only O and H are in them. A residue
     whose name is in no list is protein when N, CA, C and O are in it, nucleic acid when a sugar's
-    atoms are, and water when it is one O with two H.
+    atoms are, water when it is one O with two H, and ion when it is a metal or a halogen alone.
 
     Parameters
     ----------
@@ -68,7 +87,8 @@ def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
     Raises
     ------
     SelectionError
-        The expression cannot be read, asks for what is not known of the atoms, or chooses none.
+        The expression cannot be read, asks for what is not known of the atoms, chooses none, or
+        chooses by distance.
 
     Warns
     -----
