@@ -139,10 +139,28 @@ def test_bonds_of_a_dataset_are_those_of_its_atoms() -> None:
     ds = gd.open_trajectory(DATA / "butane.trc", topology=DATA / "butane.top")
     assert ds.gromos.select("bonded to index 0").tolist() == [1]
     assert select(ds.isel(atom=[0, 2, 3]), "bonded to all").tolist() == [1, 2]
-    with pytest.raises(SelectionError, match=r"'Bonded' needs bonds.*topology='system.top'"):
+    with pytest.raises(SelectionError, match=r"'Bonded' needs bonds, which an array does not have"):
         select(ds.positions, "Bonded index 0")
+    with pytest.raises(SelectionError, match=r"'bonded' needs bonds, .*topology='system.top'"):
+        select(ds.drop_vars("bonds"), "bonded index 0")
     with pytest.raises(ValueError, match="an atom is there twice"):
         select(ds.isel(atom=[0, 0, 1]), "bonded index 0")
+
+
+def test_analyses_and_files_know_the_bonds() -> None:
+    files = (DATA / "butane.trc", DATA / "butane.top")
+    ds = gd.open_trajectory(*files)
+    indices = select(ds, "bonded to index 0 3")
+    assert indices.tolist() == [1, 2]
+    opened = gd.open_trajectory(*files, atoms="bonded to index 0 3")
+    np.testing.assert_array_equal(opened.atom_number, indices)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", gd.BrokenMoleculesWarning)
+        for analysis in (gd.radius_of_gyration, gd.center_of_mass, gd.rmsd_matrix):
+            by_words = analysis(ds, atoms="bonded to index 0 3")
+            xr.testing.assert_equal(by_words, analysis(ds, atoms=indices))
+        fitted = gd.superpose(ds, fit="index 0 or bonded to index 0 3")
+        xr.testing.assert_equal(fitted, gd.superpose(ds, fit=[0, 1, 2]))
 
 
 def test_what_is_not_known_of_the_atoms() -> None:

@@ -139,7 +139,7 @@ def _of_atoms(
     record: Map, ds: xr.Dataset | xr.DataArray, atoms: Selection, mass_weighted: bool
 ) -> xr.DataArray:
     positions = positions_of(ds)
-    indices = selected(positions, atoms)
+    indices = selected(ds, atoms)
     weights = masses_of(positions, indices) if mass_weighted else None
     positions, kept, (within,) = narrow(positions, indices)
     weights = None if weights is None else weights[kept]

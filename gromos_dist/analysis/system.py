@@ -53,9 +53,9 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     return data.copy(deep=False, data=as_read(data.data))
 
 
-def selected(positions: xr.DataArray, selection: Selection) -> Indices:
+def selected(data: xr.Dataset | xr.DataArray, selection: Selection) -> Indices:
     """Resolve a selection to indices from 0; None stands for all atoms."""
-    return None if selection is None else resolve(selection, positions)
+    return None if selection is None else resolve(selection, data)
 
 
 def narrow(

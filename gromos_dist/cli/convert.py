@@ -90,7 +90,7 @@ def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
         # Molecules are made whole with all their atoms, and then cut.
         from gromos_dist.selection import resolve
 
-        trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
+        trajectory = trajectory.isel(atom=resolve(atoms, trajectory))
     return trajectory
 
 

@@ -349,7 +349,8 @@ def _with_atoms(
     indices = None
     if atoms is not None:
         described = xr.Dataset(coords=coords)
-        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms)))
+        bonds = bond_coordinate(known.bonds, None, n_atoms)
+        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms), **bonds))
         source = source.select_atoms(indices)
         chosen = described.isel(atom=indices)
         coords = {str(name): chosen.variables[name] for name in chosen.coords}

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.errors import SelectionError
@@ -153,11 +154,13 @@ def _groups(node: Same, atoms: KnownAtoms) -> NDArray[np.int64]:
 def _bonds(node: Bonded, atoms: KnownAtoms) -> NDArray[np.int64]:
     bonds = atoms.bonds()
     if bonds is None:
-        raise error_at(
-            node,
-            f"{word_of(node)!r} needs bonds, and none are known of these atoms; give a "
-            "topology that has them: open_trajectory(..., topology='system.top')",
+        missing = (
+            "which an array does not have; choose in its Dataset"
+            if isinstance(atoms.atoms, xr.DataArray)
+            else "and none are known of these atoms; give a topology that has them: "
+            "open_trajectory(..., topology='system.top')"
         )
+        raise error_at(node, f"{word_of(node)!r} needs bonds, {missing}")
     return bonds
 
 
