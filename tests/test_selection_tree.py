@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gromos_dist as gd
 from gromos_dist.errors import FrameError, SelectionError
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.selection.evaluate import bind, evaluate, evaluate_in_frames, masks_of_frames
@@ -40,6 +43,12 @@ from gromos_dist.selection.tree import (
 from gromos_dist.selection.words import parse
 from gromos_dist.topology import load_topology
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import MDAnalysis
+    import MDAnalysisTests
+
+FILES = Path(MDAnalysisTests.__file__).parent / "data"
 DATA = Path(__file__).parent / "data"
 DIGLYCINE = load_topology(DATA / "diglycine.top").solvate(60)
 N_ATOMS = DIGLYCINE.n_atoms
@@ -320,3 +329,31 @@ def test_regions_wider_than_the_box_choose_everything() -> None:
         Same("residue", Within(9.0, Indices((0,)))),
     ):
         assert evaluate_in_frames(tree, DIGLYCINE, positions, box).all()
+
+
+@pytest.fixture(scope="module")
+def solvated() -> tuple[xr.Dataset, Any]:
+    files = FILES / "adk_oplsaa.gro", FILES / "adk_oplsaa.xtc"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe(*map(str, files))
+    return gd.open_trajectory(files[1], files[0], stop=2).compute(), universe
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("around 0.5 of protein", "around 5.0 protein"),
+        ("name OW and around 0.35 of resname LYS", "name OW and around 3.5 resname LYS"),
+        ("byres around 0.3 of resname NA+", "byres around 3.0 resname NA+"),
+        ("sphere 0.8 of resid 100", "sphzone 8.0 resid 100"),
+    ],
+)
+def test_a_solvated_protein_equals_mdanalysis(
+    solvated: tuple[xr.Dataset, Any], ours: str, theirs: str
+) -> None:
+    ds, universe = solvated
+    masks = evaluate_in_frames(parse(ours), ds, ds.positions.values, ds.box.values)
+    for mask, _ in zip(masks, universe.trajectory[:2], strict=True):
+        expected = universe.select_atoms(theirs).indices
+        np.testing.assert_array_equal(np.flatnonzero(mask), expected)
