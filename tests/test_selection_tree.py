@@ -52,6 +52,7 @@ FILES = Path(MDAnalysisTests.__file__).parent / "data"
 DATA = Path(__file__).parent / "data"
 DIGLYCINE = load_topology(DATA / "diglycine.top").solvate(60)
 N_ATOMS = DIGLYCINE.n_atoms
+STEPS = np.stack(np.meshgrid(*map(np.arange, (-40, -16, -8), (41, 17, 9))), -1).reshape(-1, 3)
 LONGEST = 1.5
 """No distance (nm) in this file is longer, but those that choose everything."""
 
@@ -128,13 +129,9 @@ def test_places_of_atoms_are_nodes_too() -> None:
 
 def translations(box: np.ndarray, longest: float) -> np.ndarray:
     """Return all translations of a lattice up to a length."""
-    vectors = np.nan_to_num(box)
-    steps = (
-        np.array(list(product(*map(range, (-40, -16, -8), (41, 17, 9)))))
-        if vectors.any()
-        else [[0, 0, 0]]
-    )
-    moves = steps @ vectors
+    moves = STEPS @ np.nan_to_num(box)
+    if not moves.any():
+        return np.zeros((1, 3))
     return moves[np.linalg.norm(moves, axis=1) <= longest]
 
 
