@@ -6,7 +6,6 @@ import pickle
 import re
 import warnings
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 from typing import Any
 
