@@ -20,14 +20,10 @@ from gromos_dist.kernels import (
     prepare_nonbonded,
     reaction_field,
 )
-from gromos_dist.topology import (
-    ForceSettings,
-    Topology,
-    bonded_terms,
-    load_imd,
-    load_topology,
-    nonbonded_parameters,
-)
+from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.imd import ForceSettings, load_imd
+from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
+from gromos_dist.topology import Topology, load_topology
 
 Frames = NDArray[Any]
 

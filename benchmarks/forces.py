@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 import gromos_dist as gd
 from gromos_dist import instruction_set
 from gromos_dist._core import lib
-from gromos_dist.force_model import ForceModel, Precision
+from gromos_dist.forces.model import ForceModel, Precision
 from gromos_dist.kernels import ReactionField, nonbonded, nonbonded_plain, prepare_nonbonded
-from gromos_dist.topology import nonbonded_parameters
+from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
 
 Floats = NDArray[np.float64]
 Runs = dict[str, Callable[[], Any]]

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import gromos_dist as gd
-from gromos_dist.topology import ForceSettings
+from gromos_dist.forces.imd import ForceSettings
 
 DATA = Path(__file__).parent / "data"
 

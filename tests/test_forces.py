@@ -19,9 +19,10 @@ from kernels.rerun import CASES, read_computed, system_of
 from numpy.typing import NDArray
 
 import gromos_dist as gd
-from gromos_dist.force_model import ForceModel, Groups
+from gromos_dist.forces.imd import ForceSettings
+from gromos_dist.forces.model import ForceModel, Groups
 from gromos_dist.kernels import choose_mesh, ewald_splitting
-from gromos_dist.topology import ForceSettings, Topology
+from gromos_dist.topology import Topology
 
 DATA = Path(__file__).parent / "data"
 CUTOFF = 0.6

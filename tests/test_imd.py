@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gromos_dist.errors import SettingsError
-from gromos_dist.topology.imd import ForceSettings, load_imd
+from gromos_dist.forces.imd import ForceSettings, load_imd
 
 WATER = (Path(__file__).parent / "data/water.imd").read_text()
 

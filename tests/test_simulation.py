@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import gromos_dist as gd
-from gromos_dist.topology import ForceSettings
+from gromos_dist.forces.imd import ForceSettings
 
 DATA = Path(__file__).parent / "data"
 

@@ -13,7 +13,8 @@ import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.analysis.inputs import derived_history, positions_of
-from gromos_dist.force_model import (
+from gromos_dist.forces.imd import ForceSettings, load_imd
+from gromos_dist.forces.model import (
     BONDED_TERMS,
     EPSILON_RF,
     PRESSURES,
@@ -27,14 +28,7 @@ from gromos_dist.force_model import (
 from gromos_dist.io.graphs import chosen_atoms, with_all_digits
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.mapping import FrameFields, map_fields
-from gromos_dist.topology import (
-    ForceSettings,
-    Selection,
-    Topology,
-    as_topology,
-    load_imd,
-    resolve,
-)
+from gromos_dist.topology import Selection, Topology, as_topology, resolve
 
 TopologyLike = Topology | str | os.PathLike[str] | None
 SettingsLike = ForceSettings | str | os.PathLike[str] | None

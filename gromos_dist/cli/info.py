@@ -283,7 +283,7 @@ def _parameter_rows(parameters: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the parameters that are not what they are unless given."""
     from dataclasses import asdict
 
-    from gromos_dist.topology import ForceSettings
+    from gromos_dist.forces.imd import ForceSettings
 
     given = dict(parameters)
     settings = given.pop("settings", None)

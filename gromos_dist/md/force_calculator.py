@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import ForceError, FrameError, TopologyError
-from gromos_dist.force_model import (
+from gromos_dist.forces.imd import ForceSettings, load_imd
+from gromos_dist.forces.model import (
     EPSILON_RF,
     ForceModel,
     ListedPairs,
@@ -22,7 +23,7 @@ from gromos_dist.force_model import (
     warn_of_mesh,
 )
 from gromos_dist.md.state import State
-from gromos_dist.topology import ForceSettings, Topology, load_imd
+from gromos_dist.topology import Topology
 
 Floats = NDArray[np.float64]
 Boundary = Literal["vacuum", "rectangular", "triclinic", "truncated octahedron"]

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from plain_gromos import frames
 
 from gromos_dist import FrameError, instruction_set
+from gromos_dist.forces.bonded_terms import BONDED_TERMS, bonded_terms
+from gromos_dist.forces.imd import load_imd
 from gromos_dist.kernels import bonded
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.topology import load_topology
-from gromos_dist.topology.bonded_terms import BONDED_TERMS, bonded_terms
-from gromos_dist.topology.imd import load_imd
 
 Array = NDArray[np.float64]
 

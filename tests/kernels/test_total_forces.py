@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 from plain_gromos import frames
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.imd import ForceSettings, load_imd
+from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
 from gromos_dist.kernels import bonded, nonbonded_plain, prepare_nonbonded, reaction_field
-from gromos_dist.topology import (
-    ForceSettings,
-    Topology,
-    bonded_terms,
-    load_imd,
-    load_topology,
-    nonbonded_parameters,
-)
+from gromos_dist.topology import Topology, load_topology
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -187,7 +187,7 @@ def load_imd(path: str | Path) -> ForceSettings:
 
     Examples
     --------
-    >>> from gromos_dist.topology.imd import load_imd
+    >>> from gromos_dist.forces.imd import load_imd
     >>> settings = load_imd("tests/data/water.imd")
     >>> settings.cutoff, settings.reaction_field_epsilon, settings.constrained_bonds
     (1.4, 61.0, 'none')

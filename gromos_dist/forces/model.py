@@ -13,8 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist import kernels
 from gromos_dist.errors import FrameError, TopologyError
+from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.imd import ForceSettings
+from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
 from gromos_dist.kernels.boxes import octahedron_vectors, without_box
-from gromos_dist.topology import ForceSettings, Topology, bonded_terms, nonbonded_parameters
+from gromos_dist.topology import Topology
 from gromos_dist.topology.force_field import ForceField
 
 Floats = NDArray[np.float64]
@@ -129,8 +132,9 @@ class ForceModel:
     Examples
     --------
     >>> import numpy as np
-    >>> from gromos_dist.force_model import ForceModel
-    >>> from gromos_dist.topology import ForceSettings, load_topology
+    >>> from gromos_dist.forces.model import ForceModel
+    >>> from gromos_dist.forces.imd import ForceSettings
+    >>> from gromos_dist.topology import load_topology
     >>> model = ForceModel(load_topology("tests/data/butane.top"), ForceSettings("vacuum"))
     >>> positions = np.array([[[0.0, 0, 0], [0.153, 0, 0], [0.2, 0.15, 0], [0.15, 0.15, 0.15]]])
     >>> computed = model(positions, wanted=["forces", "energy"])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
-from gromos_dist.topology.imd import ForceSettings
+from gromos_dist.forces.imd import ForceSettings
 from gromos_dist.topology.topology import Topology
 
 
@@ -43,7 +43,9 @@ def nonbonded_parameters(topology: Topology, settings: ForceSettings) -> dict[st
     Examples
     --------
     >>> from gromos_dist.kernels import prepare_nonbonded, reaction_field
-    >>> from gromos_dist.topology import load_imd, load_topology, nonbonded_parameters
+    >>> from gromos_dist.forces.imd import load_imd
+    >>> from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
+    >>> from gromos_dist.topology import load_topology
     >>> topology = load_topology("tests/data/butane.top").solvate(1000)
     >>> settings = load_imd("tests/data/water.imd")
     >>> field = reaction_field(
