@@ -21,11 +21,6 @@ _FORMATS = {
 }
 # Of open_trajectory.
 _USUAL = {"dtype": "float32", "on_truncated": "raise", "overlap": "warn", "stride": 1}
-# Of lengths in the settings of forces.
-_UNITS = {
-    **dict.fromkeys(("cutoff", "cutoff_short", "mesh_spacing", "reaction_field_radius"), "nm"),
-    "reaction_field_kappa": "nm-1",
-}
 MOST_INPUTS = 8
 
 
@@ -281,24 +276,37 @@ def _origin_rows(origin: dict[str, Any] | None) -> list[tuple[str, str]]:
 
 def _parameter_rows(parameters: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the parameters that are not what they are unless given."""
-    from dataclasses import asdict
-
-    from gromos_dist.forces.imd import ForceSettings
-
     given = dict(parameters)
     settings = given.pop("settings", None)
     if isinstance(settings, dict):
-        usual = asdict(ForceSettings("vacuum"))
-        # What a boundary and a cutoff are has no usual value.
-        usual |= {"boundary": None, "cutoff": None}
+        usual = _usual_settings(settings)
         given |= {name: value for name, value in settings.items() if usual.get(name) != value}
     rows = []
     for name, value in given.items():
         is_short = isinstance(value, list) and 0 < len(value) <= MOST_INPUTS
         told = ", ".join(map(str, value)) if is_short else value
         if isinstance(told, (str, int, float)) and _USUAL.get(name) != told:
-            rows.append(("", f"{name} = {told} {_UNITS.get(name, '')}".rstrip()))
+            rows.append(("", f"{name} = {told} {_unit(name)}".rstrip()))
     return rows
+
+
+def _unit(parameter: str) -> str:
+    from gromos_dist.forces.settings import SETTINGS
+
+    return SETTINGS[parameter].told.unit if parameter in SETTINGS else ""
+
+
+def _usual_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what settings of forces are where nothing but the cutoff is given."""
+    from dataclasses import asdict
+
+    from gromos_dist.forces.settings import SETTINGS, ForceSettings
+
+    if not set(SETTINGS) <= set(settings):
+        return {}
+    told = {name: settings[name] for name in ("boundary", "cutoff", "use_pme")}
+    usual = asdict(ForceSettings(**told).completed("vacuum"))
+    return usual | {"boundary": None, "cutoff": None, "use_pme": False}
 
 
 def _topology_rows(topology: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gromos_dist.forces.imd import ForceSettings
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.topology.force_field import ForceField, Terms
 
 BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "cross_dihedral")
