@@ -34,7 +34,8 @@ from gromos_dist.distributed import scheduler
 from gromos_dist.forces.model import ForceModel
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
-from gromos_dist.forces.imd import ForceSettings, load_imd
+from gromos_dist.forces.imd import load_imd
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.topology import Topology, load_topology
 
 BLOCK = 50

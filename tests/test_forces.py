@@ -19,8 +19,9 @@ from kernels.rerun import CASES, read_computed, system_of
 from numpy.typing import NDArray
 
 import gromos_dist as gd
-from gromos_dist.forces.imd import ForceSettings
-from gromos_dist.forces.model import ForceModel, Groups
+from gromos_dist.forces.groups import Groups
+from gromos_dist.forces.model import ForceModel
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.kernels import choose_mesh, ewald_splitting
 from gromos_dist.topology import Topology
 
@@ -219,7 +220,7 @@ def test_pressure_is_from_virial_and_velocities(butane: xr.Dataset) -> None:
 
 
 def model(topology: Topology, **options: Any) -> ForceModel:
-    how = {"cutoff": CUTOFF, "reaction_field_radius": CUTOFF, "reaction_field_epsilon": 61.0}
+    how = {"cutoff": CUTOFF, "reaction_field_radius": CUTOFF, "epsilon_rf": 61.0}
     boundary = options.pop("boundary", "rectangular")
     settings = ForceSettings(boundary, virial="atomic", **{**how, **options})
     return ForceModel(topology, settings, precision="double")
@@ -365,7 +366,7 @@ def test_results_are_labelled(butane: xr.Dataset) -> None:
 
 def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:
     topology = gd.load_topology(DATA / "butane.top").solvate(100_000)
-    whole = ForceModel(topology, ForceSettings("rectangular"), precision="mixed")
+    whole = ForceModel(topology, ForceSettings("rectangular", cutoff=1.4), precision="mixed")
     data = pickle.dumps(whole)
     assert len(data) < 50_000
     assert pickle.loads(data).n_groups == 1
@@ -378,19 +379,19 @@ def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:
     ("options", "message"),
     [
         ({}, "forces need a cutoff"),
-        ({"cutoff": -1.0}, "cutoff: expected a length"),
+        ({"cutoff": -1.0}, "cutoff: expected a number above 0"),
         ({"cutoff": CUTOFF, "cutoff_kind": "atoms"}, "cutoff_kind: expected one of 'charge group'"),
         ({"cutoff": CUTOFF, "boundary": "cubic"}, "boundary: expected one of 'vacuum'"),
-        ({"cutoff": CUTOFF, "precision": "single"}, "precision: expected 'mixed' or 'double'"),
+        ({"cutoff": CUTOFF, "precision": "single"}, "precision: expected one of 'mixed', 'double'"),
         *(
             (
                 {"cutoff": CUTOFF, "use_pme": True, "pme_spacing": wrong},
-                "spacing: expected a length",
+                "pme_spacing: expected a number above 0",
             )
             for wrong in (0, -0.1, np.nan, np.inf)
         ),
         *(
-            ({"cutoff": CUTOFF, "use_pme": True, "pme_order": wrong}, "order: expected one of 4, 6")
+            ({"cutoff": CUTOFF, "use_pme": True, "pme_order": wrong}, "pme_order: expected 4, 6, 8")
             for wrong in (5, 4.0, "4", True)
         ),
         ({"cutoff": CUTOFF, "variables": ["force"]}, "variables: expected some of .* got force"),
@@ -441,7 +442,9 @@ def test_a_bad_frame_is_named(butane: xr.Dataset) -> None:
 def test_groups_of_a_model_are_checked() -> None:
     topology = gd.load_topology(DATA / "butane.top")
     with pytest.raises(ValueError, match="energy_group: expected shape"):
-        ForceModel(topology, ForceSettings("vacuum"), groups=Groups(np.zeros(3, np.int32)))
+        ForceModel(
+            topology, ForceSettings("vacuum", cutoff=1.4), groups=Groups(np.zeros(3, np.int32))
+        )
 
 
 # ---- particle-mesh Ewald ----

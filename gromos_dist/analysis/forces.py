@@ -139,9 +139,10 @@ def forces(
     >>> result.energy.sel(term="dihedral").values.round(3)
     array([0.011, 0.697, 0.256])
     """
+    own = named(given, "forces", "forces")
     positions = positions_of(ds)
     whole = _topology_of(ds, topology).with_n_atoms(_number_of_atoms(positions))
-    how = _settings_of(ds, settings, named(given, "forces", "forces"))
+    how = _settings_of(ds, settings, own)
     warn_of_mesh(how)
     how = with_mesh(how)
     division, names = divide(groups, between, whole, how)

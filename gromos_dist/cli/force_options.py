@@ -1,30 +1,29 @@
-"""The settings of the forces as options: those of their declaration."""
+"""The settings of the forces as options, made from their declaration."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from gromos_dist.forces.describe import option_of
+from gromos_dist.forces.describe import of_scopes, option_of
 from gromos_dist.forces.settings import Setting
 
 _Class = TypeVar("_Class", bound=type)
 
 
-def force_option(setting: Setting) -> Any:
-    """Return the type of an option for Typer; it is None where the option is not given."""
-    option = option_of(setting.name)
-    told = typer.Option(
-        *option.names, metavar=option.metavar, help=option.help, rich_help_panel=option.panel
-    )
-    return Annotated[setting.kind | None, told]
+def _option(setting: Setting) -> Any:
+    names, metavar, text, panel = option_of(setting.name)
+    option = typer.Option(*names, metavar=metavar, help=text, rich_help_panel=panel)
+    return Annotated[setting.kind | None, option]
+
+
+FORCE_SETTINGS: Final = {setting.name: _option(setting) for setting in of_scopes("forces")}
+"""By the name of the setting, the type of an option; its value is None where it is not given."""
 
 
 def with_force_options(bundle: _Class) -> _Class:
     """Give a class the settings of the forces as fields, before it is made a dataclass."""
-    from gromos_dist.cli.options import FORCE_SETTINGS
-
     for name, option in FORCE_SETTINGS.items():
         bundle.__annotations__[name] = option
         setattr(bundle, name, None)

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gromos_dist.cli import force_options
 from gromos_dist.cli.errors import remember_debug
-from gromos_dist.cli.force_options import force_option
-from gromos_dist.forces.describe import of_scopes
 
 _FRAMES, _ATOMS, _WHERE, _RESULTS = "Frames", "Atoms", "Where it runs", "Results"
 _FORCE_FIELD = "Force field"
@@ -153,7 +152,7 @@ Settings = Annotated[
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
-FORCE_SETTINGS = {setting.name: force_option(setting) for setting in of_scopes("forces")}
+FORCE_SETTINGS = force_options.FORCE_SETTINGS
 ForceVariables = Annotated[
     str | None,
     typer.Option(

@@ -83,13 +83,16 @@ def entry_of(name: str) -> str:
 
 
 def table() -> str:
-    """Return all settings as a table of Markdown, each with its name, values, unit and default."""
+    """Return all settings as a table of Markdown, with their names at every door."""
     references = {other: f"`{other}`" for other in SETTINGS}
-    lines = ["| setting | values | unit | default | meaning |", "|---|---|---|---|---|"]
+    head = ("setting", "option", "block", "values", "unit", "default", "meaning")
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name, setting in SETTINGS.items():
         told = setting.told
         columns = [
             f"`{name}`",
+            f"`{_option_names(name)[0]}`" if told.scope == "forces" else "",
+            told.block,
             _kind(setting).strip("{}"),
             told.unit,
             _default(setting, "Python"),

@@ -506,8 +506,15 @@ _CONVERTERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
 }
 
 
-def renamed(given: Mapping[str, Any]) -> dict[str, Any]:
+def renamed(given: Mapping[str, Any], stacklevel: int = 3) -> dict[str, Any]:
     """Return what was given with the names that settings have now.
+
+    Parameters
+    ----------
+    given : mapping
+        Settings by name.
+    stacklevel : int
+        Of the warning; 3: the caller of the caller.
 
     Raises
     ------
@@ -526,7 +533,7 @@ def renamed(given: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if new in given:
             raise TypeError(f"{name} is the old name of {new}: give one of them")
-        _warn_of_old_name(name, stacklevel=4)
+        _warn_of_old_name(name, stacklevel + 1)
         now[new] = now.pop(name)
     return now
 
@@ -548,11 +555,12 @@ def named(given: Mapping[str, Any], caller: str, *scopes: Scope) -> dict[str, An
         It is no setting, or none that this caller takes.
     """
     own = [name for name, one in SETTINGS.items() if one.told.scope in scopes]
-    given = renamed(given)
-    for name in given:
+    said = {name: value for name, value in given.items() if value is not None or name not in own}
+    said = renamed(said, stacklevel=4)
+    for name in said:
         if name not in own:
             raise TypeError(
                 f"{caller}() got an unexpected keyword argument {name!r}; its settings are "
                 f"{', '.join(own)}"
             )
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in said.items() if value is not None}
