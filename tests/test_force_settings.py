@@ -140,11 +140,12 @@ class TestEveryDoor:
         assert (name in vars(gd.ForceCalculator)) is taken
         if not taken:
             return
-        if name not in ("cutoff", "use_pme"):
+        assert entry_of(name) in inspect.getdoc(gd.ForceCalculator)
+        if name != "cutoff":
             assert parameters[name].default == setting.default
             assert parameters[name].annotation == setting.kind | None
+        if name not in ("cutoff", "use_pme"):
             assert get_type_hints(CalculatorSettings)[name] == setting.kind | None
-            assert entry_of(name) in inspect.getdoc(gd.ForceCalculator)
         assert vars(gd.ForceCalculator)[name].__doc__.endswith(entry_of(name).splitlines()[0])
         calculator = gd.ForceCalculator(0.6)
         usual = ForceSettings(cutoff=0.6).completed("triclinic")
@@ -165,7 +166,8 @@ class TestEveryDoor:
         )
         default = setting.default
         shown = {True: "yes", False: "no"}.get(default, str(default))  # type: ignore[arg-type]
-        told = f"{doc}[{unit + ';' if unit else ''}default:{usual or dense(shown)}]"
+        doc = f"{doc.removesuffix('.')}({unit})." if unit else doc
+        told = f"{doc}[default:{usual or dense(shown)}]"
         assert (told in page) is taken
 
     def test_table_of_the_page(self, setting: Setting) -> None:
@@ -201,6 +203,7 @@ def test_what_type_checkers_see_is_the_declaration() -> None:
 
 
 def test_help_names_all_of_them() -> None:
+    assert list(inspect.signature(gd.ForceCalculator).parameters)[:2] == ["cutoff", "use_pme"]
     for function in FUNCTIONS:
         assert "given" not in inspect.signature(function).parameters
         assert "**given" not in function.__doc__

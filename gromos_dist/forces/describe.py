@@ -37,14 +37,13 @@ def option_of(name: str) -> Option:
     >>> option_of("kappa").names, option_of("kappa").metavar
     (('--kappa',), 'NM-1')
     >>> option_of("kappa").help
-    'Inverse Debye length of the reaction field. [nm-1; default: 0]'
+    'Inverse Debye length of the reaction field (nm-1). [default: 0]'
     """
     setting = SETTINGS[name]
     told = setting.told
     references = {other: _option_names(other)[0] for other in SETTINGS}
-    ended = [told.unit, f"default: {_default(setting, 'shell').format(**references)}"]
-    notes = "; ".join(note for note in ended if note)
-    text = f"{told.doc.format(**references)} [{notes}]"
+    doc = f"{told.doc.removesuffix('.')} ({told.unit})." if told.unit else told.doc
+    text = f"{doc} [default: {_default(setting, 'shell')}]".format(**references)
     return Option(_option_names(name), _metavar(setting), text, told.panel)
 
 
@@ -139,25 +138,25 @@ def with_settings(*scopes: Scope, defaults: bool = False) -> Callable[[_Door], _
         function: Any = door.__init__ if isinstance(door, type) else door  # type: ignore[misc]
         signature = inspect.signature(function)
         own = {name: one for name, one in signature.parameters.items() if name != "given"}
-        shown = {
-            setting.name: inspect.Parameter(
-                setting.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=setting.default if defaults else None,
-                annotation=setting.kind | None,
+        settings = of_scopes(*scopes)
+        generated = {}
+        for setting in settings:
+            parameter = own.pop(setting.name, None) or inspect.Parameter(
+                setting.name, inspect.Parameter.KEYWORD_ONLY, default=None
             )
-            for setting in of_scopes(*scopes)
-            if setting.name not in own
-        }
+            if parameter.default is None:
+                default = setting.default if defaults else None
+                parameter = parameter.replace(default=default, annotation=setting.kind | None)
+            generated[setting.name] = parameter
         # Beside the other settings, of which they take the place.
         first = [name for name in own if own[name].kind is not inspect.Parameter.KEYWORD_ONLY]
         parameters = {name: own[name] for name in (*first, *({"settings"} & set(own)))}
-        parameters = parameters | shown | own
+        parameters |= dict(sorted(generated.items(), key=lambda item: item[1].kind)) | own
         function.__signature__ = signature.replace(parameters=list(parameters.values()))
         function.__annotations__ = {
             name: parameter.annotation for name, parameter in parameters.items()
         } | {"return": signature.return_annotation}
-        door.__doc__ = _with_entries(door.__doc__ or "", [SETTINGS[name] for name in shown])
+        door.__doc__ = _with_entries(door.__doc__ or "", settings)
         return door
 
     return shown
@@ -166,7 +165,7 @@ def with_settings(*scopes: Scope, defaults: bool = False) -> Callable[[_Door], _
 def _with_entries(text: str, settings: list[Setting]) -> str:
     """Return a docstring with the settings' entries in the place of that of ``**given``."""
     lines = inspect.cleandoc(text).splitlines()
-    place = next(i for i, line in enumerate(lines) if line.startswith("**given"))
+    place = next(i for i, line in enumerate(lines) if "**given :" in line)
     after = next(i for i, line in enumerate(lines) if i > place and not line.startswith(" "))
     entries = [entry_of(setting.name) for setting in settings]
     return "\n".join([*lines[:place], *entries, *lines[after:], ""])

@@ -140,8 +140,8 @@ class ForceSettings:
     epsilon_rf: float = field(
         default=61.0,
         metadata=_told(
-            "Relative permittivity of the reaction field, here that of SPC water; infinity "
-            "('inf'): a conductor.",
+            "Relative permittivity of the reaction field; 61 is that of SPC water, infinity "
+            "('inf') a conductor's.",
             expected="a number of at least 1, or infinity",
             allows=lambda epsilon: epsilon >= 1.0,
             block="NONBONDED",
@@ -151,7 +151,7 @@ class ForceSettings:
     reaction_field_radius: float | None = field(
         default=None,
         metadata=_told(
-            "Where the reaction field begins; 0: nowhere.",
+            "Radius beyond which there is a reaction field; 0 for none.",
             unit="nm",
             usual="the cutoff",
             expected="a number of at least 0, or None",
@@ -259,8 +259,9 @@ class ForceSettings:
     virial: Virial | None = field(
         default=None,
         metadata=_told(
-            "Virial to compute: that of the forces between molecules (pressure groups), or of all "
-            "forces; where there are velocities, with the pressure.",
+            "Virial to compute (kJ mol-1): that of the forces between molecules (pressure "
+            "groups), or of all forces; where there are velocities, with the pressure (kJ mol-1 "
+            "nm-3).",
             usual="molecular, in a vacuum none; energies alone come without one unless it is given",
             block="PRESSURESCALE",
         ),

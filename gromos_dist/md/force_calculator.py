@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, Final, Generic, Self, TypeVar, Unpack, overload
 
 import numpy as np
@@ -65,7 +66,7 @@ class _Setting(Generic[_Value, _Given]):
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
         entry, meaning = entry_of(name).split("\n", 1)
-        self.__doc__ = f"{meaning.strip()}\n\n{entry}"
+        self.__doc__ = f"{dedent(meaning)}\n\n{entry}"
 
     @overload
     def __get__(self, calculator: None, owner: type) -> Self: ...
@@ -86,13 +87,8 @@ class ForceCalculator:
 
     Parameters
     ----------
-    cutoff : float
-        Cutoff of the non-bonded interactions (nm).
-    use_pme : bool, optional
-        Electrostatic interactions by particle-mesh Ewald instead of a reaction field; see
-        `gromos_dist.forces`.
-    **given : see `gromos_dist.ForceSettings`
-        The other settings.
+    cutoff, use_pme, **given : see `gromos_dist.ForceSettings`
+        The settings; without a name cutoff and use_pme.
 
     Raises
     ------
