@@ -32,7 +32,7 @@ from mdtraj.formats import DCDTrajectoryFile, TRRTrajectoryFile, XTCTrajectoryFi
 from numpy.typing import NDArray
 
 from gromos_dist import __version__, instruction_set
-from gromos_dist.io.dcd import DCDReader
+from gromos_dist.io.formats.dcd import DCDReader
 from gromos_dist.io.reader import Reader, open_reader
 
 Run = Callable[[], None]

@@ -16,7 +16,7 @@ from MDAnalysis.analysis.rms import RMSD
 
 import gromos_dist as gd
 from gromos_dist import provenance
-from gromos_dist.io.dcd import DCDReader
+from gromos_dist.io.formats.dcd import DCDReader
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from gromos_dist import input_file, provenance
 from gromos_dist.cli.application import application
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import file_state, unchanged
-from gromos_dist.io import energies
+from gromos_dist.io.energies import trajectory as energies
 
 CASES = Path(__file__).parent / "data" / "cases"
 SIZE = 400_000

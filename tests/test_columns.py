@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gromos_dist.io.columns import Columns, ColumnsError, format_columns, parse_columns
+from gromos_dist.io.formats.columns import Columns, ColumnsError, format_columns, parse_columns
 
 # The columns of all formats: positions and forces of GROMOS text, GRO, PDB, and others.
 KINDS = [(15, 9), (18, 9), (8, 3), (8, 4), (24, 8), (12, 0), (10, 5)]

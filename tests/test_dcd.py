@@ -24,7 +24,7 @@ import gromos_dist as gd
 from gromos_dist import instruction_set
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io.check import check_files
-from gromos_dist.io.dcd import AKMA_TIME, DCDReader, open_dcd
+from gromos_dist.io.formats.dcd import AKMA_TIME, DCDReader, open_dcd
 from gromos_dist.io.reader import open_reader
 
 REAL_FILES = {

@@ -15,8 +15,8 @@ from plain_energies import matrix
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError, new_where
-from gromos_dist.io import energies
-from gromos_dist.io.energy_layout import totals_names
+from gromos_dist.io.energies import trajectory as energies
+from gromos_dist.io.energies.layout import totals_names
 from gromos_dist.variables import VARIABLES
 
 DATA = Path(__file__).parent / "data" / "energies"

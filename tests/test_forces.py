@@ -359,7 +359,7 @@ def test_results_are_labelled(butane: xr.Dataset) -> None:
     np.testing.assert_array_equal(result.time, butane.time)
     record = gd.provenance.parse(result.attrs["history"])
     assert record["call"] == "forces"
-    assert record["parameters"]["settings"]["cutoff"] == CUTOFF
+    assert record["parameters"]["cutoff"] == CUTOFF
     other = gd.forces(butane, cutoff=CUTOFF, epsilon_rf=1.0)
     assert other.attrs["history"] != result.attrs["history"]
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from reader_files import read, write
 
-from gromos_dist.io import frame_index
-from gromos_dist.io.frame_index import _VERSION, DamagedIndexError, read_index, write_index
+from gromos_dist.io.index import frame_index
+from gromos_dist.io.index.frame_index import _VERSION, DamagedIndexError, read_index, write_index
 from gromos_dist.io.reader import open_reader
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*made (anew|elsewhere):UserWarning")

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from MDAnalysis.lib.formats.libdcd import DCDFile
 
 import gromos_dist as gd
-from gromos_dist.io.gromos_text_writer import box_parameters
+from gromos_dist.io.formats.gromos_text.writer import box_parameters
+from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.reader import FRAME_FIELDS, open_reader
-from gromos_dist.io.writer import WRITERS, open_writer
+from gromos_dist.io.writer import open_writer
 
 chemfiles = pytest.importorskip(
     "chemfiles", reason="chemfiles is not installed: pip install -e '.[test]'"
@@ -53,7 +54,7 @@ VECTORS = {
 
 
 def test_all_formats_are_here() -> None:
-    assert set(DIGITS) >= set(WRITERS)
+    assert set(DIGITS) >= set(WRITABLE)
 
 
 def made(suffix: str, n_frames: int, n_atoms: int, box: Any, seed: int = 0) -> dict[str, Any]:

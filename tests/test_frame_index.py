@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gromos_dist.io import frame_index
-from gromos_dist.io.frame_index import (
+from gromos_dist.io.formats.gromos_text.reader import open_gromos_text
+from gromos_dist.io.index import frame_index
+from gromos_dist.io.index.frame_index import (
     DamagedIndexError,
     FileKey,
     StoredArrays,
@@ -20,7 +21,6 @@ from gromos_dist.io.frame_index import (
     read_index,
     write_index,
 )
-from gromos_dist.io.gromos_text import open_gromos_text
 
 DATA = Path(__file__).parent / "data" / "gromos"
 ARRAYS = {
@@ -128,7 +128,7 @@ def test_index_is_hidden_beside_the_file_and_used_again(
     def no_scan(path: str) -> None:
         raise AssertionError("scanned again")
 
-    monkeypatch.setattr("gromos_dist.io.gromos_text.scan", no_scan)
+    monkeypatch.setattr("gromos_dist.io.formats.gromos_text.reader.scan", no_scan)
     assert open_gromos_text(trajectory) == first
 
 

@@ -22,8 +22,8 @@ from stalls import check_that_threads_run
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.io import gromos_text
-from gromos_dist.io.gromos_text import GromosTextReader, open_gromos_text
+from gromos_dist.io.formats.gromos_text import blocks, scan
+from gromos_dist.io.formats.gromos_text.reader import GromosTextReader, open_gromos_text
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
 
@@ -432,7 +432,7 @@ def test_compressed_frames_are_read_from_any_place(long_file: Path, data: st.Dat
 
 
 def test_the_long_file_has_several_access_points(long_file: Path) -> None:
-    arrays = gromos_text.scan(str(long_file / "long.trc.gz"))
+    arrays = scan.scan(str(long_file / "long.trc.gz"))
     assert len(arrays["gzip_points"]) > 3
     compare_with_plain(long_file / "long.trc.gz")
 
@@ -725,8 +725,8 @@ def test_an_empty_range_reads_nothing() -> None:
 
 def test_layouts_are_those_of_the_c_core() -> None:
     for dtype, name in (
-        (gromos_text._BLOCK, "gd_gromos_block"),
-        (gromos_text._FRAME, "gd_gromos_frame"),
+        (blocks.BLOCK, "gd_gromos_block"),
+        (blocks.FRAME, "gd_gromos_frame"),
     ):
         assert dtype.itemsize == ffi.sizeof(f"struct {name}")
         for field in dtype.names or ():
@@ -736,13 +736,13 @@ def test_layouts_are_those_of_the_c_core() -> None:
 def test_scan_does_not_depend_on_the_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = gromos_text.scan(str(DATA / "rectangular.trc"))
+    expected = scan.scan(str(DATA / "rectangular.trc"))
     for piece in (64, 65, 100, 1000):
-        monkeypatch.setattr(gromos_text, "_PIECE", piece)
+        monkeypatch.setattr(scan, "PIECE", piece)
         for frames in (1, 2, 1024):
-            monkeypatch.setattr(gromos_text, "_FRAMES_A_CALL", frames)
+            monkeypatch.setattr(scan, "_FRAMES_A_CALL", frames)
             for suffix in ("", ".gz"):
-                got = gromos_text.scan(str(DATA / f"rectangular.trc{suffix}"))
+                got = scan.scan(str(DATA / f"rectangular.trc{suffix}"))
                 assert all(got[x].tobytes() == expected[x].tobytes() for x in expected)
 
 

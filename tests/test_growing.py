@@ -13,7 +13,7 @@ from dcd_files import dcd
 from reader_files import _THEIRS, read
 
 import gromos_dist as gd
-from gromos_dist.io.frame_index import _VERSION, file_key, read_index
+from gromos_dist.io.index.frame_index import _VERSION, file_key, read_index
 from gromos_dist.io.reader import Reader, open_reader
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.io import gzip_access
-from gromos_dist.io.frame_index import StoredArrays
+from gromos_dist.io.index import gzip_access
+from gromos_dist.io.index.frame_index import StoredArrays
 
 CASES = Path(__file__).parent / "data" / "cases"
 
@@ -202,7 +202,7 @@ def test_energies_that_are_cut_off(tmp_path: Path) -> None:
 READ = """
 import os, sys, warnings
 import numpy as np
-import gromos_dist.io.gromos_text as gromos_text
+import gromos_dist.io.formats.gromos_text.reader as gromos_text
 if sys.argv[2:]:
     os.environ.clear()
     os.setgroups([])

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 import gromos_dist as gd
 from gromos_dist.cli.application import application
-from gromos_dist.io import frame_index
+from gromos_dist.io.formats.trr import encode_trr
+from gromos_dist.io.index import frame_index
 from gromos_dist.io.reader import open_reader
-from gromos_dist.io.trr import encode_trr
 from gromos_dist.io.writer import open_encoded
 
 MIXED = Path(__file__).parent / "data" / "cases" / "mixed_rates.trr"

@@ -19,7 +19,8 @@ from reader_files import FORMATS, read, write
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError, new_where
-from gromos_dist.io.reader import FRAME_FIELDS, OPENERS, open_reader
+from gromos_dist.io.formats.registry import READABLE
+from gromos_dist.io.reader import FRAME_FIELDS, open_reader
 
 each = pytest.mark.parametrize("name", FORMATS)
 some_examples = settings(
@@ -49,7 +50,7 @@ def same_bits(got: np.ndarray, expected: np.ndarray) -> bool:
 
 def test_every_reader_has_a_file_here() -> None:
     suffixes = {some.suffix.removesuffix(".gz") for some in FORMATS.values()}
-    assert suffixes == set(OPENERS)
+    assert suffixes == set(READABLE)
 
 
 @each

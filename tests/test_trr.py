@@ -16,9 +16,9 @@ from MDAnalysis.lib.formats.libmdaxdr import TRRFile
 
 from gromos_dist import instruction_set
 from gromos_dist.errors import TrajectoryError
+from gromos_dist.io.formats.trr import TRRReader, open_trr
 from gromos_dist.io.reader import FRAME_FIELDS, open_reader
 from gromos_dist.io.trajectory import open_trajectory
-from gromos_dist.io.trr import TRRReader, open_trr
 from gromos_dist.io.writer import open_writer
 
 NAMES = ("COORDINATES_TRR", "SURFACE_TRR", "TRR", "TRR_multi_frame", "TRR_sub_sol")

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.reader import open_reader
-from gromos_dist.io.writer import WRITERS, open_writer
+from gromos_dist.io.writer import open_writer
 
 # Those that hold several frames of positions.
-SUFFIXES = sorted(set(WRITERS) - {".trv", ".trf", ".cnf"})
+SUFFIXES = sorted(set(WRITABLE) - {".trv", ".trf", ".cnf"})
 
 
 def frames(n_frames: int, n_atoms: int = 12) -> dict[str, Any]:

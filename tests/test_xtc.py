@@ -17,10 +17,10 @@ from plain_xtc import RANGES, Group, bounds, decode, encode, encode_small
 from stalls import check_that_threads_run
 
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.io import frame_index
+from gromos_dist.io.formats.xtc import XTCReader, encode_xtc, open_xtc, scan
+from gromos_dist.io.index import frame_index
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
-from gromos_dist.io.xtc import XTCReader, encode_xtc, open_xtc, scan
 
 NAMES = (
     "AUX_EDR_XTC",
@@ -295,7 +295,7 @@ def test_second_opening_reads_the_index_alone(
     path = file_of(tmp_path / "file.xtc", np.stack([water(5, seed) for seed in range(5)]))
     first = open_xtc(path)
     frame_index.cached_index.cache_clear()
-    monkeypatch.setattr("gromos_dist.io.xtc.scan", None)
+    monkeypatch.setattr("gromos_dist.io.formats.xtc.scan", None)
     assert open_xtc(path) == first
     assert read(first)["step"].tolist() == [0, 1, 2, 3, 4]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
-from gromos_dist.analysis.inputs import derived_history, positions_of
+from gromos_dist.analysis.declare import analysis
+from gromos_dist.analysis.system import positions_of
 from gromos_dist.forces.describe import with_settings
 from gromos_dist.forces.groups import GroupsLike, divide
 from gromos_dist.forces.imd import load_imd
@@ -27,15 +28,18 @@ from gromos_dist.forces.model import (
 from gromos_dist.forces.settings import ForceSettings, GivenSettings, named
 from gromos_dist.io.graphs import chosen_atoms, with_all_digits
 from gromos_dist.io.presence import require_in_all_frames
-from gromos_dist.mapping import FrameFields, map_fields
+from gromos_dist.mapping import Fields
 from gromos_dist.topology import Topology, as_topology
+from gromos_dist.variables import VARIABLES
 
 TopologyLike = Topology | str | os.PathLike[str] | None
 SettingsLike = ForceSettings | str | os.PathLike[str] | None
 
 _ENERGIES: Final = ("energy", "energy_bonded", "energy_nonbonded")
+_RESULTS: Final = tuple(VARIABLES[name] for name in QUANTITIES)
 
 
+@analysis(*_RESULTS, view="energies", topic="Forces and energies")
 @with_settings("forces")
 def forces(
     ds: xr.Dataset,
@@ -147,14 +151,6 @@ def forces(
     how = with_mesh(how)
     division, names = divide(groups, between, whole, how)
     wanted = _wanted(variables, ds, how)
-    parameters = {
-        "topology": whole,
-        "settings": asdict(how),
-        "groups": names,
-        "group_of_atom": division.of_atom,
-        "between": between,
-        "variables": wanted,
-    }
     fields = ["positions"]
     fields += ["box"] if how.boundary != "vacuum" else []
     fields += ["velocities"] if set(wanted) & set(PRESSURES) else []
@@ -164,8 +160,7 @@ def forces(
     if "forces" in wanted and how.precision == "mixed":
         dtypes["forces"] = np.float32
     model = ForceModel(whole, how, groups=division)
-    return map_fields(
-        FrameFields(_compute, dtypes),
+    return Fields(_compute, [VARIABLES[name] for name in wanted], dtypes)(
         # Text and XTC hold digits that float32 does not, and bonds are stiff enough to tell.
         *(with_all_digits(ds[name], "gd.forces") for name in fields),
         coords={
@@ -176,13 +171,13 @@ def forces(
             "other_group": names,
             "xyz_2": ["x", "y", "z"],
         },
-        history=derived_history(positions, "forces", parameters),
         model=model,
         fields=fields,
         wanted=wanted,
     )
 
 
+@analysis(*_RESULTS, view="energies", topic="Forces and energies")
 @with_settings("forces")
 def energies(
     ds: xr.Dataset,

@@ -15,8 +15,6 @@ from gromos_dist.cli.run import Input, Job, Place, on_cluster
 if TYPE_CHECKING:
     import xarray as xr
 
-_SINGLE_PRECISION = (*stores.SUFFIXES, ".xtc", ".trr")
-
 
 @with_bundles
 def convert(
@@ -52,9 +50,9 @@ def convert(
     from gromos_dist.store.trajectory_file import can_write
 
     if target.suffix.lower() not in stores.SUFFIXES and not can_write(target):
-        from gromos_dist.io.writer import WRITERS
+        from gromos_dist.io.formats.registry import WRITABLE
 
-        known = ", ".join([*stores.SUFFIXES, *sorted(WRITERS)])
+        known = ", ".join([*stores.SUFFIXES, *sorted(WRITABLE)])
         raise ValueError(f"{target}: no format for this suffix; known: {known}")
     for file in source.files:
         if Path(file).exists() and target.exists() and Path(file).samefile(target):
@@ -82,7 +80,10 @@ def convert(
 
 def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
     """Open with as many digits as the target can hold, in blocks that suit it."""
-    is_single = target.suffix.lower() in _SINGLE_PRECISION
+    from gromos_dist.io.writer import writable_format
+
+    form = writable_format(target)
+    is_single = form is None or form.single_precision  # None: a store
     dtype = "float32" if is_single else "float64"
     trajectory = source.open(atoms=None if source.whole else atoms, dtype=dtype)
     if source.whole and atoms is not None:

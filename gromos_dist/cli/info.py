@@ -14,11 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-_FORMATS = {
-    **dict.fromkeys((".trc", ".trv", ".trf", ".cnf", ".conf", ".g96"), "GROMOS text"),
-    ".zarr": "Zarr",
-    ".nc": "netCDF",
-}
+_STORES = {".zarr": "Zarr", ".nc": "netCDF"}
 # Of open_trajectory.
 _USUAL = {"dtype": "float32", "on_truncated": "raise", "overlap": "warn", "stride": 1}
 MOST_INPUTS = 8
@@ -153,10 +149,12 @@ def _chunks(array: xr.DataArray) -> dict[str, Any]:
 
 
 def _format(path: str) -> str:
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    suffix = suffixes[-2 if packed else -1]
-    return _FORMATS.get(suffix, suffix[1:].upper()) + (", gzip" if packed else "")
+    from gromos_dist.input_file import suffix_of
+    from gromos_dist.io.formats.registry import READABLE
+
+    suffix = suffix_of(path)
+    name = READABLE[suffix].name if suffix in READABLE else _STORES[suffix]
+    return name + (", gzip" if path.lower().endswith(".gz") else "")
 
 
 def _time(time: NDArray[np.float64]) -> dict[str, float | None] | None:

@@ -507,15 +507,8 @@ _CONVERTERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
 }
 
 
-def renamed(given: Mapping[str, Any], stacklevel: int = 3) -> dict[str, Any]:
+def renamed(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was given with the names that settings have now.
-
-    Parameters
-    ----------
-    given : mapping
-        Settings by name.
-    stacklevel : int
-        Of the warning; 3: the caller of the caller.
 
     Raises
     ------
@@ -534,7 +527,7 @@ def renamed(given: Mapping[str, Any], stacklevel: int = 3) -> dict[str, Any]:
             continue
         if new in given:
             raise TypeError(f"{name} is the old name of {new}: give one of them")
-        _warn_of_old_name(name, stacklevel + 1)
+        _warn_of_old_name(name, stacklevel=4)
         now[new] = now.pop(name)
     return now
 
@@ -546,9 +539,7 @@ def _warn_of_old_name(name: str, stacklevel: int) -> None:
 
 
 def named(given: Mapping[str, Any], caller: str, *scopes: Scope) -> dict[str, Any]:
-    """Return the settings that a caller was given, by the names that they have now.
-
-    What is None is not given.
+    """Return the settings that a caller was given; what is None is not given.
 
     Raises
     ------
@@ -556,12 +547,9 @@ def named(given: Mapping[str, Any], caller: str, *scopes: Scope) -> dict[str, An
         It is no setting, or none that this caller takes.
     """
     own = [name for name, one in SETTINGS.items() if one.told.scope in scopes]
-    said = {name: value for name, value in given.items() if value is not None or name not in own}
-    said = renamed(said, stacklevel=4)
-    for name in said:
+    for name in given:
         if name not in own:
-            raise TypeError(
-                f"{caller}() got an unexpected keyword argument {name!r}; its settings are "
-                f"{', '.join(own)}"
-            )
-    return {name: value for name, value in said.items() if value is not None}
+            new = _OLD_NAMES.get(name)
+            told = f"{new} is its name" if new else f"its settings are {', '.join(own)}"
+            raise TypeError(f"{caller}() got an unexpected keyword argument {name!r}; {told}")
+    return {name: value for name, value in given.items() if value is not None}

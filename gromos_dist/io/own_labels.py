@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.input_file import suffix_of
-from gromos_dist.io.gromos_text import GromosTextReader
+from gromos_dist.io.formats.gromos_text.reader import GromosTextReader
+from gromos_dist.io.formats.structures import StructureReader
 from gromos_dist.io.reader import Reader
-from gromos_dist.io.structures import StructureReader
 from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.atom_order import LABELS, difference
 from gromos_dist.topology.cnf import names_atoms
-
-_CONFIGURATIONS = (".cnf", ".conf", ".g96")
+from gromos_dist.topology.load import LOADERS
 
 
 def own_topology(reader: Reader) -> Topology | None:
@@ -97,7 +96,7 @@ def _names_atoms(reader: Reader) -> bool:
         return True
     return (
         isinstance(reader, GromosTextReader)
-        and suffix_of(reader.path) in _CONFIGURATIONS
+        and suffix_of(reader.path) in LOADERS
         and "positions" in reader.fields
         and names_atoms(reader.path)
     )

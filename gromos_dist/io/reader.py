@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.input_file import require_regular, suffix_of
+from gromos_dist.io.formats.registry import ENGINES, READABLE, load
 from gromos_dist.io.truncated import OnTruncated
 
 # A per-frame field and its shape within a frame; None stands for the number of atoms.
@@ -118,23 +118,6 @@ def warn_of_cautions(readers: Sequence[Reader]) -> None:
 
 Atoms = NDArray[np.int64] | None
 
-# Suffix -> "module:function"; the function takes a path, by keyword `on_truncated`, and returns a
-# Reader.
-OPENERS: dict[str, str] = {
-    ".dcd": "gromos_dist.io.dcd:open_dcd",
-    ".trc": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".trv": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".trf": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".cnf": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".conf": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".g96": "gromos_dist.io.gromos_text:open_gromos_text",
-    ".xtc": "gromos_dist.io.xtc:open_xtc",
-    ".trr": "gromos_dist.io.trr:open_trr",
-    ".pdb": "gromos_dist.io.structures:open_pdb",
-    ".ent": "gromos_dist.io.structures:open_pdb",
-    ".gro": "gromos_dist.io.structures:open_gro",
-}
-
 _TOPOLOGY = "a topology, which has no frames: give it beside a trajectory"
 _ENERGIES = "energies, not positions: open_energies reads it"
 # What else users have beside their trajectories, and what to do with it.
@@ -144,9 +127,6 @@ _NO_TRAJECTORIES = {
     ".nc": "open_store({path!r}) opens it if it was written by gromos_dist; engine='chemfiles' "
     "reads those of Amber",
 }
-
-# The engine of open_trajectory -> what opens every file with it.
-ENGINES: dict[str, str] = {"chemfiles": "gromos_dist.io.chemfiles_reader:open_chemfiles"}
 
 
 def open_reader(
@@ -180,21 +160,20 @@ def open_reader(
     if engine is not None:
         if engine not in ENGINES:
             raise ValueError(f"engine: expected None or {', '.join(ENGINES)}, got {engine!r}")
-        return _call(ENGINES[engine], path, on_truncated)
+        return _opened(ENGINES[engine], path, on_truncated)
     suffix = suffix_of(path)
-    if suffix not in OPENERS:
+    if suffix not in READABLE:
         if suffix in _NO_TRAJECTORIES:
             raise ValueError(f"{path}: {_NO_TRAJECTORIES[suffix].format(path=str(path))}")
-        known = ", ".join(sorted(OPENERS))
+        known = ", ".join(sorted(READABLE))
         raise ValueError(
             f"{path}: no reader for {suffix or 'a file without a suffix'}; known: {known}; "
             "engine='chemfiles' reads many others"
         )
     require_regular(path)
-    return _call(OPENERS[suffix], path, on_truncated)
+    return _opened(READABLE[suffix].opener, path, on_truncated)
 
 
-def _call(opener: str, path: str | Path, on_truncated: OnTruncated) -> Reader:
-    module, function = opener.split(":")
-    open_file: Callable[..., Reader] = getattr(import_module(module), function)
-    return open_file(str(path), on_truncated=on_truncated)
+def _opened(opener: str, path: str | Path, on_truncated: OnTruncated) -> Reader:
+    reader: Reader = load(opener)(str(path), on_truncated=on_truncated)
+    return reader

@@ -17,8 +17,9 @@ from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
 from gromos_dist.errors import TopologyError
-from gromos_dist.input_file import FileState, file_state, unchanged
+from gromos_dist.input_file import FileState, file_state, suffix_of, unchanged
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
+from gromos_dist.io.formats.registry import READABLE
 from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
@@ -29,7 +30,7 @@ from gromos_dist.io.overlap import (
 )
 from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
 from gromos_dist.io.presence import presence
-from gromos_dist.io.reader import OPENERS, Reader, open_reader, warn_of_cautions
+from gromos_dist.io.reader import Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history
@@ -157,7 +158,7 @@ def open_trajectory(
 class GromosBackend(BackendEntrypoint):
     """The engine "gromos" of `xarray.open_dataset`."""
 
-    description = "Trajectories of molecular dynamics: " + " ".join(sorted(OPENERS))
+    description = "Trajectories of molecular dynamics: " + " ".join(sorted(READABLE))
     open_dataset_parameters = (
         "filename_or_obj",
         "drop_variables",
@@ -207,7 +208,7 @@ class GromosBackend(BackendEntrypoint):
         """Say whether a file's suffix is one of ours."""
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False
-        return any(suffix in OPENERS for suffix in Path(filename_or_obj).suffixes)
+        return suffix_of(filename_or_obj) in READABLE
 
 
 def attributes(name: str) -> dict[str, str]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.beside import file_beside
 from gromos_dist.input_file import suffix_of
+from gromos_dist.io.formats.registry import WRITABLE, Format, load
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.rounding import check_precision, rounded
 
@@ -87,53 +87,30 @@ class Encoder(Protocol):
         """Return what comes behind the last frame."""
 
 
-# Suffix -> "module:function"; the function takes Contents and returns an Encoder, or raises a
-# ValueError when the format cannot hold them.
-WRITERS: dict[str, str] = {
-    ".trc": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".trv": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".trf": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".cnf": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".g96": "gromos_dist.io.gromos_text_writer:gromos_text_encoder",
-    ".dcd": "gromos_dist.io.dcd_writer:dcd_encoder",
-    ".pdb": "gromos_dist.io.structure_writers:pdb_encoder",
-    ".ent": "gromos_dist.io.structure_writers:pdb_encoder",
-    ".gro": "gromos_dist.io.structure_writers:gro_encoder",
-    ".xtc": "gromos_dist.io.xtc:xtc_encoder",
-    ".trr": "gromos_dist.io.trr:trr_encoder",
-}
-
-# Those whose header is the same for all frames, so that it can be compressed ahead.
-COMPRESSIBLE = (".trc", ".trv", ".trf", ".cnf", ".g96", ".pdb", ".ent", ".gro")
+def writable_format(path: str | os.PathLike[str]) -> Format | None:
+    """Return the format that a path's suffix is written in (``.gz`` may follow), or None."""
+    found = WRITABLE.get(suffix_of(path))
+    is_packed = Path(path).suffix.lower() == ".gz"
+    return None if found is None or (is_packed and not found.compressible) else found
 
 
-# Those whose frames need not all have the same fields.
-SPARSE = (".trr",)
-
-
-def writable_suffix(path: str | os.PathLike[str]) -> str | None:
-    """Return the suffix in `WRITERS` that a path ends with (``.gz`` may follow), or None."""
-    suffix, packed = suffix_of(path), Path(path).suffix.lower() == ".gz"
-    return suffix if suffix in WRITERS and (not packed or suffix in COMPRESSIBLE) else None
-
-
-def check_writable(path: str | os.PathLike[str]) -> str:
-    """Return the suffix in `WRITERS` that a path ends with.
+def check_writable(path: str | os.PathLike[str]) -> Format:
+    """Return the format that a path's suffix is written in.
 
     Raises
     ------
     ValueError
         There is none.
     """
-    suffix = writable_suffix(path)
-    if suffix is None:
-        known = ", ".join(sorted(WRITERS))
-        packed = ", ".join(sorted(COMPRESSIBLE))
+    found = writable_format(path)
+    if found is None:
+        known = ", ".join(sorted(WRITABLE))
+        packed = ", ".join(sorted(name for name, some in WRITABLE.items() if some.compressible))
         raise ValueError(
             f"{path}: no writer for {Path(path).suffix or 'a file without a suffix'}; known: "
             f"{known}; .gz may follow {packed}"
         )
-    return suffix
+    return found
 
 
 def make_encoder(contents: Contents) -> Encoder:
@@ -144,9 +121,7 @@ def make_encoder(contents: Contents) -> Encoder:
     ValueError
         No writer is known for the suffix, or the format cannot hold the contents.
     """
-    module, function = WRITERS[check_writable(contents.path)].split(":")
-    make: Callable[[Contents], Encoder] = getattr(import_module(module), function)
-    encoder = make(contents)
+    encoder: Encoder = load(check_writable(contents.path).encoder)(contents)
     return _Gzip(encoder) if contents.path.lower().endswith(".gz") else encoder
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
-from gromos_dist.io.writer import WRITERS
 from gromos_dist.store import trajectory_file
 from gromos_dist.store.sources import refuse_own_source
 
@@ -181,7 +181,7 @@ def _target(path: str | Path) -> Path:
         raise ValueError(f"{name}: results are stored in local paths only, not at addresses")
     target = Path(os.path.realpath(name))
     if target.suffix not in _FORMATS and not trajectory_file.can_write(target):
-        known = ", ".join([*_FORMATS, *sorted(WRITERS)])
+        known = ", ".join([*_FORMATS, *sorted(WRITABLE)])
         raise ValueError(f"{name}: no format for the suffix {target.suffix!r}; known: {known}")
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(target.parent))

@@ -20,14 +20,14 @@ from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.reader import FRAME_FIELDS
 from gromos_dist.io.source import Source
 from gromos_dist.io.writer import (
-    SPARSE,
     Contents,
     EncodedFile,
     Encoder,
+    check_writable,
     encode,
     make_encoder,
     open_encoded,
-    writable_suffix,
+    writable_format,
 )
 from gromos_dist.progress import progress_bar
 from gromos_dist.variables import validate
@@ -40,7 +40,7 @@ _FIELDS = tuple(name for name in FRAME_FIELDS if name not in ("time", "step"))
 
 def can_write(path: str | Path) -> bool:
     """Say whether a path's suffix is that of a trajectory format that is written."""
-    return writable_suffix(path) is not None
+    return writable_format(path) is not None
 
 
 def write(
@@ -70,7 +70,7 @@ def write(
         )
     encoder = make_encoder(_contents(dataset, target, fields, precision))
     written = [name for name in fields if name in encoder.fields]
-    if writable_suffix(target) not in SPARSE:
+    if not check_writable(target).sparse:
         for name in written:
             if name != "box":
                 require_in_all_frames(dataset, name)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import opened
-from gromos_dist.io import gzip_access
-from gromos_dist.io.frame_index import StoredArrays
-from gromos_dist.io.gzip_access import Fill, ReadInto
+from gromos_dist.io.index import gzip_access
+from gromos_dist.io.index.frame_index import StoredArrays
+from gromos_dist.io.index.gzip_access import Fill, ReadInto
 
 _T = TypeVar("_T")
 

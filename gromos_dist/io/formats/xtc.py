@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
-from gromos_dist.io.decimal_times import as_written
-from gromos_dist.io.frame_chain import (
+from gromos_dist.io.formats.decimal_times import as_written
+from gromos_dist.io.index.frame_chain import (
     Format,
     Wanted,
     check_chain,
@@ -21,7 +21,7 @@ from gromos_dist.io.frame_chain import (
     read_chain,
     scan_chain,
 )
-from gromos_dist.io.frame_index import Arrays, FileKey
+from gromos_dist.io.index.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.rounding import per_nm
@@ -133,7 +133,7 @@ class XTCReader:
         """Read frames into the caller's buffers: see `gromos_dist.io.reader.Reader.read`.
 
         No atom behind the last one wanted is decoded. Errors are those of
-        `gromos_dist.io.frame_chain.read_chain`.
+        `gromos_dist.io.index.frame_chain.read_chain`.
         """
         read_chain(self, _XTC, frames, out, atoms)
 
@@ -226,7 +226,7 @@ class XTCEncoder:
 
 
 def xtc_encoder(contents: Contents) -> XTCEncoder:
-    """Return the encoder of an XTC file: see `gromos_dist.io.writer.WRITERS`."""
+    """Return the encoder of an XTC file: see `gromos_dist.io.formats.registry.Format`."""
     if contents.box_shape == "truncated octahedron":
         raise no_octahedron(contents.path, "XTC")
     return encode_xtc(precision=per_nm(contents.precision or 0.001))
@@ -272,7 +272,7 @@ def scan(
     dict of str to array
         ``step`` (n_frames,) int64; ``time`` (n_frames,) float64, ps; ``precision`` (1,), 1/nm, of
         the first frame; ``byte``, ``n_atoms`` and ``cut`` as
-        `gromos_dist.io.frame_chain.scan_chain` has them.
+        `gromos_dist.io.index.frame_chain.scan_chain` has them.
     """
     state = ffi.new("struct gd_xtc_scan *", {"n_atoms": -1})
     if known is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, check, new_where
 from gromos_dist.input_file import opened
-from gromos_dist.io.frame_index import (
+from gromos_dist.io.index.frame_index import (
     Arrays,
     Check,
     DamagedIndexError,

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import opened
-from gromos_dist.io.frame_index import DamagedIndexError, StoredArrays
+from gromos_dist.io.index.frame_index import DamagedIndexError, StoredArrays
 
 WINDOWS = "gzip_windows"
 CUT = "gzip_cut"

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import TrajectoryError, new_where
 from gromos_dist.input_file import file_state, unchanged
-from gromos_dist.io import gzip_access
-from gromos_dist.io.energy_layout import (
+from gromos_dist.io.energies.layout import (
     Arrays,
     Layout,
     LayoutError,
@@ -27,8 +26,9 @@ from gromos_dist.io.energy_layout import (
     volume_pressure_arrays,
     volume_pressure_layout,
 )
-from gromos_dist.io.gzip_access import ReadInto
-from gromos_dist.io.text_file import read_through
+from gromos_dist.io.index import gzip_access
+from gromos_dist.io.index.gzip_access import ReadInto
+from gromos_dist.io.index.text_file import read_through
 from gromos_dist.io.trajectory import Paths, expand
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, history

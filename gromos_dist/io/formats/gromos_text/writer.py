@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gromos_dist._version import __version__
 from gromos_dist.input_file import suffix_of
-from gromos_dist.io.columns import Columns, ColumnsError, format_columns
+from gromos_dist.io.formats.columns import Columns, ColumnsError, format_columns
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding
 
 _WIDTHS = {"positions": 15, "velocities": 15, "forces": 18, "constraint_forces": 18}

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
 from gromos_dist.input_file import opened
-from gromos_dist.io.decimal_times import as_written
-from gromos_dist.io.frame_chain import (
+from gromos_dist.io.formats.decimal_times import as_written
+from gromos_dist.io.index.frame_chain import (
     Format,
     Wanted,
     check_chain,
@@ -25,7 +25,7 @@ from gromos_dist.io.frame_chain import (
     read_chain,
     scan_chain,
 )
-from gromos_dist.io.frame_index import Arrays, FileKey
+from gromos_dist.io.index.frame_index import Arrays, FileKey
 from gromos_dist.io.read_arguments import pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated
@@ -156,7 +156,7 @@ class TRRReader:
     def read(self, frames: range, out: Mapping[str, NDArray[Any]], atoms: Atoms = None) -> None:
         """Read frames into the caller's buffers: see `gromos_dist.io.reader.Reader.read`.
 
-        Errors are those of `gromos_dist.io.frame_chain.read_chain`.
+        Errors are those of `gromos_dist.io.index.frame_chain.read_chain`.
         """
         read_chain(self, _TRR, frames, out, atoms)
 
@@ -256,7 +256,7 @@ class TRREncoder:
 
 
 def trr_encoder(contents: Contents) -> Encoder:
-    """Return the encoder of a TRR file: see `gromos_dist.io.writer.WRITERS`."""
+    """Return the encoder of a TRR file: see `gromos_dist.io.formats.registry.Format`."""
     if contents.box_shape == "truncated octahedron":
         raise no_octahedron(contents.path, "TRR")
     encoder = encode_trr(double=contents.double)
@@ -315,7 +315,7 @@ def scan(
     dict of str to array
         ``step`` (n_frames,) int64; ``time`` (n_frames,) float64, ps; ``lambda`` (n_frames,)
         float64; ``has`` (n_frames,) int32: bits of what a frame has; ``byte``, ``n_atoms`` and
-        ``cut`` as `gromos_dist.io.frame_chain.scan_chain` has them.
+        ``cut`` as `gromos_dist.io.index.frame_chain.scan_chain` has them.
     """
     state = ffi.new("struct gd_trr_scan *", {"n_atoms": -1})
     arrays = scan_chain(path, lib.gd_trr_scan, state, _COLUMNS, _fault_message, known, until)

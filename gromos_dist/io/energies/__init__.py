@@ -1,0 +1,1 @@
+"""Energy trajectories of GROMOS, ``.tre`` and ``.trg``."""

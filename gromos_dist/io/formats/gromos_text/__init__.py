@@ -1,0 +1,1 @@
+"""GROMOS text: ``.trc``, ``.trv``, ``.trf``, ``.cnf`` and ``.g96``, each also ``.gz``."""

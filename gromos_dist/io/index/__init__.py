@@ -1,0 +1,1 @@
+"""Where the frames of a file are: found once, kept, and read from any place."""
