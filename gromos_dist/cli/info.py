@@ -274,37 +274,25 @@ def _origin_rows(origin: dict[str, Any] | None) -> list[tuple[str, str]]:
 
 def _parameter_rows(parameters: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the parameters that are not what they are unless given."""
+    from gromos_dist.forces.settings import SETTINGS
+
     given = dict(parameters)
     settings = given.pop("settings", None)
-    if isinstance(settings, dict):
-        usual = _usual_settings(settings)
+    # Of a file there is a hash.
+    if isinstance(settings, dict) and "content_hash" not in settings:
+        usual = {name: setting.default for name, setting in SETTINGS.items()}
         given |= {name: value for name, value in settings.items() if usual.get(name) != value}
+    groups = given.get("groups")
+    if isinstance(groups, dict):
+        given["groups"] = [f"{name}: {selection}" for name, selection in groups.items()]
     rows = []
     for name, value in given.items():
         is_short = isinstance(value, list) and 0 < len(value) <= MOST_INPUTS
         told = ", ".join(map(str, value)) if is_short else value
         if isinstance(told, (str, int, float)) and _USUAL.get(name) != told:
-            rows.append(("", f"{name} = {told} {_unit(name)}".rstrip()))
+            unit = SETTINGS[name].told.unit if name in SETTINGS else ""
+            rows.append(("", f"{name} = {told} {unit}".rstrip()))
     return rows
-
-
-def _unit(parameter: str) -> str:
-    from gromos_dist.forces.settings import SETTINGS
-
-    return SETTINGS[parameter].told.unit if parameter in SETTINGS else ""
-
-
-def _usual_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return what settings of forces are where nothing but the cutoff is given."""
-    from dataclasses import asdict
-
-    from gromos_dist.forces.settings import SETTINGS, ForceSettings
-
-    if not set(SETTINGS) <= set(settings):
-        return {}
-    told = {name: settings[name] for name in ("boundary", "cutoff", "use_pme")}
-    usual = asdict(ForceSettings(**told).completed("vacuum"))
-    return usual | {"boundary": None, "cutoff": None, "use_pme": False}
 
 
 def _topology_rows(topology: dict[str, Any] | None) -> list[tuple[str, str]]:
