@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import tomllib
 from dataclasses import replace
 from itertools import pairwise
@@ -416,6 +417,13 @@ def test_what_is_missing_is_named(butane: xr.Dataset) -> None:
     bare = gd.open_trajectory(DATA / "butane.trc")
     with pytest.raises(ValueError, match="forces need a topology"):
         gd.forces(bare, cutoff=CUTOFF)
+    topology = gd.load_topology(DATA / "butane.top")
+    made = gd.open_trajectory(DATA / "butane.trc", replace(topology, bond_origin="made here"))
+    with pytest.raises(ValueError, match="give it as the argument 'topology'"):
+        gd.forces(made, cutoff=CUTOFF)
+    xr.testing.assert_equal(
+        gd.forces(made, topology, cutoff=CUTOFF), gd.forces(butane, cutoff=CUTOFF)
+    )
     with pytest.raises(ValueError, match="the trajectory has no box"):
         gd.forces(butane.drop_vars("box"), cutoff=CUTOFF, boundary="rectangular")
     some = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top", atoms="resname BUT")
@@ -428,6 +436,22 @@ def test_what_is_missing_is_named(butane: xr.Dataset) -> None:
     universe.add_TopologyAttr("names", ["C"] * 304)
     with pytest.raises(gd.TopologyError, match="no force field"):
         gd.forces(butane, universe, cutoff=CUTOFF)  # type: ignore[arg-type]
+
+
+def test_a_topology_that_was_read_before_is_known_by_its_file(
+    butane: xr.Dataset, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(DATA / "butane.top", tmp_path))
+    topology = gd.load_topology(path)
+    expected = gd.forces(butane, cutoff=CUTOFF).compute()
+    for given in (topology, topology.solvate(100)):
+        opened = gd.open_trajectory(DATA / "butane.trc", given)
+        assert opened.attrs["topology"] == str(path)
+        assert opened.attrs == gd.open_trajectory(DATA / "butane.trc", path).attrs
+        xr.testing.assert_equal(gd.forces(opened, cutoff=CUTOFF).compute(), expected)
+    path.write_text(path.read_text().replace("TITLE\n", "TITLE\nchanged\n"))
+    with pytest.raises(ValueError, match="give it as the argument 'topology'"):
+        gd.forces(gd.open_trajectory(DATA / "butane.trc", topology), cutoff=CUTOFF)
 
 
 def test_a_bad_frame_is_named(butane: xr.Dataset) -> None:

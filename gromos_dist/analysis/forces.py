@@ -247,7 +247,8 @@ def _topology_of(ds: xr.Dataset, topology: TopologyLike) -> Topology:
     given = ds.attrs.get("topology") if topology is None else topology
     if given is None:
         raise ValueError(
-            "forces need a topology: give one, or open the trajectory with the path of one"
+            "forces need a topology: give it as the argument 'topology', or open the trajectory "
+            "with that of a file (a Dataset keeps its path, and no Topology made otherwise)"
         )
     return as_topology(given)
 
