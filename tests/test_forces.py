@@ -20,6 +20,7 @@ from kernels.rerun import CASES, read_computed, system_of
 from numpy.typing import NDArray
 
 import gromos_dist as gd
+from gromos_dist.cli.wording import in_options
 from gromos_dist.forces.groups import Groups
 from gromos_dist.forces.model import ForceModel
 from gromos_dist.forces.settings import ForceSettings
@@ -415,8 +416,9 @@ def test_arguments_that_make_no_sense(
 
 def test_what_is_missing_is_named(butane: xr.Dataset) -> None:
     bare = gd.open_trajectory(DATA / "butane.trc")
-    with pytest.raises(ValueError, match="forces need a topology"):
+    with pytest.raises(ValueError, match="forces need a topology") as caught:
         gd.forces(bare, cutoff=CUTOFF)
+    assert in_options(str(caught.value), {}) == "forces need a topology: give one with --top"
     topology = gd.load_topology(DATA / "butane.top")
     made = gd.open_trajectory(DATA / "butane.trc", replace(topology, bond_origin="made here"))
     with pytest.raises(ValueError, match="give it as the argument 'topology'"):
