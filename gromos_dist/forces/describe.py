@@ -156,7 +156,9 @@ def with_settings(*scopes: Scope, defaults: bool = False) -> Callable[[_Door], _
         function.__annotations__ = {
             name: parameter.annotation for name, parameter in parameters.items()
         } | {"return": signature.return_annotation}
-        door.__doc__ = _with_entries(door.__doc__ or "", settings)
+        # Python leaves docstrings out when it is told to (-OO).
+        if door.__doc__:
+            door.__doc__ = _with_entries(door.__doc__, settings)
         return door
 
     return shown
