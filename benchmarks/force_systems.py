@@ -21,6 +21,7 @@ from gromos_dist.kernels import (
     reaction_field,
 )
 from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.groups import energy_groups
 from gromos_dist.forces.imd import load_imd
 from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
