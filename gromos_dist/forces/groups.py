@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.forces.settings import ForceSettings
-from gromos_dist.topology import Selection, Topology, resolve
+from gromos_dist.selection import Selection, resolve
+from gromos_dist.topology import Topology
 
 GroupsLike = Mapping[str, Selection] | Sequence[Selection] | Literal["residue", "molecule"] | None
 
