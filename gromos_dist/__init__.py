@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         TopologyError,
         TrajectoryError,
     )
+    from gromos_dist.forces.imd import load_imd
+    from gromos_dist.forces.settings import ForceSettings
     from gromos_dist.io import from_mdanalysis, open_energies, open_trajectory
     from gromos_dist.kernels import calculate_rmsd
     from gromos_dist.md import (
@@ -62,6 +64,8 @@ _NAMES = {
         *("SelectionError", "SettingsError", "SimulationError", "TopologyError"),
         "TrajectoryError",
     ),
+    "forces.imd": ("load_imd",),
+    "forces.settings": ("ForceSettings",),
     "io": ("from_mdanalysis", "open_energies", "open_trajectory"),
     "kernels": ("calculate_rmsd",),
     "md": (
@@ -83,6 +87,7 @@ __all__ = [
     "ConstraintError",
     "ForceCalculator",
     "ForceError",
+    "ForceSettings",
     "Frame",
     "FrameError",
     "SelectionError",
@@ -106,6 +111,7 @@ __all__ = [
     "forces",
     "from_mdanalysis",
     "instruction_set",
+    "load_imd",
     "load_topology",
     "make_whole",
     "open_energies",
