@@ -17,8 +17,8 @@ from MDAnalysis.lib.formats.libdcd import DCDFile
 
 import gromos_dist as gd
 from gromos_dist.io.formats.gromos_text.writer import box_parameters
-from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.reader import FRAME_FIELDS, open_reader
+from gromos_dist.io.registry import WRITABLE
 from gromos_dist.io.writer import open_writer
 
 chemfiles = pytest.importorskip(

@@ -19,8 +19,8 @@ from reader_files import FORMATS, read, write
 
 import gromos_dist as gd
 from gromos_dist.errors import TrajectoryError, new_where
-from gromos_dist.io.formats.registry import READABLE
 from gromos_dist.io.reader import FRAME_FIELDS, open_reader
+from gromos_dist.io.registry import READABLE
 
 each = pytest.mark.parametrize("name", FORMATS)
 some_examples = settings(

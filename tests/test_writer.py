@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.reader import open_reader
+from gromos_dist.io.registry import WRITABLE
 from gromos_dist.io.writer import open_writer
 
 # Those that hold several frames of positions.
