@@ -135,3 +135,16 @@ def test_frames_with_the_same_names_are_not(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         assert gd.open_trajectory(pdb(tmp_path, ATOMS, moved)).sizes["frame"] == 2
         assert gd.open_trajectory(gro(tmp_path, GRO, GRO)).sizes["frame"] == 2
+
+
+@pytest.mark.parametrize("behind", [16, 26])
+def test_positions_behind_the_end_of_a_line_are_not_taken_from_the_next(
+    behind: int, tmp_path: Path
+) -> None:
+    """A line that is broken where its names stand: the rest of it is in the same columns."""
+    broken = ATOMS[1][:behind] + "\n" + ATOMS[1][behind + 1 :]
+    ds = gd.open_trajectory(pdb(tmp_path, [ATOMS[0], broken, ATOMS[2]]))
+    message = rf"frame 0, line 3, atom 1: expected positions up to column 54, .* column {behind}"
+    with pytest.raises(TrajectoryError, match=message):
+        ds.positions.values  # noqa: B018
+    assert ds.positions[:, [0, 2]].values.shape == (1, 2, 3)
