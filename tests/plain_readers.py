@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import plain_gromos
+import plain_trr
 import plain_xtc
 
 Frame = dict[str, Any]
@@ -21,27 +22,6 @@ ERRORS = (ArithmeticError, AssertionError, IndexError, KeyError, ValueError, str
 def xtc(content: bytes) -> Iterator[Frame]:
     for frame in plain_xtc.each_frame(content):
         yield {"positions": frame.double, "step": frame.step}
-
-
-def trr(content: bytes) -> Iterator[Frame]:
-    at = 0
-    while at < len(content):
-        assert struct.unpack_from(">3i12s", content, at) == (1993, 13, 12, b"GMX_trn_file")
-        sizes = struct.unpack_from(">10i", content, at + 24)
-        n_atoms, step = struct.unpack_from(">2i", content, at + 64)
-        vectors = dict(zip(("positions", "velocities", "forces"), sizes[7:], strict=True))
-        largest = max(vectors.values())
-        real = sizes[2] // 9 if sizes[2] else largest // (3 * n_atoms)
-        kind = {4: ">f4", 8: ">f8"}[real]
-        at += 76 + 2 * real + sum(sizes[:7])
-        frame: Frame = {"step": step}
-        for name, size in vectors.items():
-            if size:
-                assert size == 3 * n_atoms * real
-                numbers = np.frombuffer(content, kind, 3 * n_atoms, at)
-                frame[name] = numbers.astype(float).reshape(-1, 3)
-                at += size
-        yield frame
 
 
 def dcd(content: bytes) -> Iterator[Frame]:
@@ -148,7 +128,7 @@ def _vectors(lines: list[bytes], name: str, first: int, width: int, per_unit: in
 
 READERS: dict[str, Callable[[bytes], Iterator[Frame | None]]] = {
     "xtc": xtc,
-    "trr": trr,
+    "trr": plain_trr.frames,
     "dcd": dcd,
     "pdb": pdb,
     "ent": pdb,

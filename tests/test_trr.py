@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from MDAnalysis.lib.formats.libmdaxdr import TRRFile
+from plain_trr import VECTORS
+from plain_trr import trr_frame as frame
 
 from gromos_dist import instruction_set
 from gromos_dist.errors import TrajectoryError
@@ -23,34 +25,9 @@ from gromos_dist.io.writer import open_writer
 
 NAMES = ("COORDINATES_TRR", "SURFACE_TRR", "TRR", "TRR_multi_frame", "TRR_sub_sol")
 REAL_FILES = {name: Path(getattr(mda_files, name)) for name in NAMES}
-VECTORS = ("positions", "velocities", "forces")
 PROPERTY = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def frame(
-    vectors: dict[str, Any],
-    step: int = 0,
-    when: float = 0.0,
-    coupling: float = 0.0,
-    box: Any = None,
-    *,
-    double: bool = False,
-    virial: bool = False,
-) -> bytes:
-    """A frame in plain Python."""
-    real, size = (">f8", 8) if double else (">f4", 4)
-    n_atoms = len(next(iter(vectors.values())))
-    sizes = [0, 0, 0 if box is None else 9 * size, 9 * size * virial, 9 * size * virial, 0, 0]
-    sizes += [3 * n_atoms * size if name in vectors else 0 for name in VECTORS]
-    head = struct.pack(">3i12s", 1993, 13, 12, b"GMX_trn_file")
-    head += struct.pack(">13i", *sizes, n_atoms, step, 0)
-    head += np.array([when, coupling], real).tobytes()
-    blocks = [] if box is None else [box]
-    blocks += [np.full((3, 3), 5.0)] * 2 * virial
-    blocks += [vectors[name] for name in VECTORS if name in vectors]
-    return head + b"".join(np.asarray(block).astype(real).tobytes() for block in blocks)
 
 
 def some(n_atoms: int, seed: int = 0) -> Any:
@@ -95,19 +72,19 @@ def test_everything_is_that_of_mdanalysis_to_the_bit(name: str, isa: str) -> Non
     assert reader.n_frames == len(theirs)
     for name_of, has in (("positions", "hasx"), ("velocities", "hasv"), ("forces", "hasf")):
         assert (name_of in reader.fields) == any(getattr(frame, has) for frame in theirs)
-    for i, frame in enumerate(theirs):
-        vectors = {"positions": frame.x, "velocities": frame.v, "forces": frame.f}
-        has = (frame.hasx, frame.hasv, frame.hasf)
+    for i, their in enumerate(theirs):
+        vectors = {"positions": their.x, "velocities": their.v, "forces": their.f}
+        has = (their.hasx, their.hasv, their.hasf)
         for (field, array), there in zip(vectors.items(), has, strict=True):
             if there:
                 np.testing.assert_array_equal(ours[field][i], array)
             elif field in ours:
                 assert np.isnan(ours[field][i]).all()
         np.testing.assert_array_equal(
-            ours["box"][i], frame.box if frame.box.any() else np.full((3, 3), np.nan)
+            ours["box"][i], their.box if their.box.any() else np.full((3, 3), np.nan)
         )
-        assert (ours["step"][i], np.float32(ours["time"][i])) == (frame.step, frame.time)
-        assert ours["lambda"][i] == frame.lmbda if "lambda" in ours else frame.lmbda == 0
+        assert (ours["step"][i], np.float32(ours["time"][i])) == (their.step, their.time)
+        assert ours["lambda"][i] == their.lmbda if "lambda" in ours else their.lmbda == 0
 
 
 @pytest.mark.parametrize("double", [False, True])

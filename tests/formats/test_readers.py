@@ -1,4 +1,4 @@
-"""What holds for the readers of all formats."""
+"""What holds for the readers of all formats: each is a row of `reader_files.FORMATS`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import plain_readers
 import pytest
 from gromos_dist._core import lib
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +32,7 @@ some_examples = settings(
 )
 # A line of these that is cut off is a bad line, which no reader leaves out.
 STRUCTURES = [name for name in FORMATS if name.split(".")[0] in ("pdb", "ent", "gro")]
+MUTATIONS = 200
 GZIP = [name for name in FORMATS if name.endswith(".gz")]
 
 
@@ -113,6 +118,55 @@ def test_a_reader_is_small_and_pickles(folder: Path, name: str) -> None:
     assert len(pickled) < 10_000
     assert pickle.loads(pickled) == reader
     assert reader.damage == ""
+    assert reader.preferred_step == 1
+    assert set(reader.single_precision) <= set(reader.fields)
+    with pytest.raises(FrozenInstanceError):
+        reader.path = "another"  # type: ignore[misc]
+
+
+@each
+def test_every_frame_is_that_of_plain_python(folder: Path, name: str) -> None:
+    some = FORMATS[name]
+    expected, is_whole = plain_readers.frames(some.suffix, some.content)
+    assert is_whole
+    got = read(open_reader(path_of(folder, name)))
+    assert len(got["time"]) == len(expected)
+    for i, frame in enumerate(expected):
+        assert frame
+        for field, values in frame.items():
+            np.testing.assert_array_equal(got[field][i], values)
+
+
+@each
+def test_a_box_is_right_handed_or_none(folder: Path, name: str) -> None:
+    """It may be asked for wherever it is; what a file has not is NaN."""
+    reader = open_reader(path_of(folder, name))
+    for dtype in (np.float32, np.float64):
+        boxes = read(reader, dtype=dtype, fields=("box",))["box"]
+        there = np.isfinite(boxes).all(axis=(1, 2))
+        assert np.isnan(boxes[~there]).all()
+        assert (np.linalg.det(boxes[there]) > 0).all()
+        assert "box" in reader.fields or not there.any()
+
+
+def cuts(name: str) -> list[int]:
+    """Sizes to cut a file to: where anything in it begins or ends, beside that, and anywhere.
+
+    Lines begin and end with a line feed; records and numbers of binary files at multiples of 4.
+    """
+    content = FORMATS[name].content
+    random = np.random.default_rng(9)
+    if name in GZIP:
+        edges = {1, 2, 9, 10, 11, len(content) - 9, len(content) - 8, len(content) - 4}
+    elif FORMATS[name].suffix in (".dcd", ".xtc", ".trr"):
+        edges = set(random.choice(range(0, len(content), 4), min(len(content) // 4, 110), False))
+    else:
+        feeds = [i + 1 for i, byte in enumerate(content) if byte == ord("\n")]
+        edges = set(random.choice(feeds, min(len(feeds), 60), False))
+        edges |= {edge - 1 for edge in sorted(edges)[::2]}
+    anywhere = random.integers(0, len(content), 70)
+    sizes = {0, 1, *map(int, edges), *map(int, anywhere), len(content) - 1}
+    return sorted(size for size in sizes if size < len(content))
 
 
 @each
@@ -121,14 +175,18 @@ def test_a_file_cut_anywhere_gives_its_whole_frames(
 ) -> None:
     content = FORMATS[name].content
     whole = read(open_reader(path_of(folder, name)))
-    n_frames = []
-    for size in range(0, len(content), max(1, len(content) // 150)):
+    n_frames, accepted = [], []
+    for size in cuts(name):
         path = write(tmp_path, name, content[:size])
         try:
             reader = open_reader(path, on_truncated="drop")
             got = read(reader)
         except TrajectoryError:
-            assert not any(n_frames) or name in (*GZIP, *STRUCTURES)
+            # Of a single frame nobody knows which blocks it should have.
+            is_single = len(whole["time"]) == 1
+            assert is_single or not any(n_frames) or name in (*GZIP, *STRUCTURES)
+            with pytest.raises(TrajectoryError, match=path.name):
+                read(open_reader(path))
             continue
         n_frames.append(reader.n_frames)
         for field, values in got.items():
@@ -140,9 +198,14 @@ def test_a_file_cut_anywhere_gives_its_whole_frames(
                 open_reader(path)
             with pytest.warns(UserWarning, match=f"frame {reader.n_frames}"):
                 assert open_reader(path, on_truncated="warn") == reader
+        elif reader.n_frames:
+            assert open_reader(path) == reader
+            accepted.append(size)
     assert n_frames == sorted(n_frames)
     if len(whole["time"]) > 1 and name not in GZIP:
         assert n_frames[-1] >= len(whole["time"]) - 1
+    # A file is right in itself only where a frame ends, or a comment or line feed behind it.
+    assert len(accepted) <= 4 * len(whole["time"]), accepted
 
 
 @each
@@ -188,17 +251,143 @@ def test_an_input_output_error_ends_no_scan(scan: str) -> None:
     assert where.system_error == errno.EIO
 
 
-@each
-def test_damaged_files_take_no_memory_and_crash_nothing(tmp_path: Path, name: str) -> None:
-    n = 150
-    command = [sys.executable, str(Path(__file__).parent / "reader_mutations.py")]
+@pytest.fixture(scope="module")
+def mutated_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What a process of little memory found in damaged files of all formats."""
+    program = str(Path(__file__).parent / "mutations.py")
+    folder = str(tmp_path_factory.mktemp("mutated"))
     done = subprocess.run(
-        [*command, name, str(tmp_path), str(n)], capture_output=True, text=True, check=False
+        [sys.executable, "-X", "faulthandler", program, folder, str(MUTATIONS), *FORMATS],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout)
-    assert found["read"] + found["refused"] == n
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"behind {found[-1:]}:\n{done.stderr[-2000:]}"
+    return {row["format"]: row for row in found}
+
+
+@each
+def test_damaged_files_are_refused_or_read_as_they_are(
+    mutated_files: dict[str, dict[str, Any]], name: str
+) -> None:
+    found = mutated_files[name]
+    assert found["wrong"] == []
+    assert found["read"] + found["refused"] == MUTATIONS
+    assert found["refused"] > MUTATIONS // 2
     # Numbers of one frame, twice, and the buffers of fixed size that readers scan with.
     size = len(FORMATS[name].content)
     assert found["peak"] < 2 * 16 * size + (8 << 20)
     assert found["largest"] < size
+
+
+# ---- what is no file of the format, and what becomes of a file ----
+
+
+@each
+def test_what_the_system_refuses(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"md{FORMATS[name].suffix}"
+    with pytest.raises(FileNotFoundError, match=path.name):
+        open_reader(path)
+    path.mkdir()
+    with pytest.raises(IsADirectoryError, match=path.name):
+        open_reader(path)
+    path.rmdir()
+    path = write(tmp_path, name)
+    path.chmod(0)
+    if not os.access(path, os.R_OK):
+        with pytest.raises(PermissionError, match=path.name):
+            open_reader(path)
+
+
+@each
+@pytest.mark.parametrize("mode", ["raise", "drop"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"TITLE\n  a text file\nEND\n", b"\0" * 300, b"\xff" * 300, b"\0\1\xff" * 99],
+    ids=["empty", "line feed", "text", "zeros", "ones", "bytes"],
+)
+def test_what_is_no_file_of_the_format(
+    tmp_path: Path, name: str, content: bytes, mode: Any
+) -> None:
+    path = write(tmp_path, name, content)
+    with pytest.raises(TrajectoryError, match=rf"{path.name}.*") as caught:
+        open_reader(path, on_truncated=mode)
+    if not content:
+        assert (
+            "empty" in str(caught.value)
+            or "found 0" in str(caught.value)
+            or "no ATOM" in str(caught.value)
+        )
+
+
+def _vanish(path: Path) -> None:
+    path.unlink()
+
+
+def _become_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _shrink(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 3)
+
+
+def _become_empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+@each
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (_vanish, FileNotFoundError),
+        (_become_a_folder, IsADirectoryError),
+        (_shrink, TrajectoryError),
+        (_become_empty, TrajectoryError),
+    ],
+)
+def test_a_file_that_is_no_longer_what_it_was(
+    tmp_path: Path, name: str, change: Callable[[Path], None], error: type[Exception]
+) -> None:
+    path = write(tmp_path, name)
+    reader = open_reader(path)
+    change(path)
+    with pytest.raises(error, match=path.name):
+        read(reader)
+
+
+# ---- arguments ----
+
+
+@each
+def test_arguments_that_do_not_fit(folder: Path, name: str) -> None:
+    reader = open_reader(path_of(folder, name))
+    n_frames, n_atoms = reader.n_frames, reader.n_atoms
+    [field, *_] = [name for name in reader.fields if FRAME_FIELDS[name] == (None, 3)]
+    absent = next(name for name in FRAME_FIELDS if name not in (*reader.fields, "box"))
+    shape = (1, n_atoms, 3)
+    bad: list[tuple[range, dict[str, Any], Any, str]] = [
+        (range(n_frames, n_frames + 1), {}, None, f"within the {n_frames} frames"),
+        (range(-1, 1), {}, None, f"within the {n_frames} frames"),
+        (range(1, -1, -1), {}, None, "frames: expected a rising range"),
+        (range(1), {absent: np.empty(shape)}, None, f"has no '{absent}': it has"),
+        (range(1), {"masses": np.empty(shape)}, None, "has no 'masses'"),
+        (range(1), {field: np.empty((2, n_atoms, 3))}, None, rf"of shape \(1, {n_atoms}, 3\)"),
+        (range(1), {field: np.empty(shape, int)}, None, "float32 or float64 .*got int64"),
+        (range(1), {field: np.empty((1, 3, n_atoms)).swapaxes(1, 2)}, None, "C-contiguous"),
+        (range(1), {"time": np.empty(1, np.float32)}, None, "got float32"),
+        (range(1), {"step": np.empty(1)}, None, "expected int64 of shape"),
+        (range(1), {}, np.array([n_atoms]), f"within the {n_atoms} atoms"),
+        (range(1), {}, np.array([-1]), f"-1 to -1 is not within the {n_atoms} atoms"),
+        (range(1), {}, np.array([0.0]), "atoms: .*int64"),
+        (range(1), {}, np.array([], np.int64), "atoms: expected at least one atom"),
+    ]
+    for frames, out, atoms, message in bad:
+        if n_atoms == 1 and "contiguous" in message:
+            continue  # it is
+        with pytest.raises(ValueError, match=message):
+            reader.read(frames, out, atoms)
+    reader.read(range(0), {field: np.empty((0, n_atoms, 3)), "time": np.empty(0)})
