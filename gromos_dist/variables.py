@@ -1,11 +1,13 @@
-"""The registry of variables: name, dims, dtype, unit and meaning, each in one place."""
+"""The data model of a trajectory: each variable's name, dims, dtype, unit and meaning.
+
+The variables of an analysis' results stand with the analysis.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -77,12 +79,6 @@ _ALL = (
         "kJ mol-1 nm-1",
         "non-bonded force on a group from another",
     ),
-    Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation"),
-    Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation"),
-    Variable("radius_of_gyration", ("frame",), "f", "nm", "radius of gyration"),
-    Variable("gyration_tensor", ("frame", "xyz", "xyz_2"), "f", "nm2", "gyration tensor"),
-    Variable("center_of_mass", ("frame", "xyz"), "f", "nm", "centre of mass"),
-    Variable("center_of_geometry", ("frame", "xyz"), "f", "nm", "centre of geometry"),
     # Energy trajectories.
     *(
         Variable(name, ("frame", *dims), "f", "kJ mol-1", f"{long_name}{suffix}")
@@ -158,30 +154,7 @@ _ALL = (
     ),
 )
 
-_REGISTRY = {variable.name: variable for variable in _ALL}
-VARIABLES: Mapping[str, Variable] = MappingProxyType(_REGISTRY)
-
-
-def register(variable: Variable) -> None:
-    """Add a variable, so that an analysis of your own can name its result.
-
-    Raises
-    ------
-    ValueError
-        The name stands for another variable.
-
-    Examples
-    --------
-    >>> from gromos_dist.variables import VARIABLES, Variable, register
-    >>> register(Variable("end_to_end", ("frame",), "f", "nm", "end-to-end distance"))
-    >>> VARIABLES["end_to_end"].units
-    'nm'
-    """
-    known = _REGISTRY.setdefault(variable.name, variable)
-    if known != variable:
-        raise ValueError(
-            f"{variable.name!r} is already registered, as {known}: choose another name"
-        )
+VARIABLES: Mapping[str, Variable] = MappingProxyType({variable.name: variable for variable in _ALL})
 
 
 def validate(array: xr.DataArray, name: str) -> None:
@@ -213,10 +186,3 @@ def _way_to(expected: tuple[str, ...], found: tuple[str, ...]) -> str:
     if not others:
         return f"keep {' and '.join(missing)}, for example with .isel({missing[0]}=[0])"
     return "rename the dims, for example with .rename"
-
-
-def label(array: xr.DataArray, name: str, **attrs: Any) -> xr.DataArray:
-    """Return `array` with the registry's name and attributes, and no others but `attrs`."""
-    labelled = array.copy(deep=False).rename(name)
-    labelled.attrs = {**VARIABLES[name].attrs, **attrs}
-    return labelled

@@ -26,9 +26,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.distributed import scheduler
-from gromos_dist.mapping import FrameFields, map_fields
-from gromos_dist.provenance import InputFile, history
+from gromos_dist.mapping import Fields
+from gromos_dist.provenance import InputFile, record_of
 from gromos_dist.store import store
+from gromos_dist.variables import VARIABLES
 
 FRAMES = int(os.environ.get("STORE_RUN_FRAMES", "40"))
 BLOCK = 4
@@ -91,7 +92,7 @@ def lazy_result(**parameters: Any) -> xr.DataArray:
             "xyz": ["x", "y", "z"],
         },
         name="center_of_mass",
-        attrs={"units": "nm", "history": history("center_of_mass", parameters, inputs)},
+        attrs={"units": "nm", **record_of("center_of_mass", parameters, inputs).attributes},
     )
 
 
@@ -121,14 +122,16 @@ def lazy_fields(log: str | Path) -> xr.Dataset:
             "xyz": ["x", "y", "z"],
         },
     )
-    dtypes = {"forces": np.float32, "energy": np.float64, "virial": np.float64}
-    return map_fields(
-        FrameFields(fields_kernel, dtypes),
+    variables = [VARIABLES[name] for name in ("forces", "energy", "virial")]
+    result = Fields(fields_kernel, variables, {"forces": np.float32})(
         positions,
         coords={"term": ["potential", "bond"], "xyz_2": ["x", "y", "z"]},
-        history=history("forces", {}, [InputFile("md.trc", 1000, "quick:00")]),
         log=str(log),
     )
+    own = record_of("forces", {}, [InputFile("md.trc", 1000, "quick:00")]).attributes
+    for array in result.data_vars.values():
+        array.attrs |= own
+    return result.assign_attrs(own)
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from memory_reader import READ, memory_source
 
 from gromos_dist.io.graphs import as_read, chosen_atoms, one_source, source_of, with_all_digits
 from gromos_dist.io.lazy import trajectory_array
-from gromos_dist.mapping import FrameMap, map_frames
-from gromos_dist.variables import ROUNDED_TO
+from gromos_dist.mapping import Map
+from gromos_dist.variables import ROUNDED_TO, VARIABLES
 
 DIMS = ("frame", "atom", "xyz")
 SOURCE = memory_source(13, 0, 30, 7)
@@ -183,7 +183,7 @@ def moved_by_box(block: np.ndarray, box: np.ndarray) -> np.ndarray:
     return block + box[:, :1].astype(block.dtype)
 
 
-MOVE = FrameMap(moved_by_box, "positions", dtype=None)
+MOVE = Map(moved_by_box, VARIABLES["positions"], dtype=None)
 EXPECTED = moved_by_box(PRECISE, SOURCE.read(["box"])["box"])
 
 
@@ -195,24 +195,24 @@ def test_maps_that_keep_the_dtype_keep_the_digits(
     before: Callable[[xr.Dataset], xr.Dataset],
 ) -> None:
     ds = before(dataset())
-    moved = map_frames(MOVE, ds.positions, ds.box, history="")
+    moved = MOVE(ds.positions, ds.box)
     assert moved.attrs[ROUNDED_TO] == "float32"
     frames = before(xr.Dataset(coords={"frame": np.arange(50)})).frame.values
     again = with_all_digits(moved.isel(frame=slice(None, None, -1)), "it")
     np.testing.assert_array_equal(again, EXPECTED[frames[::-1]])
-    twice = map_frames(MOVE, moved, ds.box, history="")
+    twice = MOVE(moved, ds.box)
     np.testing.assert_array_equal(
         with_all_digits(twice, "it"),
         moved_by_box(EXPECTED[frames], SOURCE.read(["box"])["box"][frames]),
     )
     with pytest.raises(ValueError, match="all digits"):
-        with_all_digits(map_frames(MOVE, ds.positions.load(), ds.box, history=""), "it")
+        with_all_digits(MOVE(ds.positions.load(), ds.box), "it")
 
 
 def test_maps_of_a_dtype_of_their_own() -> None:
     ds = dataset()
-    record = FrameMap(moved_by_box, "positions", dtype=np.float32)
-    own = map_frames(record, ds.positions, ds.box, history="")
+    record = Map(moved_by_box, VARIABLES["positions"], dtype=np.float32)
+    own = record(ds.positions, ds.box)
     assert ROUNDED_TO not in own.attrs
     assert with_all_digits(own, "it") is own
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -20,13 +19,12 @@ from gromos_dist.analysis.connections import (
     one_frame,
     reads_single_frames,
 )
-from gromos_dist.analysis.inputs import Indices, Reference
 from gromos_dist.errors import BrokenMoleculesWarning
-from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology.lattice import nearest_images, reduced_vectors
 from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
 
 Integers = NDArray[np.int64]
+Indices = Integers | None
 Floats = NDArray[np.float64]
 
 # No bond is longer, not even between coarse grains.
@@ -50,18 +48,13 @@ class Neighbours(NamedTuple):
 
 
 def warn_of_broken_molecules(
-    call: str,
-    data: xr.Dataset | xr.DataArray,
-    *sets: Indices,
-    reference: Reference | None = None,
-    target: Floats | None = None,
-    stacklevel: int = 3,
+    call: str, data: xr.Dataset | xr.DataArray, *sets: Indices, stacklevel: int = 2
 ) -> None:
     """Warn if the box has broken the molecules that are to be measured.
 
     Looked at are the first, the middle and the last frame of `data` (of a Dask array that is not
-    read from files, for which whole chunks are computed, the first), and the reference: where its
-    box and bonds are known, and nothing says that its molecules are whole. Two atoms that are
+    read from files, for which whole chunks are computed, the first), where its box and bonds are
+    known and nothing says that its molecules are whole. Two atoms that are
     bonded, directly or by a few atoms that are not measured, or, where no bonds are known, that
     follow each other in a residue or in neighbouring residues of a molecule, are torn apart when
     they are farther from each other than half the shortest lattice vector and than bonds can reach,
@@ -79,31 +72,62 @@ def warn_of_broken_molecules(
         What it was given.
     *sets : indices
         The atoms it measures; None stands for all.
-    reference, target
-        What a reference was given as, and its positions, shape (atom, xyz).
     stacklevel : int
-        Of the warning: 3 is who has called the caller of this function.
+        Of the warning: 2 is who has called this function.
     """
     try:
-        said = _what_is_broken(data, sets, reference, target)
+        frames = _frames_of(data) if isinstance(data, xr.Dataset) and "positions" in data else []
+        said = _what_is_broken(data, sets, frames)
     except (OSError, ValueError):
         return
     if said:
         warnings.warn(f"{call}: {said}", BrokenMoleculesWarning, stacklevel=stacklevel)
 
 
+def warn_of_a_broken_reference(
+    what: str,
+    reference: xr.Dataset,
+    positions: Floats,
+    data: xr.DataArray,
+    *sets: Indices,
+    stacklevel: int,
+) -> None:
+    """Warn if the box has broken the molecules of a reference.
+
+    Parameters
+    ----------
+    what : str
+        How the message calls it.
+    reference : Dataset
+        Of one frame or more, the first of which is meant, and its box.
+    positions : array
+        Its positions, shape (atom, xyz), in the order of `data`.
+    data : DataArray
+        The trajectory's positions, which know the bonds.
+    *sets : indices
+        The atoms that are measured; None stands for all.
+    stacklevel : int
+        Of the warning.
+    """
+    if reference.attrs.get("molecules") == "whole":
+        return
+    if "frame" not in reference.dims:
+        reference = reference.expand_dims("frame")
+    try:
+        box = lattice_of(reference, 0)
+        said = "" if box is None else _what_is_broken(data, sets, [(what, positions, box)])
+    except (OSError, ValueError):
+        return
+    if said:
+        warnings.warn(said, BrokenMoleculesWarning, stacklevel=stacklevel)
+
+
 def _what_is_broken(
     data: xr.Dataset | xr.DataArray,
     sets: Sequence[Indices],
-    reference: Reference | None,
-    target: Floats | None,
+    looked_at: Sequence[tuple[str, Floats, Floats]],
 ) -> str:
     """Return what to say of the first frame with broken molecules; nothing if there is none."""
-    looked_at: list[tuple[str, Floats, Floats]] = []
-    if isinstance(data, xr.Dataset) and "positions" in data:
-        looked_at += _frames_of(data)
-    if target is not None:
-        looked_at += _reference_of(reference, target)
     if not looked_at:
         return ""
     neighbours = neighbours_of(data, _union(data.sizes["atom"], sets))
@@ -127,20 +151,6 @@ def _frames_of(data: xr.Dataset) -> list[tuple[str, Floats, Floats]]:
             positions = np.asarray(one_frame(data["positions"], frame), np.float64)
             found.append((f"frame {frame}", positions, box))
     return found
-
-
-def _reference_of(reference: Any, target: Floats) -> list[tuple[str, Floats, Floats]]:
-    """Return the reference with its box, if it has one that is not that of `data`."""
-    name = "the reference"
-    if isinstance(reference, str | os.PathLike):
-        name = f"the reference {os.fspath(reference)}"
-        reference = open_trajectory(reference, stop=1)
-    if not isinstance(reference, xr.Dataset) or reference.attrs.get("molecules") == "whole":
-        return []
-    if "frame" not in reference.dims:
-        reference = reference.expand_dims("frame")
-    box = lattice_of(reference, 0)
-    return [] if box is None else [(name, target, box)]
 
 
 def _union(n_atoms: int, sets: Sequence[Indices]) -> Integers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike, NDArray
 
-from gromos_dist.analysis.inputs import derived_history, positions_of
+from gromos_dist.analysis.declare import analysis
+from gromos_dist.analysis.system import positions_of
 from gromos_dist.force_model import (
     BONDED_TERMS,
     EPSILON_RF,
@@ -26,7 +27,7 @@ from gromos_dist.force_model import (
 )
 from gromos_dist.io.graphs import chosen_atoms, with_all_digits
 from gromos_dist.io.presence import require_in_all_frames
-from gromos_dist.mapping import FrameFields, map_fields
+from gromos_dist.mapping import Fields
 from gromos_dist.topology import (
     ForceSettings,
     Selection,
@@ -35,6 +36,7 @@ from gromos_dist.topology import (
     load_imd,
     resolve,
 )
+from gromos_dist.variables import VARIABLES
 
 TopologyLike = Topology | str | os.PathLike[str] | None
 SettingsLike = ForceSettings | str | os.PathLike[str] | None
@@ -42,8 +44,10 @@ GroupsLike = Mapping[str, Selection] | Sequence[Selection] | Literal["residue", 
 
 _ENERGIES: Final = ("energy", "energy_bonded", "energy_nonbonded")
 _REST: Final = "rest"
+_RESULTS: Final = tuple(VARIABLES[name] for name in QUANTITIES)
 
 
+@analysis(*_RESULTS, view="energies", topic="Forces and energies")
 def forces(
     ds: xr.Dataset,
     topology: TopologyLike = None,
@@ -217,15 +221,6 @@ def forces(
     how = with_mesh(how)
     division, names = _divide(groups, between, whole, how)
     wanted = _wanted(variables, ds, how)
-    parameters = {
-        "topology": whole,
-        "settings": asdict(how),
-        "groups": names,
-        "group_of_atom": division.of_atom,
-        "between": between,
-        "variables": wanted,
-        "precision": precision,
-    }
     fields = ["positions"]
     fields += ["box"] if how.boundary != "vacuum" else []
     fields += ["velocities"] if set(wanted) & set(PRESSURES) else []
@@ -235,8 +230,7 @@ def forces(
     if "forces" in wanted and precision == "mixed":
         dtypes["forces"] = np.float32
     model = ForceModel(whole, how, precision=precision, groups=division)
-    return map_fields(
-        FrameFields(_compute, dtypes),
+    return Fields(_compute, [VARIABLES[name] for name in wanted], dtypes)(
         # Text and XTC hold digits that float32 does not, and bonds are stiff enough to tell.
         *(with_all_digits(ds[name], "gd.forces") for name in fields),
         coords={
@@ -247,13 +241,13 @@ def forces(
             "other_group": names,
             "xyz_2": ["x", "y", "z"],
         },
-        history=derived_history(positions, "forces", parameters),
         model=model,
         fields=fields,
         wanted=wanted,
     )
 
 
+@analysis(*_RESULTS, view="energies", topic="Forces and energies")
 def energies(
     ds: xr.Dataset,
     topology: TopologyLike = None,

@@ -64,12 +64,12 @@ def places_of_atoms(
         warnings.warn(
             f"{what} has the trajectory's atoms in another order, and they are matched by their "
             f"names: {found}; {as_they_are}",
-            stacklevel=4,
+            stacklevel=5,
         )
         return found.places
     warnings.warn(
         f"{what} names atoms otherwise than the trajectory: {found}; they are taken in their order",
-        stacklevel=4,
+        stacklevel=5,
     )
     return None
 

@@ -9,25 +9,30 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import kernels
-from gromos_dist.analysis.broken import warn_of_broken_molecules
-from gromos_dist.analysis.inputs import (
-    Indices,
+from gromos_dist.analysis.broken import Indices
+from gromos_dist.analysis.declare import analysis
+from gromos_dist.analysis.labels import places_of_atoms
+from gromos_dist.analysis.needs import MASSES, WHOLE
+from gromos_dist.analysis.system import (
     Reference,
-    derived_history,
     masses_of,
     narrow,
     positions_of,
     reference_positions,
     selected,
 )
-from gromos_dist.analysis.labels import places_of_atoms
-from gromos_dist.mapping import FrameMap, map_frames, map_pairs
+from gromos_dist.mapping import Map, Pairs
 from gromos_dist.topology import Selection
+from gromos_dist.variables import VARIABLES, Variable
 
-_RMSD = FrameMap(kernels.rmsd, "rmsd")
-_MATRIX = FrameMap(kernels.rmsd_matrix, "rmsd_matrix")
+RMSD = Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation")
+MATRIX = Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation")
+
+_RMSD = Map(kernels.rmsd, RMSD)
+_MATRIX = Pairs(kernels.rmsd_matrix, MATRIX)
 
 
+@analysis(RMSD, view="time series", topic="Structure", needs=[MASSES, WHOLE])
 def rmsd(
     ds: xr.Dataset | xr.DataArray,
     *,
@@ -90,16 +95,7 @@ def rmsd(
     fitted = None if fit is False else measured if fit is None else selected(positions, fit)
     sets = [measured] if fit is False else [measured, fitted]
     target = reference_positions(positions, reference, *sets)
-    parameters = {
-        "reference": reference if isinstance(reference, int | str) else target,
-        "reference_positions": target,
-        "atoms": atoms,
-        "fit": fit,
-        "mass_weighted": mass_weighted,
-    }
-    history = derived_history(positions, "rmsd", parameters)
     weights = None
-    warn_of_broken_molecules("rmsd", ds, *sets, reference=reference, target=target)
     if mass_weighted:
         for indices in sets:
             weights = masses_of(positions, indices)
@@ -111,9 +107,16 @@ def rmsd(
         fit_atoms=None if fit is False or fit is None else sets[1],
         fit=fit is not False,
     )
-    return map_frames(_RMSD, positions, history=history, reference=prepared)
+    return _RMSD(positions, reference=prepared)
 
 
+@analysis(
+    VARIABLES["positions"],
+    view="trajectory",
+    topic="Structure",
+    needs=[MASSES, WHOLE],
+    command=None,
+)
 def superpose(
     ds: xr.Dataset,
     *,
@@ -157,24 +160,14 @@ def superpose(
     positions = positions_of(ds)
     fitted = selected(positions, fit)
     target = reference_positions(positions, reference, fitted)
-    parameters = {
-        "reference": reference if isinstance(reference, int | str) else target,
-        "reference_positions": target,
-        "fit": fit,
-        "mass_weighted": mass_weighted,
-    }
-    history = derived_history(positions, "superpose", parameters)
-    warn_of_broken_molecules("superpose", ds, fitted, reference=reference, target=target)
-    superposed = map_frames(
-        _SUPERPOSE,
+    superposed = _SUPERPOSE(
         positions,
-        history=history,
         reference=target,
         atoms=fitted,
         weights=masses_of(positions, fitted) if mass_weighted else None,
     )
     rest = ds.drop_vars(["velocities", "forces", "box"], errors="ignore")
-    return rest.assign(positions=superposed).assign_attrs(history=history)
+    return rest.assign(positions=superposed)
 
 
 def _superpose_block(
@@ -186,9 +179,10 @@ def _superpose_block(
     return kernels.superpose(positions, reference, atoms=atoms, weights=weights)
 
 
-_SUPERPOSE = FrameMap(_superpose_block, "positions", dtype=None)
+_SUPERPOSE = Map(_superpose_block, VARIABLES["positions"], dtype=None)
 
 
+@analysis(MATRIX, view="matrix", topic="Structure", needs=[MASSES, WHOLE])
 def rmsd_matrix(
     ds: xr.Dataset | xr.DataArray,
     other: xr.Dataset | xr.DataArray | None = None,
@@ -242,16 +236,9 @@ def rmsd_matrix(
         )
     indices = selected(first, atoms)
     weights = masses_of(first, indices) if mass_weighted else None
-    parameters = {"atoms": atoms, "mass_weighted": mass_weighted}
-    history = derived_history(first, "rmsd_matrix", parameters)
-    if other is not None:
-        parameters["other"] = derived_history(second, "other", {})
-        history = derived_history(first, "rmsd_matrix", parameters)
-    for data in (ds,) if other is None else (ds, other):
-        warn_of_broken_molecules("rmsd_matrix", data, indices)
     if other is not None:
         places = places_of_atoms(first, second, "other", atoms=indices)
         second = second if places is None else second.isel(atom=places)
     if indices is not None:
         first, second = first.isel(atom=indices), second.isel(atom=indices)
-    return map_pairs(_MATRIX, first, second, history=history, weights=weights)
+    return _MATRIX(first, second, weights=weights)

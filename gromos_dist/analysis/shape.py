@@ -5,23 +5,31 @@ from __future__ import annotations
 import xarray as xr
 
 from gromos_dist import kernels
-from gromos_dist.analysis.broken import warn_of_broken_molecules
-from gromos_dist.analysis.inputs import (
-    derived_history,
-    masses_of,
-    narrow,
-    positions_of,
-    selected,
-)
-from gromos_dist.mapping import FrameMap, map_frames
+from gromos_dist.analysis.declare import analysis
+from gromos_dist.analysis.needs import MASSES, WHOLE
+from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
+from gromos_dist.mapping import Map
 from gromos_dist.topology import Selection
+from gromos_dist.variables import Variable
 
-_RADIUS = FrameMap(kernels.radius_of_gyration, "radius_of_gyration")
-_TENSOR = FrameMap(kernels.gyration_tensor, "gyration_tensor")
-_MASS = FrameMap(kernels.center, "center_of_mass")
-_GEOMETRY = FrameMap(kernels.center, "center_of_geometry")
+RADIUS = Variable("radius_of_gyration", ("frame",), "f", "nm", "radius of gyration")
+TENSOR = Variable("gyration_tensor", ("frame", "xyz", "xyz_2"), "f", "nm2", "gyration tensor")
+MASS = Variable("center_of_mass", ("frame", "xyz"), "f", "nm", "centre of mass")
+GEOMETRY = Variable("center_of_geometry", ("frame", "xyz"), "f", "nm", "centre of geometry")
+
+_RADIUS = Map(kernels.radius_of_gyration, RADIUS)
+_TENSOR = Map(kernels.gyration_tensor, TENSOR)
+_MASS = Map(kernels.center, MASS)
+_GEOMETRY = Map(kernels.center, GEOMETRY)
 
 
+@analysis(
+    *(RADIUS, TENSOR),
+    view="time series",
+    topic="Structure",
+    needs=[MASSES, WHOLE],
+    command="rgyr",
+)
 def radius_of_gyration(
     ds: xr.Dataset | xr.DataArray,
     *,
@@ -72,10 +80,10 @@ def radius_of_gyration(
     >>> round(float(gd.radius_of_gyration(ds, atoms="protein")[0]), 4)
     1.6669
     """
-    record = _TENSOR if tensor else _RADIUS
-    return _of_atoms(record, "radius_of_gyration", ds, atoms, mass_weighted)
+    return _of_atoms(_TENSOR if tensor else _RADIUS, ds, atoms, mass_weighted)
 
 
+@analysis(MASS, view="time series", topic="Structure", needs=[MASSES, WHOLE])
 def center_of_mass(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None) -> xr.DataArray:
     """Centre of mass of the chosen atoms in every frame.
 
@@ -108,9 +116,10 @@ def center_of_mass(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None) ->
     >>> gd.center_of_mass(gd.open_trajectory(DCD, PSF)).dims
     ('frame', 'xyz')
     """
-    return _of_atoms(_MASS, "center_of_mass", ds, atoms, True)
+    return _of_atoms(_MASS, ds, atoms, True)
 
 
+@analysis(GEOMETRY, view="time series", topic="Structure", needs=[WHOLE])
 def center_of_geometry(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None) -> xr.DataArray:
     """Centre of geometry of the chosen atoms in every frame.
 
@@ -123,22 +132,15 @@ def center_of_geometry(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None
     >>> gd.center_of_geometry(gd.open_trajectory(DCD, PSF)).dims
     ('frame', 'xyz')
     """
-    return _of_atoms(_GEOMETRY, "center_of_geometry", ds, atoms, False)
+    return _of_atoms(_GEOMETRY, ds, atoms, False)
 
 
 def _of_atoms(
-    record: FrameMap,
-    call: str,
-    ds: xr.Dataset | xr.DataArray,
-    atoms: Selection,
-    mass_weighted: bool,
+    record: Map, ds: xr.Dataset | xr.DataArray, atoms: Selection, mass_weighted: bool
 ) -> xr.DataArray:
     positions = positions_of(ds)
     indices = selected(positions, atoms)
-    warn_of_broken_molecules(call, ds, indices, stacklevel=4)
     weights = masses_of(positions, indices) if mass_weighted else None
-    parameters = {"atoms": atoms, "mass_weighted": mass_weighted, "variable": record.variable}
-    history = derived_history(positions, call, parameters)
     positions, kept, (within,) = narrow(positions, indices)
     weights = None if weights is None else weights[kept]
-    return map_frames(record, positions, history=history, atoms=within, weights=weights)
+    return record(positions, atoms=within, weights=weights)

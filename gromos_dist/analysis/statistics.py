@@ -10,8 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gromos_dist import provenance
-from gromos_dist.analysis.inputs import derived_history
+from gromos_dist.analysis.declare import analysis
 from gromos_dist.distributed import compute
 from gromos_dist.errors import FrameError
 
@@ -24,6 +23,7 @@ _FIRST_BLOCK = 50.0
 _GROWTH = 1.07177
 
 
+@analysis(view="statistics", topic="Forces and energies", command=None)
 def energy_statistics(data: Data, *, method: Method = "flyvbjerg_petersen") -> Data:
     r"""Mean, fluctuation and error of the mean along the frames, of energies or anything else.
 
@@ -74,10 +74,8 @@ def energy_statistics(data: Data, *, method: Method = "flyvbjerg_petersen") -> D
     """
     if method not in _METHODS:
         raise ValueError(f"method: expected {' or '.join(_METHODS)}, got {method!r}")
-    parameters = {"method": method}
     if isinstance(data, xr.DataArray):
         result, n_unknown = _statistics(data, method)
-        result.attrs["history"] = derived_history(data, "energy_statistics", parameters)
         _warn(n_unknown, data.sizes["frame"])
         return result
     arrays = {name: array for name, array in data.items() if "frame" in array.dims}
@@ -87,12 +85,6 @@ def energy_statistics(data: Data, *, method: Method = "flyvbjerg_petersen") -> D
     loaded = compute(data[list(arrays)], progress=False)
     results = {name: _statistics(array, method) for name, array in loaded.items()}
     statistics = xr.Dataset({name: result for name, (result, _) in results.items()})
-    if given := data.attrs.get("history"):
-        source = provenance.parse(given)
-        inputs = [provenance.InputFile(**file) for file in source["inputs"]]
-        of = {"call": source["call"], "parameters": source["parameters"]}
-        record = provenance.history("energy_statistics", {**parameters, "of": of}, inputs)
-        statistics.attrs["history"] = record
     _warn(sum(count for _, count in results.values()), data.sizes["frame"])
     return statistics
 
@@ -129,7 +121,7 @@ def _warn(n_unknown: int, n_frames: int) -> None:
         warnings.warn(
             f"the error of {n_unknown} mean{'s' * (n_unknown > 1)} is NaN: {n_frames} frames are "
             "too few for their correlation",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -171,7 +163,11 @@ def _statistics(array: xr.DataArray, method: Method) -> tuple[xr.DataArray, int]
         {**coords, "statistic": ["mean", "fluctuation", "error"]},
         ("statistic", *first.dims[1:]),
         array.name,
-        {name: value for name, value in array.attrs.items() if name != "history"},
+        {
+            name: value
+            for name, value in array.attrs.items()
+            if name not in ("history", "provenance")
+        },
     )
     return result, int(np.count_nonzero(np.isnan(found[2]) & ~empty))
 

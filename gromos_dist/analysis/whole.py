@@ -21,18 +21,21 @@ from gromos_dist.analysis.connections import (
     numbers_of,
     one_frame,
 )
-from gromos_dist.analysis.inputs import derived_history, positions_of
+from gromos_dist.analysis.declare import analysis
+from gromos_dist.analysis.needs import BOX
+from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import BrokenMoleculesWarning
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, check_guess_bonds
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import TopologyLike
 from gromos_dist.kernels.boxes import octahedron_vectors
-from gromos_dist.mapping import FrameMap, map_frames
+from gromos_dist.mapping import Map
 from gromos_dist.topology import Topology, as_topology
 from gromos_dist.topology import guess_bonds as with_guessed_bonds
 from gromos_dist.topology.connectivity import links_along_bonds, molecules_of_bonds
 from gromos_dist.topology.elements import is_massless_site
 from gromos_dist.topology.lattice import nearest_images, reduced_vectors
+from gromos_dist.variables import VARIABLES
 
 
 def _whole_in_octahedra(
@@ -42,10 +45,11 @@ def _whole_in_octahedra(
     return kernels.make_whole(positions, octahedron_vectors(cubes), links)
 
 
-_WHOLE = FrameMap(kernels.make_whole, "positions", dtype=None)
-_WHOLE_IN_OCTAHEDRA = FrameMap(_whole_in_octahedra, "positions", dtype=None)
+_WHOLE = Map(kernels.make_whole, VARIABLES["positions"], dtype=None)
+_WHOLE_IN_OCTAHEDRA = Map(_whole_in_octahedra, VARIABLES["positions"], dtype=None)
 
 
+@analysis(VARIABLES["positions"], view="trajectory", topic="Periodicity", needs=[BOX], command=None)
 def make_whole(
     ds: xr.Dataset, topology: TopologyLike = None, *, guess_bonds: GuessBonds = "auto"
 ) -> xr.Dataset:
@@ -100,8 +104,6 @@ def make_whole(
     """
     check_guess_bonds(guess_bonds)
     positions = positions_of(ds)
-    if "box" not in ds:
-        raise ValueError("make_whole needs the box, and this trajectory has none")
     require_in_all_frames(ds, "box")
     if topology is None:
         numbers, known = numbers_of(ds), bonds_of(ds)
@@ -128,10 +130,9 @@ def make_whole(
             'guessed (guess_bonds="auto")'
         )
     bonds = guessed.bonds
-    history = derived_history(positions, "make_whole", {"bonds": bonds})
     links = links_along_bonds(np.concatenate([bonds, _sites(guessed)]), guessed.n_atoms)
     record = _WHOLE_IN_OCTAHEDRA if is_octahedron(ds) else _WHOLE
-    whole = map_frames(record, positions, ds["box"], history=history, links=links)
+    whole = record(positions, ds["box"], links=links)
     coords = {
         "atom_number": atom_numbers(numbers.of_atoms, numbers.n_in_file),
         **bond_coordinate(numbers.of_atoms[bonds], None, numbers.n_in_file),
@@ -139,8 +140,8 @@ def make_whole(
     result = ds.drop_vars("bonds", errors="ignore").assign(positions=whole).assign_coords(coords)
     problem = _problem(result, positions, looked_at, guessed, links) if has_frames else ""
     if problem:
-        warnings.warn(f"make_whole: {problem}", BrokenMoleculesWarning, stacklevel=2)
-    attrs = {"history": history, "molecules": "broken" if problem else "whole"}
+        warnings.warn(f"make_whole: {problem}", BrokenMoleculesWarning, stacklevel=3)
+    attrs = {"molecules": "broken" if problem else "whole"}
     if guessed.bond_origin:
         attrs["bonds"] = guessed.bond_origin
     return result.assign_attrs(attrs)

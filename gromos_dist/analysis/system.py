@@ -1,16 +1,15 @@
-"""What analyses take from a Dataset: positions, atoms, masses, a reference, provenance."""
+"""What analyses take from a Dataset: positions, atoms, masses, a reference."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gromos_dist import provenance
+from gromos_dist.analysis.broken import Indices, warn_of_a_broken_reference
 from gromos_dist.analysis.connections import numbers_of
 from gromos_dist.analysis.labels import places_of_atoms
 from gromos_dist.errors import SelectionError
@@ -20,7 +19,6 @@ from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.topology import Selection, resolve
 from gromos_dist.variables import validate
 
-Indices = NDArray[np.int64] | None
 Reference = int | str | os.PathLike[str] | xr.Dataset | xr.DataArray | NDArray[Any]
 
 
@@ -43,9 +41,7 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     if isinstance(data, xr.Dataset):
         if "positions" not in data:
             raise ValueError(f"the Dataset has no positions, only {list(data)}")
-        attrs = data.attrs
         data = data["positions"]
-        data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
     validate(data, "positions")
     if not data.sizes["atom"]:
         raise SelectionError("no atoms are left in this Dataset; choose at least one")
@@ -132,10 +128,16 @@ def reference_positions(
     ValueError
         There is no such frame, the numbers of atoms differ, or the order of the atoms does, and
         nothing tells which is which.
+
+    Warns
+    -----
+    BrokenMoleculesWarning
+        The box has broken the molecules of the reference.
     """
     given = [indices for indices in sets if indices is not None]
     used = np.unique(np.concatenate(given)) if given and len(given) == len(sets) else None
     places: Indices = None
+    dataset: xr.Dataset | None = None
     n_atoms = positions.sizes["atom"]
     if isinstance(reference, int | np.integer):
         n_frames = positions.sizes["frame"]
@@ -145,7 +147,8 @@ def reference_positions(
         values = values_of(positions.isel(frame=slice(frame, frame + 1)).data)
         what = f"frame {frame}"
     elif isinstance(reference, str | os.PathLike):
-        opened = open_trajectory(reference, stop=1, dtype=np.float64).positions
+        dataset = open_trajectory(reference, stop=1, dtype=np.float64)
+        opened = dataset.positions
         values = values_of(opened.data)
         what = os.fspath(reference)
         among: Indices = None
@@ -155,7 +158,8 @@ def reference_positions(
             values = values[:, among]
         places = places_of_atoms(positions, opened, what, among=among, atoms=used)
     else:
-        array = reference["positions"] if isinstance(reference, xr.Dataset) else reference
+        dataset = reference if isinstance(reference, xr.Dataset) else None
+        array = reference if dataset is None else dataset["positions"]
         values = array.data if isinstance(array, xr.DataArray) else np.asarray(array)
         what = "the reference"
         if isinstance(array, xr.DataArray):
@@ -167,16 +171,9 @@ def reference_positions(
             f"reference: {what} has shape {tuple(values.shape)}, the trajectory needs "
             f"({n_atoms}, 3): give a reference of the same {n_atoms} atoms"
         )
-    return np.ascontiguousarray(values if places is None else values[places], np.float64)
-
-
-def derived_history(data: xr.DataArray, call: str, parameters: Mapping[str, Any]) -> str:
-    """Return the provenance of a result computed from `data`."""
-    given = data.attrs.get("history") or provenance.history(provenance.IN_MEMORY, {}, [])
-    source = provenance.parse(given)
-    inputs = [provenance.InputFile(**file) for file in source["inputs"]]
-    values = data.data
-    # Of arrays in memory the values tell, when a result is stored.
-    name = provenance.IN_MEMORY if isinstance(values, np.ndarray) else values.name
-    of = {"call": source["call"], "parameters": source["parameters"], "array": name}
-    return provenance.history(call, {**parameters, "of": of}, inputs)
+    target = np.ascontiguousarray(values if places is None else values[places], np.float64)
+    if dataset is not None:
+        named = what if what == "the reference" else f"the reference {what}"
+        # The caller of the analysis, which calls this function.
+        warn_of_a_broken_reference(named, dataset, target, positions, *sets, stacklevel=5)
+    return target

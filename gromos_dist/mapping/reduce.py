@@ -1,0 +1,240 @@
+"""Reductions: one value, or several, of all frames."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, DTypeLike
+
+from gromos_dist.mapping.blocks import (
+    PIECE_BYTES,
+    Array,
+    Piece,
+    common_chunks,
+    computed_now,
+    in_memory,
+    over_blocks,
+)
+from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
+from gromos_dist.mapping.tree import Finish, State, Tree, boxed, join, lazy_values, merge, unboxed
+from gromos_dist.variables import Variable
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One value, or several, of all frames.
+
+    Blocks of `reduction_block` frames, counted from the first frame, are combined in a fixed
+    binary tree, so the result does not depend on chunks, scheduler or workers.
+
+    Parameters
+    ----------
+    partial : callable
+        ``partial(block, ..., **constants)`` gives the state of a block of frames: a tuple of
+        numbers and arrays, a NamedTuple for example. A state can be stored, and so a killed
+        reduction goes on. It gets ``weights=``, a value a frame, when the record is called with
+        them.
+    combine : callable
+        ``combine(state, next_state)`` gives the state of both.
+    finalize : callable
+        ``finalize(state, **constants)`` gives the result: an array, or for several variables
+        arrays by their names.
+    variables : Variable or sequence of Variable
+        What the results are.
+    state : type
+        The NamedTuple that `partial` gives; ``tuple`` if it gives no named one.
+    dtype : dtype
+        Of the results.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from gromos_dist.mapping import Reduction, Variable
+    >>> mean = Reduction(
+    ...     partial=lambda block: (len(block), block.sum(axis=0, dtype=float)),
+    ...     combine=lambda one, other: (one[0] + other[0], one[1] + other[1]),
+    ...     finalize=lambda state: state[1] / state[0],
+    ...     variables=Variable("mean_position", ("atom", "xyz"), "f", "nm", "mean position"),
+    ... )
+    >>> mean(xr.DataArray(np.ones((4, 5, 3)), dims=("frame", "atom", "xyz"))).dims
+    ('atom', 'xyz')
+    """
+
+    partial: Callable[..., State]
+    combine: Callable[[Any, Any], State]
+    finalize: Callable[..., Any]
+    variables: Variable | Sequence[Variable]
+    state: type[tuple[Any, ...]] = tuple
+    dtype: DTypeLike = np.float64
+
+    def __call__(
+        self,
+        *arrays: xr.DataArray,
+        coords: Coordinates | None = None,
+        weights: xr.DataArray | ArrayLike | None = None,
+        **constants: Any,
+    ) -> Any:
+        """Reduce all frames.
+
+        Parameters
+        ----------
+        *arrays : DataArray
+            The inputs; their first dim is ``frame``, and they have the same frames.
+        coords : mapping, optional
+            Coordinates of the result, as xarray takes them; they tell the lengths of dims that the
+            inputs have not.
+        weights : (frame,) array, optional
+            How much every frame counts.
+        **constants
+            Passed to `partial` and `finalize`; they enter the graph once.
+
+        Returns
+        -------
+        DataArray or Dataset
+            A DataArray of one variable, a Dataset of several; lazy if an input is.
+
+        Raises
+        ------
+        ValueError
+            There are no frames, or not one finite weight a frame.
+        TypeError
+            `weights` were given and `partial` takes none, or a state is no tuple.
+        """
+        several = not isinstance(self.variables, Variable)
+        variables = (
+            tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
+        )
+        what = variables[0].name
+        n_frames = arrays[0].sizes["frame"]
+        if n_frames == 0:
+            raise ValueError(f"{what}: there are no frames to reduce")
+        given = coordinates(coords)
+        finish = Finish(
+            combine=self.combine,
+            finalize=self.finalize,
+            variables=variables,
+            dtypes=(np.dtype(self.dtype),) * len(variables),
+            shapes=tuple(result_shape(variable, arrays[0], given) for variable in variables),
+            constants=constants,
+        )
+        datas = [array.data for array in arrays]
+        job = ReductionJob(
+            self.partial,
+            self.combine,
+            self.state,
+            reduction_block(datas),
+            self._checked(weights, n_frames, what),
+        )
+        values: Sequence[Any]
+        if in_memory(datas):
+            values = finish.values([computed_now(job, datas, constants, (1,))])
+        else:
+            trees = over_blocks(
+                what,
+                job,
+                common_chunks(datas, multiple_of=job.multiple_of),
+                constants,
+                rest=(),
+                per_block=True,
+                dtype=object,
+            )
+            values = lazy_values(trees, finish)
+        results = [
+            labelled(value, variable, arrays[0], given)
+            for value, variable in zip(values, variables, strict=True)
+        ]
+        return xr.Dataset({r.name: r for r in results}) if several else results[0]
+
+    def _checked(
+        self, weights: xr.DataArray | ArrayLike | None, n_frames: int, what: str
+    ) -> Array | None:
+        if weights is None:
+            return None
+        taken = inspect.signature(self.partial).parameters
+        if "weights" not in taken and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+            raise TypeError(f"{what}: weights were given, but its partial takes none")
+        values = np.asarray(weights, np.float64)
+        if values.shape != (n_frames,) or not np.isfinite(values).all():
+            raise ValueError(
+                f"{what}: expected a finite weight for each of {n_frames} frames, got shape "
+                f"{values.shape}"
+                + ("" if np.isfinite(values).all() else ", some of them not finite")
+            )
+        return values
+
+
+def reduction_block(datas: Sequence[Any]) -> int:
+    """Return how many frames are reduced at a time: decided by the size of a frame alone."""
+    values = sum(int(np.prod(data.shape[1:])) for data in datas)
+    return int(2 ** np.clip(np.log2(PIECE_BYTES / 4 / max(1, values)) // 1, 0, 10))
+
+
+@dataclass(frozen=True)
+class ReductionJob:
+    """From pieces of a block to its tree of states."""
+
+    partial: Callable[..., State]
+    combine: Callable[[Any, Any], State]
+    state: type[tuple[Any, ...]]
+    multiple_of: int
+    weights: Array | None
+    wants_previous = False
+
+    def collector(self, constants: Mapping[str, Any], shape: tuple[int, ...]) -> _Reducing:  # noqa: ARG002
+        """Begin a tree."""
+        return _Reducing(self, constants)
+
+    def state_of(self, piece: Piece, constants: Mapping[str, Any]) -> State:
+        """Return the state of one block of frames."""
+        if self.weights is not None:
+            frames = slice(piece.first_frame, piece.first_frame + len(piece))
+            constants = {**constants, "weights": self.weights[frames]}
+        state = piece.call(self.partial, constants)
+        if not isinstance(state, self.state):
+            raise TypeError(
+                f"a reduction's partial gives a {self.state.__name__}, got "
+                f"{type(state).__name__}: say which with Reduction(..., state=)"
+            )
+        return made_of(self.state, (_own(value, piece.arrays) for value in state))
+
+    def joined(self, blocks: Sequence[Array]) -> Array:
+        """Return the trees of several blocks as one."""
+        return boxed(merge(self.combine, unboxed(blocks)))
+
+    def following(self, _: DTypeLike) -> None:
+        """No digits follow from a state."""
+
+
+class _Reducing:
+    def __init__(self, job: ReductionJob, constants: Mapping[str, Any]) -> None:
+        self._job = job
+        self._constants = constants
+        self._tree: Tree = {}
+
+    def take(self, piece: Piece) -> None:
+        job = self._job
+        for block in piece.split(job.multiple_of):
+            leaf = (0, block.first_frame // job.multiple_of)
+            state = job.state_of(block, self._constants)
+            self._tree = join(job.combine, self._tree, {leaf: state})
+
+    def result(self) -> Array:
+        return boxed(self._tree)
+
+
+def made_of(kind: type[tuple[Any, ...]], values: Any) -> State:
+    """Return a tuple, or a NamedTuple, of some values."""
+    make: Callable[..., State] = getattr(kind, "_make", kind)
+    return make(values)
+
+
+def _own(value: Any, arrays: Sequence[Array]) -> Any:
+    """Return a value that stays when the piece's memory is used again."""
+    if isinstance(value, np.ndarray) and any(np.may_share_memory(value, a) for a in arrays):
+        return value.copy()
+    return value

@@ -1,0 +1,62 @@
+"""From values to a labelled result: its dims, coordinates, name and unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+
+from gromos_dist.variables import Variable
+
+Coordinates = Mapping[str, Any]
+"""As xarray takes them: values of a dim by its name, or ``(dims, values, attrs)``."""
+
+_SIZES = {"xyz": 3, "xyz_2": 3, "box_vector": 3}
+
+
+def coordinates(given: Coordinates | None) -> xr.Dataset:
+    """Return coordinates as xarray understands them."""
+    return xr.Dataset(coords={name: _unambiguous(value) for name, value in (given or {}).items()})
+
+
+def _unambiguous(value: Any) -> Any:
+    """Return a tuple of values as a list: to xarray, a tuple begins with dims."""
+    is_tuple_of_values = isinstance(value, tuple) and (
+        len(value) < 2 or not isinstance(value[0], str | tuple) or isinstance(value[1], str)
+    )
+    return list(value) if is_tuple_of_values else value
+
+
+def result_shape(variable: Variable, like: xr.DataArray, coords: xr.Dataset) -> tuple[int, ...]:
+    """Return the shape of a result.
+
+    Raises
+    ------
+    ValueError
+        Neither `like` nor `coords` has one of its dims.
+    """
+    sizes: dict[Any, int] = {**_SIZES, **like.sizes, **coords.sizes}
+    unknown = [dim for dim in variable.dims if dim not in sizes]
+    if unknown:
+        raise ValueError(
+            f"{variable.name}: nothing says how long the dim {unknown[0]!r} is; give coords="
+        )
+    return tuple(int(sizes[dim]) for dim in variable.dims)
+
+
+def labelled(
+    values: Any, variable: Variable, like: xr.DataArray, coords: xr.Dataset
+) -> xr.DataArray:
+    """Return values with the name, dims and attributes of a variable.
+
+    Coordinates are those of `like` and `coords` whose dims the result has.
+    """
+    dims = set(variable.dims)
+    kept = {
+        name: coord
+        for of in (like.coords, coords.coords)
+        for name, coord in of.items()
+        if set(coord.dims) <= dims
+    }
+    return xr.DataArray(values, kept, variable.dims, variable.name, variable.attrs)

@@ -1,0 +1,135 @@
+"""A fixed binary tree of states: combined in one order, whichever came first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask._task_spec import List, Task, TaskRef
+from dask.base import tokenize
+
+from gromos_dist.io.lazy import constant
+from gromos_dist.mapping.blocks import Array, new_array
+from gromos_dist.variables import Variable
+
+State = tuple[Any, ...]
+"""Numbers and arrays, in a tuple: a NamedTuple reads best."""
+Combine = Callable[[Any, Any], Any]
+
+Tree = dict[tuple[int, int], State]
+"""The state of blocks index * 2**level to (index + 1) * 2**level, by (level, index)."""
+
+# So many trees are merged by one task.
+_FAN_IN = 16
+
+
+def join(combine: Combine, one: Tree, other: Tree) -> Tree:
+    """Unite two sets of states, combining siblings of the tree as far as they are there."""
+    tree = {**one, **other}
+    pending = list(other)
+    while pending:
+        level, index = pending.pop()
+        left, right = (level, index & ~1), (level, index | 1)
+        if left in tree and right in tree:
+            parent = (level + 1, index >> 1)
+            tree[parent] = combine(tree.pop(left), tree.pop(right))
+            pending.append(parent)
+    return tree
+
+
+def merge(combine: Combine, trees: Iterable[Tree]) -> Tree:
+    """Unite any number of trees."""
+    whole: Tree = {}
+    for tree in trees:
+        whole = join(combine, whole, tree)
+    return whole
+
+
+def root(combine: Combine, tree: Tree) -> State:
+    """Return the state of all blocks."""
+    # What is left are the whole subtrees of a number of blocks that is no power of two.
+    first, *others = (tree[node] for node in sorted(tree, key=lambda node: node[1] << node[0]))
+    state = first
+    for other in others:
+        state = combine(state, other)
+    return state
+
+
+def boxed(tree: Tree) -> Array:
+    """Return a tree as an array of one object: what a Dask array of trees has as its blocks."""
+    box = np.empty(1, object)
+    box[0] = tree
+    return box
+
+
+def unboxed(boxes: Iterable[Array]) -> list[Tree]:
+    """Return the trees of some blocks."""
+    return [box[0] for box in boxes]
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The end of a reduction: from trees to values."""
+
+    combine: Combine
+    finalize: Callable[..., Any]
+    variables: tuple[Variable, ...]
+    dtypes: tuple[np.dtype[Any], ...]
+    shapes: tuple[tuple[int, ...], ...]
+    constants: Mapping[str, Any]
+
+    def merged(self, boxes: Sequence[Array]) -> Array:
+        """Return the trees of some blocks as one."""
+        return boxed(merge(self.combine, unboxed(boxes)))
+
+    def values(self, boxes: Sequence[Array]) -> list[Array]:
+        """Return the values of all variables."""
+        state = root(self.combine, merge(self.combine, unboxed(boxes)))
+        final = self.finalize(state, **self.constants)
+        by_name = final if isinstance(final, Mapping) else {self.variables[0].name: final}
+        values = []
+        for variable, dtype, shape in zip(self.variables, self.dtypes, self.shapes, strict=True):
+            value = np.asarray(by_name[variable.name], dtype)
+            if value.shape != shape:
+                raise ValueError(
+                    f"{variable.name}: expected shape {shape} for dims {variable.dims}, got "
+                    f"{value.shape}"
+                )
+            values.append(value)
+        return values
+
+
+def lazy_values(trees: da.Array, finish: Finish) -> list[da.Array]:
+    """Return the lazy values of a reduction, given the array whose blocks are its trees."""
+    shared = constant(finish)
+    name = f"{'-'.join(v.name for v in finish.variables)}-{tokenize(trees.name, shared.key)}"
+    tasks: dict[Any, Task] = {}
+    keys: list[Any] = [(trees.name, i) for i in range(trees.numblocks[0])]
+    level = 0
+    while len(keys) > _FAN_IN:
+        level += 1
+        merged = []
+        for i in range(0, len(keys), _FAN_IN):
+            key = (f"{name}-merge-{level}", i // _FAN_IN)
+            some = List(*(TaskRef(one) for one in keys[i : i + _FAN_IN]))
+            tasks[key] = Task(key, Finish.merged, TaskRef(shared.key), some)
+            merged.append(key)
+        keys = merged
+    everything = f"{name}-values"
+    tasks[everything] = Task(
+        everything, Finish.values, TaskRef(shared.key), List(*(TaskRef(key) for key in keys))
+    )
+    arrays = []
+    together = new_array(everything, tasks, [trees, shared], (), object)
+    for i, (variable, dtype, shape) in enumerate(
+        zip(finish.variables, finish.dtypes, finish.shapes, strict=True)
+    ):
+        own = f"{variable.name}-of-{name}"
+        place = (own, *(0,) * len(shape))
+        one = {place: Task(place, list.__getitem__, TaskRef(everything), i)}
+        chunks = tuple((size,) for size in shape)
+        arrays.append(new_array(own, one, [together], chunks, dtype))
+    return arrays
