@@ -83,7 +83,7 @@ def test_any_part_equals_slicing_the_whole(folder: Path, name: str, data: st.Dat
 
 
 @each
-@some_examples
+@settings(some_examples, max_examples=25)
 @given(data=st.data())
 def test_any_chunks_equal_slicing_the_whole(folder: Path, name: str, data: st.DataObject) -> None:
     path = path_of(folder, name)
