@@ -46,8 +46,9 @@ if TYPE_CHECKING:
         TrajectoryWriter,
         Vec3,
     )
+    from gromos_dist.selection import select
     from gromos_dist.store import open_store, store
-    from gromos_dist.topology import Topology, load_topology, select, write_topology
+    from gromos_dist.topology import Topology, load_topology, write_topology
 
 # A name is imported when it is first used: Dask and xarray take longer to import than many a
 # command takes to run.
@@ -67,13 +68,14 @@ _NAMES = {
         *("ForceCalculator", "Frame", "Simulation", "State", "Trajectory", "TrajectoryWriter"),
         "Vec3",
     ),
+    "selection": ("select",),
     "store": ("open_store", "store"),
-    "topology": ("Topology", "load_topology", "select", "write_topology"),
+    "topology": ("Topology", "load_topology", "write_topology"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = (
     *("accessor", "analysis", "distributed", "errors", "instruction_set", "io", "kernels"),
-    *("mapping", "md", "plot", "provenance", "topology", "variables"),
+    *("mapping", "md", "plot", "provenance", "selection", "topology", "variables"),
 )
 
 __all__ = [

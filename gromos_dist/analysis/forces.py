@@ -28,14 +28,8 @@ from gromos_dist.force_model import (
 from gromos_dist.io.graphs import chosen_atoms, with_all_digits
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.mapping import Fields
-from gromos_dist.topology import (
-    ForceSettings,
-    Selection,
-    Topology,
-    as_topology,
-    load_imd,
-    resolve,
-)
+from gromos_dist.selection import Selection, resolve
+from gromos_dist.topology import ForceSettings, Topology, as_topology, load_imd
 from gromos_dist.variables import VARIABLES
 
 TopologyLike = Topology | str | os.PathLike[str] | None

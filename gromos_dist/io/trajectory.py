@@ -35,7 +35,8 @@ from gromos_dist.io.registry import READABLE
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, record_of
-from gromos_dist.topology import Selection, Topology, as_topology, resolve
+from gromos_dist.selection import Selection, resolve
+from gromos_dist.topology import Topology, as_topology
 from gromos_dist.topology.mdanalysis import is_universe
 from gromos_dist.variables import ROUNDED_TO, VARIABLES
 
@@ -357,7 +358,8 @@ def _with_atoms(
     indices = None
     if atoms is not None:
         described = xr.Dataset(coords=coords)
-        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms)))
+        bonds = bond_coordinate(known.bonds, None, n_atoms)
+        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms), **bonds))
         source = source.select_atoms(indices)
         chosen = described.isel(atom=indices)
         coords = {str(name): chosen.variables[name] for name in chosen.coords}
