@@ -150,7 +150,7 @@ def _chunks(array: xr.DataArray) -> dict[str, Any]:
 
 def _format(path: str) -> str:
     from gromos_dist.input_file import suffix_of
-    from gromos_dist.io.formats.registry import READABLE
+    from gromos_dist.io.registry import READABLE
 
     suffix = suffix_of(path)
     name = READABLE[suffix].name if suffix in READABLE else _STORES[suffix]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gromos_dist.io.formats.registry import WRITABLE
+from gromos_dist.io.registry import WRITABLE
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
 from gromos_dist.provenance import restored
 from gromos_dist.store import trajectory_file

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import multiprocessing
+import os
+import pickle
+import signal
+import time
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +23,9 @@ from MDAnalysis.lib.formats.libdcd import DCDFile
 
 import gromos_dist as gd
 from gromos_dist.io.formats.gromos_text.writer import box_parameters
-from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.reader import FRAME_FIELDS, open_reader
-from gromos_dist.io.writer import open_writer
+from gromos_dist.io.registry import WRITABLE
+from gromos_dist.io.writer import Contents, encode, make_encoder, open_writer
 
 chemfiles = pytest.importorskip(
     "chemfiles", reason="chemfiles is not installed: pip install -e '.[test]'"
@@ -42,6 +48,8 @@ DIGITS = {
     ".xtc": 0.51e-3,
     ".trr": 2e-6,
 }
+# Those that hold several frames of positions.
+OF_POSITIONS = sorted(set(WRITABLE) - {".trv", ".trf", ".cnf"})
 VECTORS = {
     **{suffix: ["positions"] for suffix in DIGITS},
     ".trv": ["velocities"],
@@ -363,8 +371,122 @@ def test_what_a_suffix_stands_for(tmp_path: Path) -> None:
 def test_a_format_without_a_place_for_anything_is_refused_at_once(
     suffix: str, tmp_path: Path
 ) -> None:
-    velocities = gd.open_trajectory(Path(__file__).parent / "data" / "butane.trv")
+    velocities = gd.open_trajectory(Path(__file__).parents[1] / "data" / "butane.trv")
     target = tmp_path / f"out.{suffix}"
     with pytest.raises(ValueError, match=rf"out\.{suffix}: "):
         gd.store(velocities, target)
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- blocks, numbers and ends ----
+
+
+def few(n_frames: int, n_atoms: int = 12) -> dict[str, Any]:
+    positions = np.random.default_rng(n_frames).uniform(0, 3, (n_frames, n_atoms, 3))
+    return {"positions": np.round(positions, 3)}
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+@pytest.mark.parametrize("suffix", sorted(WRITABLE))
+@pytest.mark.parametrize("box", sorted(BOXES))
+def test_bytes_do_not_depend_on_the_blocks_nor_on_the_process(suffix: str, box: str) -> None:
+    n_frames = 1 if suffix == ".cnf" else 7
+    frames = made(suffix, n_frames, 11, BOXES[box])
+    contents = Contents(
+        path=f"file{suffix}",
+        n_atoms=11,
+        fields=tuple(frames),
+        box=frames["box"][0] if "box" in frames else None,
+        n_frames=n_frames,
+    )
+    encoder = make_encoder(contents)
+    pickled = pickle.dumps(encoder)
+    assert len(pickled) < 10_000
+    assert set(encoder.fields) <= set(FRAME_FIELDS)
+    whole = b"".join(map(bytes, encode(encoder, frames, 0)))
+    assert whole
+    for sizes in ((1,) * n_frames, *(((3, 1, 3), (5, 2)) if n_frames == 7 else ())):
+        parts, first = [], 0
+        for size in sizes:
+            block = {name: values[first : first + size] for name, values in frames.items()}
+            parts += map(bytes, encode(pickle.loads(pickled), block, first))
+            first += size
+        assert b"".join(parts) == whole
+    header = encoder.header(np.empty(0), np.empty(0, np.int64))
+    assert len(encoder.header(frames["time"], frames["step"])) == len(header)
+
+
+# DCD knows no uneven times: see test_times_of_a_dcd.
+@pytest.mark.parametrize("suffix", sorted(set(OF_POSITIONS) - {".dcd"}))
+def test_blocks_follow_each_other(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"file{suffix}"
+    with open_writer(path) as writer:
+        writer.write(few(3))
+        writer.write({**few(2), "step": np.array([7, 9]), "time": np.array([0.5, 1.0])})
+        writer.write(few(1))
+        assert not path.exists()
+        assert (writer.n_frames, writer.n_atoms) == (6, 12)
+    assert files(tmp_path) == [path.name]
+    expected = np.concatenate([few(n)["positions"] for n in (3, 2, 1)])
+    np.testing.assert_allclose(read(path)["positions"], expected, atol=1e-6)
+    out = read(path)
+    assert out["step"].tolist() == [0, 1, 2, 7, 9, 5]
+    assert out["time"].tolist() == [0, 1, 2, 0.5, 1, 5]
+
+
+@pytest.mark.parametrize("suffix", OF_POSITIONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, ">f4"])
+def test_any_numbers_in_any_order_of_memory(tmp_path: Path, suffix: str, dtype: Any) -> None:
+    path = tmp_path / f"file{suffix}"
+    array = np.arange(3 * 12 * 3).reshape(3, 12, 3)
+    with open_writer(path) as writer:
+        writer.write({"positions": np.asfortranarray(array.astype(dtype))})
+    np.testing.assert_array_equal(np.round(read(path)["positions"], 4), array)
+
+
+def write_and_raise(path: Path, error: BaseException) -> None:
+    with open_writer(path, overwrite=True) as writer:
+        writer.write(few(3))
+        raise error
+
+
+@pytest.mark.parametrize("suffix", OF_POSITIONS)
+def test_exception_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"file{suffix}"
+    with pytest.raises(KeyboardInterrupt):
+        write_and_raise(path, KeyboardInterrupt())
+    assert files(tmp_path) == []
+    path.write_bytes(b"what was there")
+    with pytest.raises(RuntimeError, match="in between"):
+        write_and_raise(path, RuntimeError("in between"))
+    assert path.read_bytes() == b"what was there"
+    assert files(tmp_path) == [path.name]
+
+
+def write_slowly(folder: Path, started: Any) -> None:
+    with ExitStack() as stack:
+        for suffix in OF_POSITIONS:
+            stack.enter_context(open_writer(folder / f"file{suffix}")).write(few(50))
+        started.set()
+        time.sleep(60)
+
+
+def test_killed_writers_leave_no_file_and_do_not_hinder_the_next(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    started = context.Event()
+    process = context.Process(target=write_slowly, args=(tmp_path, started))
+    process.start()
+    assert started.wait(60)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    for suffix in OF_POSITIONS:
+        path = tmp_path / f"file{suffix}"
+        assert not path.exists()
+        with open_writer(path) as writer:
+            writer.write(few(2))
+        assert len(read(path)["positions"]) == 2
+    assert files(tmp_path) == sorted(f"file{suffix}" for suffix in OF_POSITIONS)

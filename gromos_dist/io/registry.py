@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-_HERE = "gromos_dist.io.formats"
+_FORMATS = "gromos_dist.io.formats"
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     opener: str
-    """``module:function`` within this package: a path and ``on_truncated`` in, a Reader out."""
+    """``module:function`` within `gromos_dist.io.formats`: a path and ``on_truncated`` in, a Reader
+    out."""
     encoder: str
     """``module:function``: `gromos_dist.io.writer.Contents` in, an Encoder out, or a ValueError
     when the format cannot hold them."""
@@ -58,7 +59,7 @@ ENGINES = {"chemfiles": "chemfiles_reader:open_chemfiles"}
 
 
 def load(reference: str) -> Callable[..., Any]:
-    """Return the function that ``module:function`` names, a module of this package."""
+    """Return what ``module:function`` names in a module of `gromos_dist.io.formats`."""
     module, function = reference.split(":")
-    found: Callable[..., Any] = getattr(import_module(f"{_HERE}.{module}"), function)
+    found: Callable[..., Any] = getattr(import_module(f"{_FORMATS}.{module}"), function)
     return found
