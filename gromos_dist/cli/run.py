@@ -105,7 +105,8 @@ class Input:
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
         from gromos_dist.analysis.connections import labelled_by
-        from gromos_dist.topology import load_topology, resolve
+        from gromos_dist.selection import resolve
+        from gromos_dist.topology import load_topology
 
         trajectory = stores.open_result(path)
         if "atom" not in trajectory.dims:
@@ -375,7 +376,7 @@ def _let_interrupts_through() -> None:
 
 
 def _count_atoms(data: xr.Dataset, atoms: str | None) -> int | None:
-    from gromos_dist.topology import resolve
+    from gromos_dist.selection import resolve
 
     if atoms is not None:
         return len(resolve(atoms, data))
