@@ -128,7 +128,9 @@ def store(
         if target.suffix != ".zarr":
             refuse_existing(target, overwrite)
         # Only a folder has a place for what is found, until all is.
-        storable = result if target.suffix == ".zarr" else compute(result, progress=progress)
+        storable = result.assign_attrs(**dataset.attrs)
+        if target.suffix != ".zarr":
+            storable = _dataset(compute(result, progress=progress))
     import_module(_FORMATS[target.suffix]).write(storable, target, overwrite, progress)
     return Path(path)
 

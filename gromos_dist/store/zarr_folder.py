@@ -132,7 +132,8 @@ def _plan_of_events(events: LazyEvents) -> _Plan:
         str(name): provenance.array_hash(of_frame.values)
         for name, of_frame in events.of_frames.items()
     }
-    if provenance.IN_MEMORY in str(events.attrs.get("history", "")):
+    origin = provenance.found_in(events.attrs)
+    if origin is not None and provenance.IN_MEMORY in origin.text:
         identity["array"] = events.blocks.name
     graph = {str(name): events.blocks.name for name in none.data_vars}
     return _Plan(none, {}, canonical_json(identity), graph, events)
