@@ -25,7 +25,7 @@ from gromos_dist.distributed import scheduler
 from gromos_dist.io.lazy import trajectory_array
 from gromos_dist.io.source import Source
 from gromos_dist.mapping import Events, Map, Reduction, Series, Variable, reduce, series
-from gromos_dist.provenance import InputFile, history
+from gromos_dist.provenance import InputFile, record_of
 from gromos_dist.store import store
 
 Array = NDArray[Any]
@@ -146,9 +146,8 @@ def lazy_result(name: str, factor: float = 1.0) -> Any:
         result = REDUCTION(data, factor=factor)
         if name == "with a map":
             result = result.assign(height=HEIGHT(data))
-    return result.assign_attrs(
-        history=history(name, {"factor": factor}, [InputFile("md.trc", 1000, "quick:00")])
-    )
+    own = record_of(name, {"factor": factor}, [InputFile("md.trc", 1000, "quick:00")])
+    return result.assign_attrs(**own.attributes)
 
 
 def main() -> None:

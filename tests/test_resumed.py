@@ -163,7 +163,7 @@ def test_states_of_another_graph_are_not_taken(name: str, path: Path, log: Path)
     other = lazy_result(name, factor=2.0)
     attrs = lazy_result(name).attrs
     computed(log)
-    store(other.assign_attrs(attrs), path, progress=False)
+    store(other.assign_attrs(**attrs), path, progress=False)
     assert computed(log) == PLACES["reduction"]
     xr.testing.assert_equal(open_store(path).compute(), other.compute())
 
