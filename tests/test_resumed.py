@@ -61,15 +61,19 @@ def states(path: Path) -> list[Path]:
 
 
 def killed(path: Path, log: Path, name: str, where: str = "threads", workers: int = 1) -> None:
-    """Store a result in another process, which is killed in the middle."""
+    """Store a result in another process, which is killed in the middle; of several, near the end.
+
+    A worker that has a block to compute begins it before it keeps what it has computed.
+    """
+    most = KILL_AFTER[name] if where == "threads" else len(PLACES[name]) - 1
     process = subprocess.run(
         [*RUN, str(path), name, where, str(workers)],
         cwd=HERE,
         env={
             **os.environ,
             "RESUMED_RUN_LOG": str(log),
-            "RESUMED_RUN_KILL_AFTER": str(KILL_AFTER[name]),
-            "RESUMED_RUN_SECONDS": "0.5" if where == "processes" else "0",
+            "RESUMED_RUN_KILL_AFTER": str(most),
+            "RESUMED_RUN_SECONDS": "0.2" if where == "processes" else "0",
         },
         check=False,
         capture_output=True,
@@ -188,7 +192,7 @@ def test_a_finished_store_of_events_computes_nothing(tmp_path: Path, log: Path) 
     store(lazy_result("events"), path, progress=False)
     assert computed(log) == PLACES["events"]
     assert tree(path) == before
-    events: Any = lazy_result("events").assign_attrs(history="another")
+    events: Any = lazy_result("events").assign_attrs(note="another")
     with pytest.raises(FileExistsError, match="holds another result"):
         store(events, path, progress=False)
 

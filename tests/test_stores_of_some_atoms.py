@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from conftest import AdK
@@ -48,9 +49,9 @@ def test_commands_with_the_topology_of_the_whole_file(
     command = ["rgyr", str(path), "--top", str(adk.psf), "--atoms", "resid 105:110"]
     result = CliRunner().invoke(application, [*command, "-o", str(csv)])
     assert result.exit_code == 0, result.output
-    rows = np.loadtxt(csv, delimiter=",", skiprows=sum(line[0] in "#t" for line in csv.open()))
+    table = pd.read_csv(csv, comment="#")
     radius = gd.radius_of_gyration(chosen, atoms="resid 105:110")
-    np.testing.assert_array_equal(rows[:, 1], radius)
+    np.testing.assert_array_equal(table["radius_of_gyration"], radius)
     result = CliRunner().invoke(application, ["info", str(path), "--top", str(adk.psf), "--json"])
     assert result.exit_code == 0, result.output
     told = json.loads(result.output)["topology"]
