@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         TopologyError,
         TrajectoryError,
     )
+    from gromos_dist.forces.imd import load_imd
+    from gromos_dist.forces.settings import ForceSettings
     from gromos_dist.io import from_mdanalysis, open_energies, open_trajectory
     from gromos_dist.kernels import calculate_rmsd
     from gromos_dist.md import (
@@ -47,8 +49,9 @@ if TYPE_CHECKING:
         TrajectoryWriter,
         Vec3,
     )
+    from gromos_dist.selection import select
     from gromos_dist.store import open_store, store
-    from gromos_dist.topology import Topology, load_topology, select, write_topology
+    from gromos_dist.topology import Topology, load_topology, write_topology
 
 # A name is imported when it is first used: Dask and xarray take longer to import than many a
 # command takes to run.
@@ -63,19 +66,22 @@ _NAMES = {
         *("SelectionError", "SettingsError", "SimulationError", "TopologyError"),
         "TrajectoryError",
     ),
+    "forces.imd": ("load_imd",),
+    "forces.settings": ("ForceSettings",),
     "io": ("from_mdanalysis", "open_energies", "open_trajectory"),
     "kernels": ("calculate_rmsd",),
     "md": (
         *("ForceCalculator", "Frame", "Simulation", "State", "Trajectory", "TrajectoryWriter"),
         "Vec3",
     ),
+    "selection": ("select",),
     "store": ("open_store", "store"),
-    "topology": ("Topology", "load_topology", "select", "write_topology"),
+    "topology": ("Topology", "load_topology", "write_topology"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = (
     *("accessor", "analysis", "distributed", "errors", "instruction_set", "io", "kernels"),
-    *("mapping", "md", "plot", "topology", "variables"),
+    *("mapping", "md", "plot", "provenance", "selection", "topology", "variables"),
 )
 
 __all__ = [
@@ -83,6 +89,7 @@ __all__ = [
     "ConstraintError",
     "ForceCalculator",
     "ForceError",
+    "ForceSettings",
     "Frame",
     "FrameError",
     "SelectionError",
@@ -107,6 +114,7 @@ __all__ = [
     "forces",
     "from_mdanalysis",
     "instruction_set",
+    "load_imd",
     "load_topology",
     "make_whole",
     "open_energies",

@@ -29,7 +29,11 @@ def with_bundles(command: Callable[..., None]) -> Callable[..., None]:
     debug = inspect.Parameter(
         "_debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=options.Debug
     )
-    order = list(vars(options).values())
+    order = [
+        option
+        for value in vars(options).values()
+        for option in (value.values() if value is options.FORCE_SETTINGS else [value])
+    ]
     parameters = sorted(
         [*(parameter for listed in of_bundle.values() for parameter in listed), *own, debug],
         key=lambda parameter: order.index(parameter.annotation),

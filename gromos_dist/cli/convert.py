@@ -50,7 +50,7 @@ def convert(
     from gromos_dist.store.trajectory_file import can_write
 
     if target.suffix.lower() not in stores.SUFFIXES and not can_write(target):
-        from gromos_dist.io.formats.registry import WRITABLE
+        from gromos_dist.io.registry import WRITABLE
 
         known = ", ".join([*stores.SUFFIXES, *sorted(WRITABLE)])
         raise ValueError(f"{target}: no format for this suffix; known: {known}")
@@ -88,9 +88,9 @@ def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
     trajectory = source.open(atoms=None if source.whole else atoms, dtype=dtype)
     if source.whole and atoms is not None:
         # Molecules are made whole with all their atoms, and then cut.
-        from gromos_dist.topology import resolve
+        from gromos_dist.selection import resolve
 
-        trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
+        trajectory = trajectory.isel(atom=resolve(atoms, trajectory))
     return trajectory
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import inspect
 import os
 import warnings
 from collections.abc import Iterable
@@ -19,7 +20,6 @@ from xarray.core import indexing
 from gromos_dist.errors import TopologyError
 from gromos_dist.input_file import FileState, file_state, suffix_of, unchanged
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
-from gromos_dist.io.formats.registry import READABLE
 from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
@@ -31,10 +31,13 @@ from gromos_dist.io.overlap import (
 from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
 from gromos_dist.io.presence import presence
 from gromos_dist.io.reader import Reader, open_reader, warn_of_cautions
+from gromos_dist.io.registry import READABLE
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
-from gromos_dist.provenance import InputFile, describe_file, history
-from gromos_dist.topology import Selection, Topology, as_topology, resolve
+from gromos_dist.provenance import InputFile, describe_file, record_of
+from gromos_dist.selection import Selection, resolve
+from gromos_dist.topology import Topology, as_topology
+from gromos_dist.topology.load import file_of
 from gromos_dist.topology.mdanalysis import is_universe
 from gromos_dist.variables import ROUNDED_TO, VARIABLES
 
@@ -241,7 +244,7 @@ def _open(
     guess_bonds: GuessBonds,
     engine: str | None = None,
     verify: bool = False,
-) -> tuple[Source, dict[str, Any], dict[str, str]]:
+) -> tuple[Source, dict[str, Any], dict[str, Any]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
     _check_options(stride, dtype, on_truncated, overlap)
     opened = _open_files(expand(paths), on_truncated, engine, verify)
@@ -284,7 +287,6 @@ def _open(
     source = source.select_frames(frames)
 
     known, described_by, files = _topology_of(topology, source, verify)
-    inputs += files
     if described_by is not None:
         attrs["topology"] = described_by
     labels = labels_of({} if known is None else known.coordinates())
@@ -295,13 +297,22 @@ def _open(
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
     coords |= presence(source)
-    parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
+    parameters: dict[str, Any] = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
     if guess_bonds:
         parameters["guess_bonds"] = guess_bonds
     if engine is not None:
         parameters["engine"] = engine
-    return source, coords, {"history": history("open_trajectory", parameters, inputs), **attrs}
+    if topology is not None and not files:
+        parameters["topology"] = known
+    record = record_of(
+        *("open_trajectory", parameters, inputs), defaults=_DEFAULTS, described_by=files
+    )
+    return source, coords, record.attributes | attrs
+
+
+_ARGUMENTS = inspect.signature(open_trajectory).parameters
+_DEFAULTS = {name: of.default for name, of in _ARGUMENTS.items()} | {"dtype": "float32"}
 
 
 def _check_options(
@@ -322,13 +333,19 @@ def _topology_of(
     if topology is None:
         own = own_topology(source.readers[0])
         return own, None if own is None else source.readers[0].path, []
+    given = None
     if isinstance(topology, Topology) or is_universe(topology):
-        return _of_these_atoms(as_topology(topology), source), None, []
-    path = str(Path(topology).absolute())
+        given = as_topology(topology)
+        path = file_of(given)
+        if path is None:
+            return _of_these_atoms(given, source), None, []
+    else:
+        path = str(Path(topology).absolute())
     state = file_state(path)
     with unchanged(path, state):
         described = describe_file(path, whole=verify or state.size <= _HASHED_WHOLE)
-        return _of_these_atoms(as_topology(path), source), path, [described]
+        known = as_topology(path) if given is None else given
+        return _of_these_atoms(known, source), path, [described]
 
 
 def _with_atoms(
@@ -348,7 +365,8 @@ def _with_atoms(
     indices = None
     if atoms is not None:
         described = xr.Dataset(coords=coords)
-        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms)))
+        bonds = bond_coordinate(known.bonds, None, n_atoms)
+        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms), **bonds))
         source = source.select_atoms(indices)
         chosen = described.isel(atom=indices)
         coords = {str(name): chosen.variables[name] for name in chosen.coords}
