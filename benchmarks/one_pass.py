@@ -157,8 +157,8 @@ def main() -> None:
             f"{MDAnalysis.__version__}.",
             "",
             f"Five analyses of {frames} frames of 47681 atoms in an XTC, one core, "
-            f"best of {arguments.rounds} rounds in turns. Kernels are called with frames in memory, "
-            "and MDAnalysis runs a tenth of the frames.",
+            f"best of {arguments.rounds} rounds in turns. Kernels are called with frames in "
+            "memory, and MDAnalysis runs a tenth of the frames.",
             "",
             *rows(seconds, kernels),
             "",
