@@ -512,16 +512,10 @@ def work_of(arrays: Sequence[Any], dims: Sequence[Sequence[Hashable]]) -> Tasks:
     [[1.0, 1.0, 1.0, 1.0]]
     """
     graph, keys = _merged(arrays)
-    frames, watched = _frames_of(graph, keys, dims, [array.chunks for array in arrays])
+    frames, watched, unit = _frames_of(graph, keys, dims, [array.chunks for array in arrays])
     graph, watchers = _watched(graph, f"{_name_of(arrays)}-watched", list(watched))
     *blocks, watching = _blocks(graph, _name_of(arrays), [*keys, watchers])
-    counts_frames = watched or any("frame" in names for names in dims)
-    return Tasks(
-        blocks,
-        frames,
-        list(zip(watching, watched.values(), strict=True)),
-        "frames" if counts_frames else "blocks",
-    )
+    return Tasks(blocks, frames, list(zip(watching, watched.values(), strict=True)), unit)
 
 
 def to_blocks(arrays: Sequence[Any]) -> list[list[Delayed]]:
@@ -571,15 +565,15 @@ def _frames_of(
     keys: Sequence[Sequence[Any]],
     dims: Sequence[Sequence[Hashable]],
     chunks: Sequence[Sequence[Sequence[int]]],
-) -> tuple[list[list[float]], dict[Any, float]]:
-    """Return the frames of the blocks of arrays, and of keys that are to be watched."""
+) -> tuple[list[list[float]], dict[Any, float], str]:
+    """Return the frames of the blocks of arrays, those of keys to be watched, and the unit."""
     counts = block_frames(dims, chunks)
     n_counted = sum("frame" in names for names in dims)
     others = [i for i, names in enumerate(dims) if "frame" not in names]
     passes = frames_of_tasks(graph, [keys[i] for i in others]) if others else []
     taken_in = {i: of_array for i, of_array in zip(others, passes, strict=True) if of_array}
     if not taken_in:
-        return counts, {}
+        return counts, {}, "frames" if n_counted else "blocks"
     share = 1 / (n_counted + len(taken_in))
     counts = [
         [count * n_counted * share for count in of_array]
@@ -599,7 +593,7 @@ def _frames_of(
                 counts[i][k] += n_frames * of_frame
             else:
                 watched[key] = watched.get(key, 0.0) + n_frames * of_frame
-    return counts, watched
+    return counts, watched, "frames"
 
 
 def block_frames(

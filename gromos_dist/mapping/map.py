@@ -36,6 +36,7 @@ class Map:
     kernel : callable
         ``kernel(block, ..., **constants)``: takes an array of some frames for each input, gives
         an array of one value (of any shape) a frame. A frame's value depends on that frame alone.
+        The inputs are read-only: others may be handed the same memory.
     variable : Variable
         What the result is: its name, dims and unit.
     dtype : dtype, optional
