@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gromos_dist import plot
+from gromos_dist.plot.series import envelope
 
 
 def series(n: int, spacing: float = 1.0, **attrs: Any) -> xr.DataArray:
@@ -170,7 +171,7 @@ def test_long_series_become_an_envelope_with_the_extremes(tmp_path: Path) -> Non
 )
 def test_envelope_encloses_every_value(values: np.ndarray, bins: int) -> None:
     positions = np.arange(values.size, dtype=np.float64)
-    middle, low, high = plot._envelope(positions, values, bins)
+    middle, low, high = envelope(positions, values, bins)
     assert low.min() == values.min()
     assert high.max() == values.max()
     assert (np.diff(middle) > 0).all()

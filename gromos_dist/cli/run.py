@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from multiprocessing import resource_tracker
@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from gromos_dist.cli import options, stores
-from gromos_dist.cli.tables import printable
+from gromos_dist.cli.tables import printable, require_standard_output
+from gromos_dist.cli.views import view_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from gromos_dist.cli.summary import Outcome
     from gromos_dist.distributed import XarrayObject
 
 REPORT_SUFFIXES = (".html",)
@@ -110,7 +110,7 @@ class Input:
         from gromos_dist.topology import load_topology, resolve
 
         trajectory = stores.open_result(path)
-        if "atom" not in trajectory.dims:
+        if not {"frame", "atom"} <= set(trajectory.dims):
             raise ValueError(f"{path}: expected a trajectory, found {list(trajectory)}")
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
@@ -167,6 +167,11 @@ class Job(Place):
         """Whether an earlier run, finished or not, has left its blocks."""
         return self.resumable and not self.overwrite and bool(self.output and self.output.exists())
 
+    @property
+    def has_finished(self) -> bool:
+        """Whether an earlier run has left nothing to do."""
+        return self.resumes and stores.is_finished(str(self.output))
+
     def check(self) -> None:
         """Refuse what could not be written, before anything is computed.
 
@@ -176,7 +181,11 @@ class Job(Place):
             A suffix that stands for no format.
         FileNotFoundError, FileExistsError
             The folder is missing; the file is there and may not be replaced.
+        OSError
+            Standard output is closed, and something would be printed there.
         """
+        if self.prints or not self.quiet:
+            require_standard_output()
         if self.prints and self.as_json:
             raise ValueError(
                 "--output - and --json both print to standard output: leave one of them out"
@@ -235,11 +244,12 @@ class Source(Protocol):
 def run(
     source: Source,
     job: Job,
-    measure: Callable[[xr.Dataset], XarrayObject],
+    measure: Callable[[xr.Dataset], Any],
     *,
-    show: Callable[[XarrayObject, Outcome], None],
-    draw: Callable[[XarrayObject, Path], object],
-    atoms: str | None = None,
+    view: str,
+    title: Callable[[XarrayObject], str],
+    heading: str | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> None:
     """Carry out one analysis.
 
@@ -251,36 +261,40 @@ def run(
         Where to compute, what to write.
     measure : callable
         From the trajectory to the lazy result.
-    show : callable
-        Prints the result, which may be lazy, and the outcome.
-    draw : callable
-        Draws the result to a path.
-    atoms : str, optional
-        The selection that is measured; for the summary.
+    view : str
+        How the result is summed up and drawn, see `gromos_dist.cli.views`.
+    title : callable
+        From the result to the title of the picture.
+    heading : str, optional
+        The title of the table; the quantity's name when None.
+    asked : mapping, optional
+        What the command was given, of which the selection `atoms` is counted in the summary.
     """
     job.check()
+    asked = asked or {}
     with ExitStack() as open_files:
         try:
             data = source.open()
             result = measure(data)
-            resumed = job.resumes
+            resumed, finished = job.resumes, job.has_finished
             report = job.missing(job.report)
             found, seconds = _compute(result, job, report, open_files)
+            shown = view_of(view, found)
             plot = job.missing(job.plot)
             if plot is not None:
-                draw(found, plot)
+                shown.draw(found, plot, title(found), asked)
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(job.how_to_go_on()) from None
         if not job.quiet:
-            from gromos_dist.cli.summary import Outcome
+            from gromos_dist.cli.summary import Outcome, show
 
-            output = None if job.prints else job.output
+            output = None if job.prints or finished else job.output
             written = [path for path in (output, plot, report) if path is not None]
-            asked = (job.plot, job.report)
-            kept = [path for path in asked if path is not None and path not in written]
+            wanted = (job.output if finished else None, job.plot, job.report)
+            kept = [path for path in wanted if path is not None and path not in written]
             outcome = Outcome(
-                frames=result.sizes["frame"],
-                atoms=_count_atoms(data, atoms),
+                frames=data.sizes["frame"],
+                atoms=_count_atoms(data, asked.get("atoms")),
                 seconds=seconds,
                 resumed=resumed,
                 written=written,
@@ -288,7 +302,13 @@ def run(
                 as_json=job.as_json,
                 file=sys.stderr if job.prints else None,
             )
-            show(found, outcome)
+            show(heading or _heading(found), shown.facts(found), outcome)
+
+
+def _heading(found: XarrayObject) -> str:
+    """Return what a result is, in words."""
+    name = getattr(found, "name", None) or ", ".join(map(str, getattr(found, "data_vars", ())))
+    return str(found.attrs.get("long_name") or name)
 
 
 def _compute(
