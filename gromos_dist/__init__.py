@@ -5,8 +5,11 @@ Trajectories are lazy `xarray.Dataset`s; kernels in C are mapped over their chun
 
 from __future__ import annotations
 
+import re
 import sys
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -74,17 +77,15 @@ class _Package(ModuleType):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # The import of a submodule ends with this.
-        if not (name in _HOMES and isinstance(value, ModuleType)):
+        if not (isinstance(value, ModuleType) and (name in _HOMES or name in _analyses())):
             super().__setattr__(name, value)
 
 
-def _analyses() -> list[str]:
+@cache
+def _analyses() -> frozenset[str]:
     """Return the names of the analyses, which `gromos_dist.analysis` imports, without doing so."""
-    import re
-    from pkgutil import get_data
-
-    text = get_data(__name__, "analysis/__init__.py") or b""
-    return re.findall(r"\bas (\w+)", text.decode())
+    text = (Path(__file__).parent / "analysis" / "__init__.py").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"\bas (\w+)", text))
 
 
 # Type checkers see the names above, and complain of others.

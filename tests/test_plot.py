@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from gromos_dist import plot
 from gromos_dist.plot.series import envelope
+from gromos_dist.plot.wording import MINUS
 
 
 def series(n: int, spacing: float = 1.0, **attrs: Any) -> xr.DataArray:
@@ -49,7 +50,7 @@ def texts(axes: Axes) -> list[str]:
 
 def number(text: str) -> float:
     """A number as it stands in a picture."""
-    return float(text.replace(plot.MINUS, "-"))
+    return float(text.replace(MINUS, "-"))
 
 
 @pytest.mark.parametrize(

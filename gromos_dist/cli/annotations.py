@@ -36,13 +36,13 @@ def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
-def word_of(name: str, annotation: Any, default: Any, text: str) -> Word | None:
+def word_of(option: str, annotation: Any, default: Any, text: str) -> Word | None:
     """Return the option of a parameter; None if no text of a shell can say its values.
 
     Parameters
     ----------
-    name : str
-        Of the parameter; the option's has hyphens.
+    option : str
+        Its name, ``--...``.
     annotation : type
         bool, int, float, str, a path, a ``Literal``, a tuple or sequence of these, a selection or
         a Dataset (a file, opened as the trajectory is), or a union of such. What is not known is
@@ -52,8 +52,6 @@ def word_of(name: str, annotation: Any, default: Any, text: str) -> Word | None:
     text : str
         The help.
     """
-    option = "--" + name.strip("_").replace("_", "-")
-
     def made(kind: Any, metavar: str | None, *names: str) -> Any:
         info = typer.Option(
             *(names or [option]), metavar=metavar, help=text, rich_help_panel=options.ANALYSIS

@@ -18,6 +18,7 @@ _OWN = {
     **{name: ("gromos_dist.cli.forces", name) for name in ("forces", "energies")},
 }
 _FILES = "Files"
+_WHOLE = 1000  # letters; sentences are broken into lines, not cut
 
 
 class Program(Commands):
@@ -46,17 +47,8 @@ class Program(Commands):
         longest = max(map(len, self.list_commands(ctx)))
         for topic, names in commands_by_topic().items():
             with formatter.section(topic):
-                formatter.write_dl(
-                    [
-                        (
-                            name.ljust(longest),
-                            self.get_command(ctx, name).get_short_help_str(
-                                formatter.width - 6 - longest
-                            ),
-                        )
-                        for name in names
-                    ]
-                )
+                said = [self.get_command(ctx, name).get_short_help_str(_WHOLE) for name in names]
+                formatter.write_dl([(n.ljust(longest), of) for n, of in zip(names, said, strict=True)])
 
 
 def commands_by_topic() -> dict[str, list[str]]:

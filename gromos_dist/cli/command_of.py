@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from gromos_dist.analysis.declare import Analysis
@@ -15,6 +16,7 @@ from gromos_dist.cli.views import title_of
 from gromos_dist.cli.vocabulary import VOCABULARY, Word
 
 _MANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+_HOUSE = {*(of.name for bundle in (Input, Job) for of in fields(bundle)), "top", "json", "source", "job", "debug"}
 
 
 def command_of(analysis: Analysis) -> Callable[..., None]:
@@ -24,12 +26,14 @@ def command_of(analysis: Analysis) -> Callable[..., None]:
     annotations. The help page is the docstring, with its commands for the shell.
     """
     said = docstrings.parse(analysis.function.__doc__)
-    _, *parameters = analysis.signature.parameters.values()
     words = words_of(analysis, said)
+    names = {name: f"{name}_" if name in _HOUSE else name for name in words}
+    has_topology = "topology" in list(analysis.signature.parameters)[1:]
 
     def command(source: Input, job: Job, **given: Any) -> None:
         def arguments() -> dict[str, Any]:
-            return {name: word.read(given[name], source) for name, word in words.items()}
+            own = {name: word.read(given[names[name]], source) for name, word in words.items()}
+            return own | ({"topology": source.topology} if has_topology else {})
 
         run(
             source,
@@ -46,13 +50,12 @@ def command_of(analysis: Analysis) -> Callable[..., None]:
     ]
     own = [
         inspect.Parameter(
-            parameter.name,
+            names[name],
             inspect.Parameter.KEYWORD_ONLY,
-            default=words[parameter.name].show(parameter.default),
-            annotation=words[parameter.name].option,
+            default=word.show(analysis.signature.parameters[name].default),
+            annotation=word.option,
         )
-        for parameter in parameters
-        if parameter.name in words
+        for name, word in words.items()
     ]
     command.__signature__ = inspect.Signature([*bundles, *own])  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in [*bundles, *own]}
@@ -69,13 +72,11 @@ def words_of(analysis: Analysis, said: docstrings.Docstring) -> dict[str, Word]:
     """
     kinds = annotations_of(analysis.function)
     _, *parameters = analysis.signature.parameters.values()
-    parameters = [parameter for parameter in parameters if parameter.kind not in _MANY]
-    options = {
-        parameter.name: _name_of(VOCABULARY[parameter.name])
-        if parameter.name in VOCABULARY
-        else "--" + parameter.name.replace("_", "-")
-        for parameter in parameters
-    }
+    # The topology is the one of --top.
+    parameters = [
+        one for one in parameters if one.kind not in _MANY and one.name != "topology"
+    ]
+    options = {one.name: _option_of(one.name, str(analysis.command)) for one in parameters}
     words = {}
     for parameter in parameters:
         name = parameter.name
@@ -83,10 +84,18 @@ def words_of(analysis: Analysis, said: docstrings.Docstring) -> dict[str, Word]:
         if word is None:
             kind, text = said.parameters.get(name, ("", ""))
             text = docstrings.in_words(docstrings.with_unit(text, kind), options)
-            word = word_of(name, kinds.get(name, Any), parameter.default, text)
+            word = word_of(options[name], kinds.get(name, Any), parameter.default, text)
         if word is not None:
             words[name] = word
     return words
+
+
+def _option_of(name: str, command: str) -> str:
+    if name in VOCABULARY:
+        return _name_of(VOCABULARY[name])
+    dashed = name.strip("_").replace("_", "-")
+    # An option of all commands means the same on each: the analysis' own has another name.
+    return f"--{command}-{dashed}" if name in _HOUSE else f"--{dashed}"
 
 
 def help_page(analysis: Analysis, said: docstrings.Docstring, options: dict[str, str]) -> str:

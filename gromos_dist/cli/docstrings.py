@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 # What is said in Python, and how in a help page. A unit stays, in or out of parentheses.
 _PHRASES = (
@@ -102,7 +103,7 @@ def _sections(text: str) -> dict[str, str]:
         if lines[i] and re.fullmatch(r"-{3,}", lines[i + 1]) and len(lines[i]) == len(lines[i + 1])
     ]
     found = {"": "\n".join(lines[: begin[0] if begin else None])}
-    for i, j in zip(begin, [*begin[1:], len(lines)], strict=True):
+    for i, j in pairwise([*begin, len(lines)]):
         found[lines[i]] = "\n".join(lines[i + 2 : j])
     return found
 
