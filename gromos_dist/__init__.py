@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gromos_dist import accessor as accessor
     from gromos_dist import instruction_set as instruction_set
     from gromos_dist.analysis import *  # noqa: F403
+    from gromos_dist.distributed import compute as compute
     from gromos_dist.errors import BrokenMoleculesWarning as BrokenMoleculesWarning
     from gromos_dist.errors import ConstraintError as ConstraintError
     from gromos_dist.errors import ForceError as ForceError

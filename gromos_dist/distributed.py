@@ -9,13 +9,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 
 import dask
 import dask.local
@@ -23,17 +23,20 @@ import dask.threaded
 import dask.utils
 import numpy as np
 import xarray as xr
+from dask._task_spec import Task, TaskRef
 from dask.array.optimization import optimize
 from dask.base import compute as compute_now
 from dask.base import get_scheduler
 from dask.callbacks import Callback
 from dask.core import flatten
 from dask.delayed import Delayed, delayed
-from dask.highlevelgraph import HighLevelGraph
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.system import CPU_COUNT
 from dask.threaded import ContextAwareThreadPoolExecutor
 
 from gromos_dist.beside import file_beside
+from gromos_dist.mapping import LazyEvents
+from gromos_dist.mapping.one_pass import frames_of_tasks, read_together
 from gromos_dist.progress import SECONDS_OF_SILENCE, progress_bar, said_when_it_takes_long, say
 
 _CLUSTER_SCHEMES = ("tcp://", "tls://")
@@ -63,6 +66,7 @@ _NO_WEB_PAGES: dict[str, list[str]] = {
 _RESULT = object()
 
 XarrayObject = TypeVar("XarrayObject", xr.DataArray, xr.Dataset)
+Result = xr.DataArray | xr.Dataset | LazyEvents
 Take = Callable[[int, Any], None]
 
 
@@ -299,6 +303,7 @@ def take_blocks(
     frames: Sequence[float],
     take: Take,
     on_done: Callable[[float], None],
+    watchers: Sequence[tuple[Delayed, float]] = (),
 ) -> None:
     """Run tasks and hand each result over as it comes, in whatever order; keep none.
 
@@ -311,7 +316,9 @@ def take_blocks(
     take : callable
         ``take(index, value)`` runs in this process, never twice at once.
     on_done : callable
-        Called in this thread with the frames of each finished block.
+        Called in this thread with the frames of each finished block or watcher.
+    watchers : sequence of (Delayed, float)
+        Tasks without a value, and the frames that they stand for.
 
     Raises
     ------
@@ -319,9 +326,13 @@ def take_blocks(
         The first error of a block or of `take`, when the blocks that were running have ended; the
         others are not begun.
     """
+    counts = [*frames, *(count for _, count in watchers)]
+    watching = [task for task, _ in watchers]
+    if not counts:
+        return
     client = _active_client()
     if client is not None:
-        _run_on_client(client, blocks, take, lambda index: on_done(frames[index]))
+        _run_on_client(client, blocks, watching, take, lambda index: on_done(counts[index]))
         return
     lock = threading.Lock()
 
@@ -331,12 +342,10 @@ def take_blocks(
 
     task = delayed(take_one, pure=False)
     taken = [task(index, block) for index, block in enumerate(blocks)]
-    _run_in_threads(taken, lambda index: on_done(frames[index]))
+    _run_in_threads([*taken, *watching], lambda index: on_done(counts[index]))
 
 
 def _run_in_threads(blocks: Sequence[Delayed], on_done: Callable[[int], None]) -> None:
-    if not blocks:
-        return
     index = {block.key: i for i, block in enumerate(blocks)}
 
     def finished(key: Any, *_: Any) -> None:
@@ -356,25 +365,36 @@ def _run_in_threads(blocks: Sequence[Delayed], on_done: Callable[[int], None]) -
 
 
 def _run_on_client(
-    client: Any, blocks: Sequence[Delayed], take: Take, on_done: Callable[[int], None]
+    client: Any,
+    blocks: Sequence[Delayed],
+    watching: Sequence[Delayed],
+    take: Take,
+    on_done: Callable[[int], None],
 ) -> None:
     arrived: SimpleQueue[Any] = SimpleQueue()
     patience = 0.0
     with _thread_given_back():
-        futures = client.compute(list(blocks))
-        index = {future.key: i for i, future in enumerate(futures)}
+        futures = client.compute([*blocks, *watching])
+        # Several arrays may have the same block.
+        indices: dict[Any, list[int]] = {}
+        for i, future in enumerate(futures):
+            indices.setdefault(future.key, []).append(i)
         pending = {future.key: future for future in futures}
-        for future in futures:
+        for future in pending.values():
             future.add_done_callback(arrived.put)
-        del futures
+        del futures, future
         try:
             while pending:
                 future = _next(arrived, client)
-                take(index[future.key], future.result())
+                value = future.result()
+                done = indices[future.key]
+                for index in done:
+                    if index < len(blocks):
+                        take(index, value)
                 # The last references: the workers forget the result.
-                del pending[future.key]
-                on_done(index[future.key])
-                del future
+                del pending[future.key], future, value
+                for index in done:
+                    on_done(index)
         except CancelledError as error:
             raise ConnectionError(f"the Dask scheduler gave the work up: {error}") from error
         except Exception:
@@ -453,18 +473,112 @@ def _hear_out(client: Any, patience: float) -> None:
         wait(client.submit(int, pure=False, priority=1), timeout=patience)
 
 
-def to_blocks(arrays: Sequence[Any]) -> list[list[Delayed]]:
-    """Return the blocks of several Dask arrays, each array's in C order.
+class Tasks(NamedTuple):
+    """What has to run for some arrays, and the frames that each part of it stands for."""
 
-    The arrays are optimized together, so that what they share is computed once.
+    blocks: list[list[Delayed]]
+    """The blocks of each array, in C order."""
+    frames: list[list[float]]
+    """How many frames each block stands for; all blocks and watchers together are all frames."""
+    watchers: list[tuple[Delayed, float]]
+    """Tasks without a value, each done when some frames of the input are; and how many."""
+    unit: str
+    """What is counted: frames, or blocks where nothing tells of frames."""
+
+    @property
+    def total(self) -> float:
+        """How many there are in all."""
+        return sum(map(sum, self.frames)) + sum(frames for _, frames in self.watchers)
+
+
+def work_of(arrays: Sequence[Any], dims: Sequence[Sequence[Hashable]]) -> Tasks:
+    """Return the tasks of several Dask arrays, which read the same files once for all of them.
+
+    The frames of an array with dim ``frame`` are counted by its blocks, those of others, such as
+    the results of reductions, where frames are taken in.
+
+    Parameters
+    ----------
+    arrays : sequence of dask arrays
+        The blocks of events are one, too.
+    dims : sequence of sequences
+        The names of each array's dims.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> work_of([da.ones((4, 3), chunks=2)], [("frame", "xyz")]).frames
+    [[1.0, 1.0, 1.0, 1.0]]
     """
-    # dask.optimize would fuse the shared tasks into each array's own.
     keys = [list(flatten(array.__dask_keys__())) for array in arrays]
     merged = HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))
-    layer = "-".join(["blocks", *(array.name for array in arrays)])
-    optimized = optimize(merged, [key for of_array in keys for key in of_array])
-    graph = HighLevelGraph.from_collections(layer, optimized, dependencies=())
-    return [[Delayed(key, graph, layer=layer) for key in of_array] for of_array in keys]
+    merged = read_together(merged, [key for of_array in keys for key in of_array])
+    frames, watched = _frames_of(merged, keys, dims, [array.chunks for array in arrays])
+    name = "-".join(["blocks", *(array.name for array in arrays)])
+    watchers = {key: (f"{name}-watched", i) for i, key in enumerate(watched)}
+    tasks = {new: Task(new, _nothing, TaskRef(key)) for key, new in watchers.items()}
+    # dask.optimize would fuse the shared tasks into each array's own.
+    whole = HighLevelGraph(
+        {**merged.layers, f"{name}-watched": MaterializedLayer(tasks)},
+        {**merged.dependencies, f"{name}-watched": set(merged.layers)},
+    )
+    optimized = optimize(whole, [*(key for of_array in keys for key in of_array), *tasks])
+    graph = HighLevelGraph.from_collections(name, optimized, dependencies=())
+
+    def one(key: Any) -> Delayed:
+        return Delayed(key, graph, layer=name)
+
+    return Tasks(
+        [list(map(one, of_array)) for of_array in keys],
+        frames,
+        [(one(watchers[key]), count) for key, count in watched.items()],
+        "frames" if watched or any("frame" in names for names in dims) else "blocks",
+    )
+
+
+def to_blocks(arrays: Sequence[Any]) -> list[list[Delayed]]:
+    """Return the blocks of several Dask arrays, each array's in C order, as `work_of` does."""
+    return work_of(arrays, [("frame",)] * len(arrays)).blocks
+
+
+def _nothing(_: Any) -> None:
+    """Take a value, and give none."""
+
+
+def _frames_of(
+    graph: HighLevelGraph,
+    keys: Sequence[Sequence[Any]],
+    dims: Sequence[Sequence[Hashable]],
+    chunks: Sequence[Sequence[Sequence[int]]],
+) -> tuple[list[list[float]], dict[Any, float]]:
+    """Return the frames of the blocks of arrays, and of keys that are to be watched."""
+    counts = block_frames(dims, chunks)
+    n_counted = sum("frame" in names for names in dims)
+    others = [i for i, names in enumerate(dims) if "frame" not in names]
+    passes = frames_of_tasks(graph, [keys[i] for i in others]) if others else []
+    taken_in = {i: of_array for i, of_array in zip(others, passes, strict=True) if of_array}
+    if not taken_in:
+        return counts, {}
+    share = 1 / (n_counted + len(taken_in))
+    counts = [
+        [count * n_counted * share for count in of_array]
+        if "frame" in names
+        else [0.0] * len(of_array)
+        for names, of_array in zip(dims, counts, strict=True)
+    ]
+    place = {key: (i, k) for i, of_array in enumerate(keys) for k, key in enumerate(of_array)}
+    watched: dict[Any, float] = {}
+    for of_array in taken_in.values():
+        # Several passes over the same frames share them.
+        totals = [sum(of_pass.values()) for of_pass in of_array]
+        of_frame = share * max(totals) / max(sum(totals), 1)
+        for key, n_frames in (item for of_pass in of_array for item in of_pass.items()):
+            if key in place:
+                i, k = place[key]
+                counts[i][k] += n_frames * of_frame
+            else:
+                watched[key] = watched.get(key, 0.0) + n_frames * of_frame
+    return counts, watched
 
 
 def block_frames(
@@ -498,20 +612,42 @@ def block_slices(chunks: Sequence[Sequence[int]]) -> list[tuple[slice, ...]]:
     ]
 
 
-def compute(obj: XarrayObject, *, progress: bool | None = None) -> XarrayObject:
-    """Compute a lazy result into memory, with a progress bar over its frames.
+@overload
+def compute(result: XarrayObject, /, *, progress: bool | None = None) -> XarrayObject: ...
+
+
+@overload
+def compute(result: LazyEvents, /, *, progress: bool | None = None) -> xr.Dataset: ...
+
+
+@overload
+def compute(
+    result: Result, another: Result, /, *others: Result, progress: bool | None = None
+) -> tuple[Any, ...]: ...
+
+
+def compute(*results: Any, progress: bool | None = None) -> Any:
+    """Compute lazy results into memory, all in one pass over the frames of the same files.
+
+    Results of the same frames of the same files are computed together, whatever their atoms: every
+    frame is read once. The bits are those of each alone.
 
     Parameters
     ----------
-    obj : DataArray or Dataset
-        The result; what is in memory already stays as it is.
+    *results : DataArray, Dataset or LazyEvents
+        What to compute; what is in memory already stays as it is.
     progress : bool, optional
         None: a bar if standard error is a terminal or a notebook. True, False: always, never.
 
     Returns
     -------
-    DataArray or Dataset
-        The same, in memory. `obj` itself is not changed.
+    DataArray or Dataset, or a tuple of these
+        The same, in memory; a Dataset for `LazyEvents`. The results themselves are not changed.
+
+    Raises
+    ------
+    TypeError
+        Something else was given, or nothing.
 
     Examples
     --------
@@ -519,41 +655,77 @@ def compute(obj: XarrayObject, *, progress: bool | None = None) -> XarrayObject:
     >>> lazy = xr.DataArray(da.ones(4, chunks=2), dims="frame", name="rmsd")
     >>> float(compute(lazy, progress=False).sum())
     4.0
+    >>> twice, thrice = compute(2 * lazy, 3 * lazy)
+    >>> float(twice.sum()), float(thrice.sum())
+    (8.0, 12.0)
     """
-    variables: dict[Hashable, xr.Variable]
-    if isinstance(obj, xr.Dataset):
-        variables = dict(obj.variables)
-    else:
-        variables = {name: coordinate.variable for name, coordinate in obj.coords.items()}
-        variables[_RESULT] = obj.variable
-    lazy = {name: variable for name, variable in variables.items() if variable.chunks is not None}
-    arrays = [variable.data for variable in lazy.values()]
+    if not results:
+        raise TypeError("compute: there is no result to compute")
+    lazy = [_lazy_variables(result) for result in results]
+    variables = [variable for of_result in lazy for variable in of_result.values()]
+    arrays = [variable.data for variable in variables]
     values = [np.empty(array.shape, array.dtype) for array in arrays]
-    blocks = [block for of_array in to_blocks(arrays) for block in of_array]
     places = [
         (target, region)
         for target, array in zip(values, arrays, strict=True)
         for region in block_slices(array.chunks)
     ]
-    dims = [variable.dims for variable in lazy.values()]
-    counts = block_frames(dims, [array.chunks for array in arrays])
-    frames = [count for of_array in counts for count in of_array]
 
     def take(index: int, value: Any) -> None:
         target, region = places[index]
         target[region] = value
 
-    title = str(obj.name) if isinstance(obj, xr.DataArray) and obj.name else "computing"
-    unit = "frames" if any("frame" in names for names in dims) else "blocks"
-    with progress_bar(title, sum(frames), show=progress, unit=unit) as advance:
-        take_blocks(blocks, frames, take, advance)
-    loaded: Any = obj.copy()
-    for (name, variable), array in zip(lazy.items(), values, strict=True):
+    if arrays:
+        tasks = work_of(arrays, [variable.dims for variable in variables])
+        with progress_bar(_title(results), tasks.total, show=progress, unit=tasks.unit) as advance:
+            take_blocks(
+                [block for of_array in tasks.blocks for block in of_array],
+                [count for of_array in tasks.frames for count in of_array],
+                take,
+                advance,
+                tasks.watchers,
+            )
+    computed = iter(values)
+    loaded = [
+        _loaded(result, {name: variable.copy(data=next(computed)) for name, variable in of.items()})
+        for result, of in zip(results, lazy, strict=True)
+    ]
+    return loaded[0] if len(loaded) == 1 else tuple(loaded)
+
+
+def _title(results: Sequence[Any]) -> str:
+    named = len(results) == 1 and isinstance(results[0], xr.DataArray) and results[0].name
+    return str(named or "computing")
+
+
+def _lazy_variables(result: Any) -> dict[Hashable, xr.Variable]:
+    """Return what of a result is not in memory."""
+    variables: dict[Hashable, xr.Variable]
+    if isinstance(result, LazyEvents):
+        variables = {_RESULT: xr.Variable(("block",), result.blocks)}
+    elif isinstance(result, xr.Dataset):
+        variables = dict(result.variables)
+    elif isinstance(result, xr.DataArray):
+        variables = {name: coordinate.variable for name, coordinate in result.coords.items()}
+        variables[_RESULT] = result.variable
+    else:
+        raise TypeError(
+            f"compute: expected DataArrays, Datasets or LazyEvents, got {type(result).__name__}"
+        )
+    return {name: variable for name, variable in variables.items() if variable.chunks is not None}
+
+
+def _loaded(result: Any, computed: Mapping[Hashable, xr.Variable]) -> Any:
+    """Return a result with its lazy variables in memory."""
+    if isinstance(result, LazyEvents):
+        boxes = computed[_RESULT].values
+        return result.made_of([boxes[i : i + 1] for i in range(len(boxes))])
+    loaded = result.copy()
+    for name, variable in computed.items():
         if name is _RESULT:
-            loaded = loaded.copy(data=array)
+            loaded = loaded.copy(data=variable.data)
         elif name in loaded.coords:
-            loaded = loaded.assign_coords({name: variable.copy(data=array)})
+            loaded = loaded.assign_coords({name: variable})
         else:
-            loaded = loaded.assign({name: variable.copy(data=array)})
-    result: XarrayObject = loaded.load()
-    return result
+            loaded = loaded.assign({name: variable})
+    return loaded.load()

@@ -22,7 +22,7 @@ from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from numpy.typing import NDArray
 from xarray.core import indexing
 
-from gromos_dist.io.lazy import FieldOfSource, trajectory_array
+from gromos_dist.io.lazy import FieldOfSource, is_of_atoms, trajectory_array
 from gromos_dist.io.source import Source
 from gromos_dist.variables import ROUNDED_TO
 
@@ -270,7 +270,7 @@ def _of_atoms(whole: FieldOfSource, others: Sequence[_Indices]) -> FieldOfSource
     for axis, (indices, size) in enumerate(zip(others, whole.shape[1:], strict=True), 1):
         if _equal(indices, range(size)):
             continue
-        if axis > 1 or not whole.is_of_atoms:
+        if axis > 1 or not is_of_atoms(whole.field):
             return None
         source = source.select_atoms(_array(indices))
     return FieldOfSource(source, whole.field)
@@ -279,12 +279,12 @@ def _of_atoms(whole: FieldOfSource, others: Sequence[_Indices]) -> FieldOfSource
 def _traced(data: da.Array) -> tuple[FieldOfSource, _Block] | None:
     """Return the field that an array is chosen from, and what of it the array is."""
     layers = _ancestors(data)
-    roots = {name: field for name in layers if (field := _original(layers, name)) is not None}
+    roots = {name: field for name in layers if (field := original_field(layers, name)) is not None}
     if len(roots) != 1:
         return None
     ((root, whole),) = roots.items()
     known = {root, root.removeprefix("original-")}
-    if any(name not in known and _kind(name) not in _INDEXES for name in layers):
+    if any(name not in known and kind_of(name) not in _INDEXES for name in layers):
         return None
     if any(count > 1 for count in data.numblocks[1:]):
         data = data.rechunk(dict.fromkeys(range(1, data.ndim), -1), method="tasks")
@@ -341,14 +341,14 @@ def _restored(data: da.Array) -> da.Array | None:
             continue
         above = dependencies[name]
         if not above:
-            value = _value(layers[name], name)
+            value = node_value(layers[name], name)
             if (precise := _precise(value)) is not None:
                 changed[name] = precise
             elif hasattr(value, "following"):
                 following[name] = value.following(np.float64)
             elif _unwrapped(value) is None and not _holds_other_than_float32(layers[name]):
                 lost.add(name)
-        elif _kind(name) in _DECIDES or not above & (changed.keys() | lost):
+        elif kind_of(name) in _DECIDES or not above & (changed.keys() | lost):
             continue
         elif above & lost or not _keeps_digits(name, above, moves, changed, following):
             lost.add(name)
@@ -369,7 +369,7 @@ def _keeps_digits(
 ) -> bool:
     if any(up in following for up in above):
         return all(following[up] is not None for up in above & following.keys())
-    return _kind(name) in moves or any(changed.get(up) is not None for up in above)
+    return kind_of(name) in moves or any(changed.get(up) is not None for up in above)
 
 
 def _rebuilt(
@@ -433,7 +433,8 @@ def _holds_other_than_float32(layer: Mapping[Any, Any]) -> bool:
 # ---- graphs ----
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
+    """Return what a layer does, as Dask calls it: its name without the token."""
     return name.rpartition("-")[0]
 
 
@@ -452,16 +453,17 @@ def _ancestors(data: da.Array) -> dict[str, Mapping[Any, Any]]:
 def _field_at(layers: Mapping[str, Mapping[Any, Any]], name: str) -> FieldOfSource | None:
     """Return the field that the array of this name is a whole of."""
     original = f"original-{name}"
-    return _original(layers, original) if original in layers else None
+    return original_field(layers, original) if original in layers else None
 
 
-def _original(layers: Mapping[str, Mapping[Any, Any]], name: str) -> FieldOfSource | None:
+def original_field(layers: Mapping[str, Mapping[Any, Any]], name: str) -> FieldOfSource | None:
+    """Return the field of files that a layer is, if it is one."""
     if not name.startswith("original-"):
         return None
-    return _unwrapped(_value(layers[name], name))
+    return _unwrapped(node_value(layers[name], name))
 
 
-def _value(layer: Mapping[Any, Any], name: str) -> Any:
+def node_value(layer: Mapping[Any, Any], name: str) -> Any:
     """Return what the one node of a layer holds, None if there are others."""
     if not isinstance(layer, MaterializedLayer | dict) or name not in layer:
         return None

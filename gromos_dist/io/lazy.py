@@ -60,18 +60,13 @@ class FieldOfSource(BackendArray):
     def __dask_tokenize__(self) -> Any:
         return self.source.identity, self.field
 
-    @property
-    def is_of_atoms(self) -> bool:
-        """Whether the second axis is that of the atoms."""
-        return FRAME_FIELDS[self.field][:1] == (None,)
-
     def with_dtype(self, dtype: DTypeLike) -> FieldOfSource:
         """Return the field as it is read in another dtype."""
         return FieldOfSource(replace(self.source, dtype=np.dtype(dtype)), self.field)
 
     def _read(self, key: Sequence[Any]) -> NDArray[Any]:
         source, left = self.source, list(key)
-        if self.is_of_atoms and not _is_whole(key[1], self.shape[1]):
+        if is_of_atoms(self.field) and not _is_whole(key[1], self.shape[1]):
             atoms = np.arange(self.shape[1])[key[1]]
             source = source.select_atoms(np.atleast_1d(atoms))
             left[1] = slice(None) if atoms.ndim else 0
@@ -96,6 +91,11 @@ class FieldOfSource(BackendArray):
                 part = {self.field: values[self.field][i:j]}
                 source.read([self.field], int(frames[i]), int(frames[j - 1]) + 1, part)
         return values[self.field]
+
+
+def is_of_atoms(field: str) -> bool:
+    """Say whether the second axis of a field is that of the atoms."""
+    return FRAME_FIELDS[field][:1] == (None,)
 
 
 def constant(value: Any) -> Any:

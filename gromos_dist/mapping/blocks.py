@@ -7,7 +7,7 @@ is ever whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -48,7 +48,7 @@ class Piece:
     def call(self, kernel: Callable[..., Any], constants: Mapping[str, Any]) -> Any:
         """Call a kernel; an error about a frame of the block names the frame of the trajectory."""
         try:
-            return kernel(*self.arrays, *self.previous, **constants)
+            return kernel(*read_only(self.arrays), *read_only(self.previous), **constants)
         except FrameError as error:
             frame = self.first_frame + error.frame
             path, frame = self.locate(frame) if self.locate else (None, frame)
@@ -59,6 +59,14 @@ class Piece:
         for start in range(0, len(self), n_frames):
             arrays = [array[start : start + n_frames] for array in self.arrays]
             yield Piece(self.first_frame + start, arrays, (), self.locate)
+
+
+def read_only(arrays: Iterable[Array]) -> list[Array]:
+    """Return views that a kernel cannot change: others are handed the same memory."""
+    views = [array.view() for array in arrays]
+    for view in views:
+        view.flags.writeable = False
+    return views
 
 
 class Collector(Protocol):

@@ -110,6 +110,13 @@ class _EventsJob:
     def following(self, _: DTypeLike) -> None:
         return None
 
+    def to_arrays(self, block: Array) -> dict[str, Array]:
+        columns: dict[str, Array] = block[0]
+        return columns
+
+    def of_arrays(self, arrays: Mapping[str, Array]) -> Array:
+        return _boxed(dict(arrays))
+
 
 class _Collecting:
     def __init__(self, job: _EventsJob, constants: Mapping[str, Any]) -> None:
@@ -208,9 +215,18 @@ class LazyEvents(DaskMethodsMixin):  # type: ignore[misc]
         """Return the same with further attributes."""
         return LazyEvents(self.blocks, self.frame_chunks, self._table, self.attrs | attrs)
 
+    def with_blocks(self, blocks: da.Array) -> LazyEvents:
+        """Return the same events, whose blocks are found in another way."""
+        return LazyEvents(blocks, self.frame_chunks, self._table, self.attrs)
+
     def made_of(self, boxes: Sequence[Array]) -> xr.Dataset:
         """Return the Dataset of computed blocks, all of them in their order."""
         return self._table.dataset(boxes).assign_attrs(self.attrs)
+
+    @property
+    def of_frames(self) -> Mapping[str, xr.Variable]:
+        """What is known of every frame, such as its time."""
+        return self._table.of_frames
 
     @property
     def n_events(self) -> xr.DataArray:

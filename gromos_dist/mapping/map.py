@@ -82,7 +82,7 @@ class Map:
         given = coordinates(coords)
         shape = result_shape(self.variable, arrays[0], given)
         dtype = np.dtype(arrays[0].dtype if self.dtype is None else self.dtype)
-        job = _MapJob(self.kernel, dtype, self.dtype is None)
+        job = MapJob(self.kernel, dtype, self.dtype is None)
         datas = common_chunks([array.data for array in arrays])
         if in_memory(datas):
             values = computed_now(job, datas, constants, shape)
@@ -98,7 +98,9 @@ class Map:
 
 
 @dataclass(frozen=True)
-class _MapJob:
+class MapJob:
+    """The values of the frames of a block."""
+
     kernel: Callable[..., Array]
     dtype: np.dtype[Any]
     follows: bool
@@ -107,15 +109,19 @@ class _MapJob:
     wants_previous = False
 
     def collector(self, constants: Mapping[str, Any], shape: tuple[int, ...]) -> Filled:
+        """Begin a block of values."""
+
         def fill(piece: Piece, out: Array) -> None:
             out[...] = piece.call(self.kernel, constants)
 
         return Filled(fill, np.empty(shape, self.dtype))
 
     def joined(self, blocks: Sequence[Array]) -> Array:
+        """Return the values of several blocks as one."""
         return np.concatenate(blocks)
 
-    def following(self, dtype: DTypeLike) -> _MapJob | None:
+    def following(self, dtype: DTypeLike) -> MapJob | None:
+        """Return the job of values in another dtype, if they have that of the input."""
         return replace(self, dtype=np.dtype(dtype)) if self.follows else None
 
 

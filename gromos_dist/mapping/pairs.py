@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from gromos_dist.errors import FrameError
 from gromos_dist.io.lazy import block_bounds, constant
-from gromos_dist.mapping.blocks import Array, common_chunks, in_memory
+from gromos_dist.mapping.blocks import Array, common_chunks, in_memory, read_only
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled
 from gromos_dist.variables import Variable
 
@@ -87,7 +87,7 @@ def _pair_block(
 ) -> Array:
     try:
         # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
-        values: Array = kernel(a[0][0], b[0][0], **constants)
+        values: Array = kernel(*read_only((a[0][0], b[0][0])), **constants)
     except FrameError as error:
         (first_frame,) = (first_a, first_b)[error.argument]
         raise error.located(int(first_frame) + error.frame) from None

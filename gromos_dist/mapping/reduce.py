@@ -21,7 +21,19 @@ from gromos_dist.mapping.blocks import (
     over_blocks,
 )
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
-from gromos_dist.mapping.tree import Finish, State, Tree, boxed, join, lazy_values, merge, unboxed
+from gromos_dist.mapping.tree import (
+    Finish,
+    State,
+    Tree,
+    boxed,
+    join,
+    lazy_values,
+    made_of,
+    merge,
+    tree_of_arrays,
+    tree_to_arrays,
+    unboxed,
+)
 from gromos_dist.variables import Variable
 
 
@@ -36,7 +48,7 @@ class Reduction:
     ----------
     partial : callable
         ``partial(block, ..., **constants)`` gives the state of a block of frames: a tuple of
-        numbers and arrays, a NamedTuple for example. A state can be stored, and so a killed
+        numbers and arrays, a NamedTuple for example: it can be stored, and so a killed
         reduction goes on. It gets ``weights=``, a value a frame, when the record is called with
         them.
     combine : callable
@@ -209,6 +221,14 @@ class ReductionJob:
     def following(self, _: DTypeLike) -> None:
         """No digits follow from a state."""
 
+    def to_arrays(self, block: Array) -> dict[str, Array]:
+        """Return plain arrays that stand for a block, so that it can be stored."""
+        return tree_to_arrays(block[0])
+
+    def of_arrays(self, arrays: Mapping[str, Array]) -> Array:
+        """Return the block of which `to_arrays` made these."""
+        return boxed(tree_of_arrays(arrays, self.state))
+
 
 class _Reducing:
     def __init__(self, job: ReductionJob, constants: Mapping[str, Any]) -> None:
@@ -225,12 +245,6 @@ class _Reducing:
 
     def result(self) -> Array:
         return boxed(self._tree)
-
-
-def made_of(kind: type[tuple[Any, ...]], values: Any) -> State:
-    """Return a tuple, or a NamedTuple, of some values."""
-    make: Callable[..., State] = getattr(kind, "_make", kind)
-    return make(values)
 
 
 def _own(value: Any, arrays: Sequence[Array]) -> Any:

@@ -22,9 +22,16 @@ from gromos_dist.mapping.blocks import (
     in_memory,
     new_array,
 )
-from gromos_dist.mapping.reduce import made_of
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
-from gromos_dist.mapping.tree import Finish, State, boxed, lazy_values
+from gromos_dist.mapping.tree import (
+    Finish,
+    State,
+    boxed,
+    lazy_values,
+    made_of,
+    tree_of_arrays,
+    tree_to_arrays,
+)
 from gromos_dist.variables import Variable
 
 
@@ -135,6 +142,12 @@ class _SeriesWork:
                 "say which with Series(..., state=)"
             )
         return boxed({(0, block): made_of(self.state, values)})
+
+    def to_arrays(self, block: Array) -> dict[str, Array]:
+        return tree_to_arrays(block[0])
+
+    def of_arrays(self, arrays: Mapping[str, Array]) -> Array:
+        return boxed(tree_of_arrays(arrays, self.state))
 
 
 def _cut(datas: Sequence[Array], size: int) -> list[tuple[int, list[Array]]]:

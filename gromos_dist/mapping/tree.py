@@ -70,6 +70,57 @@ def unboxed(boxes: Iterable[Array]) -> list[Tree]:
     return [box[0] for box in boxes]
 
 
+_NUMBERS: Mapping[str, type] = {"int": int, "float": float, "bool": bool, "complex": complex}
+
+
+def tree_to_arrays(tree: Tree) -> dict[str, Array]:
+    """Return plain arrays that stand for a tree: `tree_of_arrays` makes the same of them.
+
+    Raises
+    ------
+    TypeError
+        A state has something in it that is neither a number nor an array of numbers.
+    """
+    arrays = {}
+    for (level, index), state in tree.items():
+        for field, value in enumerate(state):
+            kind, array = _plain(value)
+            arrays[f"{level}.{index}.{field}.{kind}"] = array
+    return arrays
+
+
+def _plain(value: Any) -> tuple[str, Array]:
+    kind = type(value).__name__
+    if isinstance(value, np.ndarray | np.generic):
+        kind = "array" if isinstance(value, np.ndarray) else "scalar"
+    # Python's integers have any length.
+    array = np.asarray(str(value) if type(value) is int else value)
+    if kind not in ("array", "scalar", *_NUMBERS) or array.dtype.hasobject:
+        raise TypeError(
+            "a state that is stored is a tuple of numbers and of arrays of numbers, but there is a "
+            f"{type(value).__name__} in it"
+        )
+    return kind, array
+
+
+def tree_of_arrays(arrays: Mapping[str, Array], state: type[tuple[Any, ...]]) -> Tree:
+    """Return the tree of which `tree_to_arrays` made these arrays; its states are of a type."""
+    fields: dict[tuple[int, int], list[Any]] = {}
+    for name, array in arrays.items():
+        level, index, _, kind = name.split(".")
+        value = array if kind == "array" else array[()]
+        if kind in _NUMBERS:
+            value = _NUMBERS[kind](value)
+        fields.setdefault((int(level), int(index)), []).append(value)
+    return {node: made_of(state, values) for node, values in fields.items()}
+
+
+def made_of(kind: type[tuple[Any, ...]], values: Any) -> State:
+    """Return a tuple, or a NamedTuple, of some values."""
+    make: Callable[..., State] = getattr(kind, "_make", kind)
+    return make(values)
+
+
 @dataclass(frozen=True)
 class Finish:
     """The end of a reduction: from trees to values."""

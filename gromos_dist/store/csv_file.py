@@ -1,9 +1,15 @@
-"""Results as text: a row a frame, numbers with as many digits as give the same bits again."""
+"""Results as text: a row a frame, or atom, or event; numbers with as many digits as their bits need.
+
+Rows run along the first dim of the first variable. Variables without dims are told after the rows.
+"""
 
 from __future__ import annotations
 
 import csv
 import itertools
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,37 +20,76 @@ from numpy.typing import NDArray
 
 from gromos_dist.beside import file_beside
 from gromos_dist.distributed import take_blocks, to_blocks
+from gromos_dist.mapping.events import EDGE
 from gromos_dist.progress import progress_bar
 
 _MOST_COLUMNS = 1000
 _ROWS_OF_A_BLOCK = 10_000
+# Coordinates that tell rows apart, as the dim's own does: they come first.
+_TELLING = ("frame", "time", "step", "atom_number")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What goes where."""
+
+    dataset: xr.Dataset
+    row: Hashable | None
+    """The dim along which rows run; None of a single row, of variables without dims."""
+    columns: dict[str, list[str]]
+    """For each variable, in the order of the columns, the columns' names."""
+    scalars: list[str]
+    """Variables that are told after the rows."""
+
+    @property
+    def n_rows(self) -> int:
+        return 1 if self.row is None else self.dataset.sizes[self.row]
+
+    def by_row(self, name: str) -> xr.Variable:
+        """Return a variable with the rows first."""
+        variable = self.dataset[name].variable
+        return variable.expand_dims("row") if self.row is None else variable.transpose(self.row, ...)
 
 
 def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
     """Write a result to the file `target`."""
-    columns = check(dataset, target)
-    names = [name for of_variable in columns.values() for name in of_variable]
+    table = check(dataset, target)
     with (
         file_beside(target, overwrite) as path,
         path.open("w", newline="", encoding="utf-8") as file,
     ):
-        _write_header(file, dataset, list(columns))
+        _write_header(file, table)
+        names = itertools.chain.from_iterable(table.columns.values())
         csv.writer(file, lineterminator="\n").writerow(names)
-        _write_rows(file, dataset, list(columns), target.name, progress)
+        _write_rows(file, table, target.name, progress)
 
 
-def check(dataset: xr.Dataset, target: Path) -> dict[str, list[str]]:
-    """Return for each variable, in the order of the columns, the columns' names.
+def check(dataset: xr.Dataset, target: Path) -> _Table:
+    """Return how the table is made.
 
     Raises
     ------
     ValueError
         A variable has no place in such a table, or there are too many columns.
     """
+    # The first event of each frame follows from the frame of each event.
+    dataset = dataset.drop_dims(EDGE, errors="ignore")
+    with_dims = {str(name): v for name, v in dataset.data_vars.items() if v.dims}
+    if not with_dims:
+        names = list(map(str, dataset.data_vars))
+        return _Table(dataset, None, {name: [name] for name in names}, [])
+    first, array = next(iter(with_dims.items()))
+    row = array.dims[0]
+    outside = [name for name, v in with_dims.items() if row not in v.dims]
+    if outside:
+        raise ValueError(
+            f"{target}: {', '.join(outside)} has no dim {str(row)!r}, so no place in a .csv with a "
+            f"row for each {row}, as {first} has them; use .zarr or .nc, or store it in a .csv of "
+            "its own"
+        )
     sizes = {
-        str(name): variable.size // max(dataset.sizes["frame"], 1)
-        for name, variable in dataset.variables.items()
-        if "frame" in variable.dims
+        str(name): math.prod(size for dim, size in v.sizes.items() if dim != row)
+        for name, v in with_dims.items()
     }
     n_columns = sum(sizes.values())
     if n_columns > _MOST_COLUMNS:
@@ -53,29 +98,25 @@ def check(dataset: xr.Dataset, target: Path) -> dict[str, list[str]]:
             f"{target}: {n_columns} columns are too many for .csv (at most {_MOST_COLUMNS}), of "
             f"which {widest} has {sizes[widest]}; use .zarr or .nc, or drop variables"
         )
-    return _columns(dataset)
+    scalars = [str(name) for name, v in dataset.data_vars.items() if not v.dims]
+    return _Table(dataset, row, _columns(dataset, row, list(with_dims)), scalars)
 
 
-def _columns(dataset: xr.Dataset) -> dict[str, list[str]]:
-    outside = [str(name) for name, v in dataset.data_vars.items() if "frame" not in v.dims]
-    if outside:
-        raise ValueError(
-            f"{', '.join(outside)}: has no dim 'frame', so no place in a .csv with a row a frame; "
-            "drop it, or use .zarr or .nc"
-        )
-    coordinates = [str(name) for name, v in dataset.coords.items() if v.dims == ("frame",)]
-    order = {"time": 0, "step": 1}
-    names = sorted(coordinates, key=lambda name: order.get(name, 2))
-    columns = {name: _labels(dataset, name) for name in [*names, *map(str, dataset.data_vars)]}
-    return columns if coordinates else {"frame": ["frame"], **columns}
+def _columns(dataset: xr.Dataset, row: Hashable, names: Sequence[str]) -> dict[str, list[str]]:
+    coordinates = [str(name) for name, v in dataset.coords.items() if v.dims == (row,)]
+    order = (str(row), *_TELLING)
+    coordinates.sort(key=lambda name: order.index(name) if name in order else len(order))
+    columns = {name: _labels(dataset, row, name) for name in [*coordinates, *names]}
+    are_told = any(name in order for name in coordinates)
+    return columns if are_told else {str(row): [str(row)], **columns}
 
 
-def _labels(dataset: xr.Dataset, name: str) -> list[str]:
+def _labels(dataset: xr.Dataset, row: Hashable, name: str) -> list[str]:
     """Return the names of a variable's columns: ``center_of_mass_x``, or numbers from 0."""
     array = dataset[name]
     along = []
     for dim in array.dims:
-        if dim != "frame":
+        if dim != row:
             labels = (
                 dataset.coords[dim].values if dim in dataset.coords else range(array.sizes[dim])
             )
@@ -83,8 +124,9 @@ def _labels(dataset: xr.Dataset, name: str) -> list[str]:
     return ["_".join((name, *labels)) for labels in itertools.product(*along)]
 
 
-def _write_header(file: TextIO, dataset: xr.Dataset, names: list[str]) -> None:
-    present = [name for name in names if name in dataset.variables]
+def _write_header(file: TextIO, table: _Table) -> None:
+    dataset = table.dataset
+    present = [name for name in (*table.columns, *table.scalars) if name in dataset.variables]
     attrs = {"the whole": dataset.attrs, **{name: dataset[name].attrs for name in present}}
     histories = {name: str(of["history"]) for name, of in attrs.items() if "history" in of}
     if len(set(histories.values())) == 1:
@@ -97,18 +139,19 @@ def _write_header(file: TextIO, dataset: xr.Dataset, names: list[str]) -> None:
     file.write(f"# units: {listed}\n")
 
 
-def _write_rows(
-    file: TextIO, dataset: xr.Dataset, names: list[str], title: str, progress: bool | None
-) -> None:
-    frames = dataset.sizes["frame"]
-    edges = _edges(dataset)
-    variables = {name: _by_row(dataset, name) for name in names if name in dataset.variables}
+def _write_rows(file: TextIO, table: _Table, title: str, progress: bool | None) -> None:
+    variables = {name: table.by_row(name) for name in table.columns if name in table.dataset}
     lazy = {name: v for name, v in variables.items() if v.chunks is not None}
-    rows = list(itertools.pairwise(edges))
+    rows = list(itertools.pairwise(_edges(lazy.values(), table.n_rows)))
     sizes = tuple(stop - start for start, stop in rows)
     arrays = [v.data.rechunk((sizes, *((-1,) * (v.ndim - 1)))) for v in lazy.values() if rows]
-    tasks = to_blocks(arrays)
-    blocks = [_together(*parts) for parts in zip(*tasks, strict=True)] if rows and lazy else []
+    scalars = {name: table.dataset[name].variable for name in table.scalars}
+    later = {name: v.data for name, v in scalars.items() if v.chunks is not None}
+    # All together, so that what they share is computed once.
+    tasks = to_blocks([*arrays, *later.values()])
+    blocks = [_together(*parts) for parts in zip(*tasks[: len(arrays)], strict=True)]
+    blocks += [_together(*of_scalar) for of_scalar in tasks[len(arrays) :]]
+    told = {name: v.values for name, v in scalars.items() if name not in later}
     writer = csv.writer(file, lineterminator="\n")
     waiting: dict[int, tuple[NDArray[Any], ...]] = {}
     following = 0
@@ -117,7 +160,7 @@ def _write_rows(
         start, stop = rows[index]
         computed = dict(zip(lazy, values, strict=True))
         parts = []
-        for name in names:
+        for name in table.columns:
             if name in computed:
                 part = computed[name]
             elif name in variables:
@@ -130,32 +173,30 @@ def _write_rows(
     def take(index: int, values: tuple[NDArray[Any], ...]) -> None:
         # Rows are written in order; a block that comes early waits.
         nonlocal following
+        if index >= len(rows) or not arrays:
+            told[list(later)[index - (len(rows) if arrays else 0)]] = values[0]
+            return
         waiting[index] = values
         while following in waiting:
             write_block(following, waiting.pop(following))
             following += 1
 
-    with progress_bar(title, frames, show=progress) as advance:
-        if lazy:
-            take_blocks(blocks, [stop - start for start, stop in rows], take, advance)
-        else:
-            for index, (start, stop) in enumerate(rows):
+    frames = [*(sizes if arrays else ()), *(0.0 for _ in later)]
+    with progress_bar(title, table.n_rows, show=progress) as advance:
+        take_blocks(blocks, frames, take, advance)
+        if not arrays:
+            for index, size in enumerate(sizes):
                 write_block(index, ())
-                advance(stop - start)
+                advance(size)
+    for name in table.scalars:
+        file.write(f"# {name} = {told[name].astype(str)}\n")
 
 
-def _by_row(dataset: xr.Dataset, name: str) -> xr.Variable:
-    return dataset[name].variable.transpose("frame", ...)
-
-
-def _edges(dataset: xr.Dataset) -> list[int]:
+def _edges(lazy: Iterable[xr.Variable], n_rows: int) -> list[int]:
     """Return where the blocks of rows begin and end: those of the first lazy variable."""
-    frames = dataset.sizes["frame"]
-    for variable in dataset.variables.values():
-        if variable.chunks is not None and "frame" in variable.dims:
-            sizes = variable.chunksizes["frame"]
-            return sorted({0, *itertools.accumulate(sizes)})
-    return sorted({*range(0, frames, _ROWS_OF_A_BLOCK), frames})
+    for variable in lazy:
+        return sorted({0, *itertools.accumulate(variable.chunks[0])})
+    return sorted({*range(0, n_rows, _ROWS_OF_A_BLOCK), n_rows})
 
 
 def _gather(*parts: NDArray[Any]) -> tuple[NDArray[Any], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from gromos_dist.beside import file_beside
 from gromos_dist.distributed import block_frames, block_slices, take_blocks, to_blocks
 from gromos_dist.progress import progress_bar
 from gromos_dist.store.coordinates import in_memory
-from gromos_dist.store.layout import frames_of_a_chunk
+from gromos_dist.store.layout import rows_of_a_chunk
+
+_CHUNK_BYTES = 128 * 2**20
 
 
 def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
@@ -38,8 +40,18 @@ def open_file(path: Path) -> xr.Dataset:
     dataset: xr.Dataset = xr.open_dataset(path, engine="h5netcdf")
     coords = {name: in_memory(coordinate) for name, coordinate in dataset.coords.items()}
     lazy = dataset.drop_vars(list(coords))
-    lazy = lazy.chunk({"frame": "auto"} if "frame" in lazy.dims else {})
-    return lazy.assign_coords(coords)
+    return lazy.chunk(_chunks(lazy)).assign_coords(coords)
+
+
+def _chunks(dataset: xr.Dataset) -> dict[Hashable, int]:
+    """Return into how many rows to cut what is along the first dims."""
+    bytes_of_a_row: dict[Hashable, int] = {}
+    for variable in dataset.data_vars.values():
+        if variable.ndim:
+            row = variable.nbytes // max(len(variable), 1)
+            dim = variable.dims[0]
+            bytes_of_a_row[dim] = max(bytes_of_a_row.get(dim, 1), row)
+    return {dim: max(1, _CHUNK_BYTES // row) for dim, row in bytes_of_a_row.items()}
 
 
 def _create(file: Any, array: xr.DataArray) -> None:
@@ -50,12 +62,12 @@ def _create(file: Any, array: xr.DataArray) -> None:
     is_bool = array.dtype.kind == "b"
     dtype = np.dtype(np.int8) if is_bool else array.dtype
     options: dict[str, Any] = {}
-    if "precision" in array.attrs and array.dims[0] == "frame" and array.size:
+    if "precision" in array.attrs and array.ndim and array.size:
         # Rounded numbers end in zero bits, which compress well when these lie together.
-        frames = frames_of_a_chunk(array.chunksizes["frame"][0], array.nbytes // len(array))
+        rows = rows_of_a_chunk(array.chunks[0][0], array.nbytes // len(array))
         options = {
             **{"compression": "gzip", "compression_opts": 4, "shuffle": True},
-            "chunks": (frames, *array.shape[1:]),
+            "chunks": (rows, *array.shape[1:]),
         }
     created = file.create_variable(str(array.name), tuple(map(str, array.dims)), dtype, **options)
     coordinates = [str(name) for name in array.coords if name not in (*array.dims, array.name)]

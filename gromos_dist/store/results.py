@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gromos_dist.beside import refuse_existing
 from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
+from gromos_dist.mapping import LazyEvents
+from gromos_dist.mapping.events import EDGE
 from gromos_dist.store import trajectory_file
+from gromos_dist.store.events import found as found_events
 from gromos_dist.store.sources import refuse_own_source
 
 # The modules of the formats, imported when one is written: their libraries take long to import.
@@ -24,34 +29,43 @@ _FORMATS = {
 }
 _NUMBERS = "biufc"
 
+Result = xr.DataArray | xr.Dataset | LazyEvents
+Results = Result | Mapping[str, xr.DataArray | xr.Dataset]
+
 
 def store(
-    result: xr.DataArray | xr.Dataset,
+    result: Results,
     path: str | Path,
     *,
     precision: float | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
 ) -> Path:
-    """Compute a result or a trajectory and write it, block by block, where the scheduler says.
+    """Compute a result, several, or a trajectory, and write them, where the scheduler says.
 
-    Memory holds only the blocks that are being computed. ``.zarr``, ``.nc`` and ``.csv`` store
-    the values to the bit.
+    Memory holds only the blocks that are being computed; of events, all. ``.zarr``, ``.nc`` and
+    ``.csv`` store the values to the bit. Several results of the same files are computed together.
 
     Parameters
     ----------
-    result : DataArray or Dataset
-        With a dim ``frame``; lazy (Dask) or in memory.
+    result : DataArray, Dataset, LazyEvents or mapping
+        Lazy (Dask) or in memory, of any dims. A mapping of names to results: a DataArray gets the
+        name, the variables of a Dataset keep theirs.
     path : path
         The suffix says the format:
 
         - ``.zarr`` (a folder, Zarr 3): each block is written by the worker that computed it, as
           one file. A run that was killed, at any moment, goes on when the same call is made
-          again, computes only the blocks that are missing and ends in the same bytes. The same
-          call of a finished store looks at every block, and computes those that are not what was
-          written. All workers must see the folder under this path.
-        - ``.nc`` (netCDF 4) and ``.csv`` (a row a frame): written by this process under another
-          name, then renamed. A killed run leaves nothing and begins anew.
+          again, computes only the blocks that are missing and ends in the same bytes: also of a
+          reduction, a series or events, whose blocks are kept in the store until it is complete.
+          The same call of a finished store looks at every block, and computes those that are not
+          what was written. All workers must see the folder under this path.
+        - ``.nc`` (netCDF 4) and ``.csv``: written by this process under another name, then
+          renamed. A killed run leaves nothing and begins anew.
+          A CSV has a row for each frame, atom, distance, event, ...: along the first dim of the
+          first variable, which all others must have. Coordinates of the rows are columns, and so
+          is each value of the other dims. Variables without dims are written as ``# name = value``
+          after the rows; if there are no others, they are the one row.
         - ``.trc``, ``.dcd``, ``.xtc`` and the other trajectory formats: for a Dataset with
           positions, velocities or forces. Frames are read and encoded in parallel and written in
           their order by this process, under another name, then renamed.
@@ -102,17 +116,31 @@ def store(
     target = _target(path)
     check_precision(precision)
     dataset = _dataset(result)
-    refuse_own_source(dataset, target)
+    refuse_own_source(_graphs(result if isinstance(result, LazyEvents) else dataset), target)
     if target.suffix not in _FORMATS:
         trajectory_file.write(dataset, target, overwrite, progress, precision)
         return Path(path)
     if precision is not None:
         dataset = _with_precision(dataset, precision, target)
-    import_module(_FORMATS[target.suffix]).write(dataset, target, overwrite, progress)
+    storable: xr.Dataset | LazyEvents = dataset
+    if isinstance(result, LazyEvents):
+        # Others than Zarr have all events in memory, and no place for blocks.
+        is_zarr = target.suffix == ".zarr"
+        if not is_zarr:
+            refuse_existing(target, overwrite)
+        storable = result if is_zarr else found_events(result, target.name, progress)
+    import_module(_FORMATS[target.suffix]).write(storable, target, overwrite, progress)
     return Path(path)
 
 
-def check_storable(result: xr.DataArray | xr.Dataset, path: str | Path) -> None:
+def _graphs(result: xr.Dataset | LazyEvents) -> list[Any]:
+    if isinstance(result, LazyEvents):
+        return [result.__dask_graph__()]
+    variables = result.variables.values()
+    return [variable.data.__dask_graph__() for variable in variables if variable.chunks is not None]
+
+
+def check_storable(result: Results, path: str | Path) -> None:
     """Refuse what `store` would refuse because of the result or its format, computing nothing.
 
     Raises
@@ -189,17 +217,22 @@ def _target(path: str | Path) -> Path:
 
 
 def _dataset(result: Any) -> xr.Dataset:
-    """Return the result as a Dataset that can be stored."""
+    """Return the result as a Dataset that can be stored; of lazy events one that has none yet."""
+    if isinstance(result, LazyEvents):
+        result = result.made_of([])
+    elif isinstance(result, Mapping) and not isinstance(result, xr.Dataset):
+        result = _together(result)
     if isinstance(result, xr.DataArray):
         if result.name is None:
             raise ValueError("the result has no name; give it one, for example .rename('rmsd')")
         result = result.to_dataset()
     if not isinstance(result, xr.Dataset):
-        raise TypeError(f"expected a DataArray or a Dataset, got {type(result).__name__}")
-    if not any("frame" in variable.dims for variable in result.data_vars.values()):
-        raise ValueError(
-            f"expected a result with a dim 'frame', got dims {tuple(map(str, result.sizes))}"
+        raise TypeError(
+            "expected a DataArray, a Dataset, events, or a mapping of names to such, got "
+            f"{type(result).__name__}"
         )
+    if not result.data_vars:
+        raise ValueError("expected a result, got a Dataset without variables")
     # Dataset.chunk makes names of atoms lazy as well.
     lazy = [
         name
@@ -211,6 +244,47 @@ def _dataset(result: Any) -> xr.Dataset:
         _check(name, variable, name in result.data_vars)
     dataset: xr.Dataset = result.drop_encoding()
     return dataset
+
+
+def _together(results: Mapping[str, Any]) -> xr.Dataset:
+    """Return several results as one Dataset.
+
+    Raises
+    ------
+    ValueError
+        Two have the same name, or other coordinates of the same dim.
+    """
+    whole = xr.Dataset()
+    for name, result in results.items():
+        if _are_events(result):
+            raise TypeError(f"{name}: store events at a path of their own")
+        if isinstance(result, xr.DataArray):
+            one = result.rename(name).to_dataset()
+        elif isinstance(result, xr.Dataset):
+            one = result.drop_attrs(deep=False)
+        else:
+            raise TypeError(
+                f"{name}: expected a DataArray or a Dataset, got {type(result).__name__}"
+            )
+        twice = [str(variable) for variable in one.data_vars if variable in whole.variables]
+        if twice:
+            raise ValueError(f"{name}: there is a {twice[0]} already; rename one")
+        try:
+            whole = xr.merge(
+                [whole, one], compat="equals", join="exact", combine_attrs="drop_conflicts"
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"{name} does not go together with {', '.join(map(str, whole.data_vars))}: "
+                f"{error}. Rename its dims and coordinates, or store it at a path of its own"
+            ) from error
+    return whole
+
+
+def _are_events(result: Any) -> bool:
+    return isinstance(result, LazyEvents) or (
+        isinstance(result, xr.Dataset) and EDGE in result.dims
+    )
 
 
 def _with_precision(dataset: xr.Dataset, precision: float, target: Path) -> xr.Dataset:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 import cloudpickle
-import xarray as xr
 
 _LONGEST_PATH = 4096
 
 
-def refuse_own_source(dataset: xr.Dataset, target: Path) -> None:
+def refuse_own_source(graphs: Sequence[Any], target: Path) -> None:
     """Refuse to write a result onto what it is still to be read from.
 
     Parameters
     ----------
-    dataset : Dataset
-        The result.
+    graphs : sequence
+        The Dask graphs of the result.
     target : Path
         Where it would be written to.
 
     Raises
     ------
     ValueError
-        The Dask graph of a variable names `target`, or something in it, by whatever name or link.
+        A graph names `target`, or something in it, by whatever name or link.
     """
     if not target.exists():
         return
-    graphs = [v.data.__dask_graph__() for v in dataset.variables.values() if v.chunks is not None]
     if any(_is_or_lies_in(Path(name), target) for name in _strings(graphs)):
         raise ValueError(
             f"{target} is read for this result and cannot be written at the same time; choose "

@@ -60,10 +60,10 @@ def write(
     fields = [name for name in _FIELDS if name in dataset.data_vars]
     for name in fields:
         validate(dataset[name], name)
-    n_frames = dataset.sizes["frame"]
-    if not n_frames:
+    n_frames = dataset.sizes.get("frame")
+    if n_frames == 0:
         raise ValueError(f"{target}: there are no frames to write")
-    if "atom" not in dataset.sizes:
+    if n_frames is None or "atom" not in dataset.sizes:
         raise ValueError(
             f"{target}: expected a trajectory with positions, velocities or forces of atoms, got "
             f"{', '.join(map(str, dataset.data_vars))}; .zarr, .nc and .csv hold any result"

@@ -82,18 +82,54 @@ def write_block(block: NDArray[Any], folder: str, name: str, place: Place, run: 
             f"announced, got {block.dtype} of shape {block.shape}"
         )
     encoded = _encoded(array, place, block)
-    staged = _staged_name(name, place)
-    unfinished = f"{staged}.{uuid.uuid4().hex}"
+    stage(folder, run, _staged_name(name, place), encoded)
+    return describe(encoded)
+
+
+def stage(folder: str, run: str, name: str, data: bytes) -> None:
+    """Write a file into the folder of a run, in one step.
+
+    Raises
+    ------
+    OSError
+        It cannot be written, or another run has the store now.
+    """
+    unfinished = f"{name}.{uuid.uuid4().hex}"
     try:
         staging = os.open(Path(folder, _staging(run)), A_FOLDER)
     except FileNotFoundError:
         raise OSError(f"{folder}: another run replaced the store meanwhile") from None
     try:
-        write_new(staging, unfinished, encoded)
-        os.replace(unfinished, staged, src_dir_fd=staging, dst_dir_fd=staging)
+        write_new(staging, unfinished, data)
+        os.replace(unfinished, name, src_dir_fd=staging, dst_dir_fd=staging)
     finally:
         os.close(staging)
-    return describe(encoded)
+
+
+def staged_names(folder: Path, run: str) -> set[str]:
+    """Return the names of the files in the folder of a run, if it has one."""
+    try:
+        return set(os.listdir(folder / _staging(run)))  # noqa: PTH208
+    except FileNotFoundError:
+        return set()
+
+
+def partial_name(what: str) -> str:
+    """Return the name of a file that is no block of a variable; no variable's begins with a dot."""
+    return f".state-{what}"
+
+
+def is_partial(name: str) -> bool:
+    """Say whether a file of the folder of a run is a whole one that is no block of a variable."""
+    return name.startswith(partial_name("")) and name.count(".") == 1
+
+
+def read_staged(folder: str, run: str, name: str) -> bytes | None:
+    """Return a file of the folder of a run; None if it cannot be read."""
+    try:
+        return Path(folder, _staging(run), name).read_bytes()
+    except OSError:
+        return None
 
 
 def _encoded(array: zarr.Array[Any], place: Place, block: NDArray[Any]) -> bytes:

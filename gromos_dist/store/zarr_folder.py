@@ -13,10 +13,11 @@ import math
 import threading
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
@@ -25,14 +26,18 @@ from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
+from gromos_dist import provenance
 from gromos_dist.beside import folder_beside, full_disk_named, locked
 from gromos_dist.distributed import block_frames, take_blocks, to_blocks
 from gromos_dist.errors import StoreError
+from gromos_dist.mapping import LazyEvents
 from gromos_dist.progress import note, progress_bar
 from gromos_dist.provenance import canonical_json
 from gromos_dist.store import contents
+from gromos_dist.store.events import found as found_events
 from gromos_dist.store.identity import describe, differences, plain
-from gromos_dist.store.layout import frames_of_a_chunk
+from gromos_dist.store.layout import rows_of_a_chunk
+from gromos_dist.store.partial_states import resumed
 from gromos_dist.store.zarr_blocks import (
     Place,
     StagedBlocks,
@@ -71,11 +76,15 @@ class _Plan:
     identity: str
     graph: dict[str, str]
     """The name of each lazy variable's Dask graph."""
+    events: LazyEvents | None = None
+    """Where there are events to be found: the Dataset then has none yet."""
 
 
-def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
+def write(
+    result: xr.Dataset | LazyEvents, target: Path, overwrite: bool, progress: bool | None
+) -> None:
     """Write a result to the folder `target`, or go on where an earlier run stopped."""
-    plan = _plan(dataset)
+    plan = _plan_of_events(result) if isinstance(result, LazyEvents) else _plan(result)
     goes_on = target.exists() and not overwrite
     if goes_on:
         attrs = _attrs_to_go_on(target)
@@ -115,6 +124,19 @@ def _plan(dataset: xr.Dataset) -> _Plan:
         identity=canonical_json(describe(dataset, grid)),
         graph={name: v.data.name for name, v in lazy.items()},
     )
+
+
+def _plan_of_events(events: LazyEvents) -> _Plan:
+    none = events.made_of([])
+    identity = describe(none, {})
+    identity["frames"] = {
+        str(name): provenance.array_hash(of_frame.values)
+        for name, of_frame in events.of_frames.items()
+    }
+    if provenance.IN_MEMORY in str(events.attrs.get("history", "")):
+        identity["array"] = events.blocks.name
+    graph = {str(name): events.blocks.name for name in none.data_vars}
+    return _Plan(none, {}, canonical_json(identity), graph, events)
 
 
 def _regular(sizes: Sequence[int]) -> int:
@@ -185,7 +207,7 @@ def _prepare(plan: _Plan, folder: Path) -> None:
 def _layout(variable: xr.Variable, block: tuple[int, ...]) -> dict[str, Any]:
     """Return how the blocks of a lazy variable are laid out: as chunks, or as shards of some.
 
-    A large block is a shard, of which some frames can be read without the others. Numbers that were
+    A large block is a shard, of which some rows (frames, mostly) can be read without the others. Numbers that were
     rounded end in zero bits, which compress well when the bits of a place lie together.
     """
     layout: dict[str, Any] = {"chunks": block, "compressors": _COMPRESSED}
@@ -193,13 +215,11 @@ def _layout(variable: xr.Variable, block: tuple[int, ...]) -> dict[str, Any]:
         blosc = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
         layout["compressors"] = (blosc, Crc32cCodec())
     bytes_of_a_block = math.prod(block) * variable.dtype.itemsize
-    if "frame" not in variable.dims or bytes_of_a_block < _BYTES_OF_A_SHARD:
+    if not block or bytes_of_a_block < _BYTES_OF_A_SHARD:
         return layout
-    axis = variable.dims.index("frame")
-    frames = max(1, block[axis])
-    within = frames_of_a_chunk(frames, bytes_of_a_block // frames)
-    chunk = tuple(within if i == axis else size for i, size in enumerate(block))
-    return {**layout, "chunks": chunk, "shards": block}
+    rows = max(1, block[0])
+    within = rows_of_a_chunk(rows, bytes_of_a_block // rows)
+    return {**layout, "chunks": (within, *block[1:]), "shards": block}
 
 
 def _attributes(plan: _Plan, name: str) -> dict[str, Any]:
@@ -212,12 +232,10 @@ def _attributes(plan: _Plan, name: str) -> dict[str, Any]:
 
 
 def _default_blocks(variable: xr.Variable) -> tuple[int, ...]:
-    if "frame" not in variable.dims:
-        return tuple(max(size, 1) for size in variable.shape)
-    frames = variable.sizes["frame"]
-    bytes_of_a_frame = variable.nbytes / max(frames, 1)
-    step = max(1, min(frames, int(_BYTES_OF_A_BLOCK / max(bytes_of_a_frame, 1))))
-    return tuple(step if dim == "frame" else max(variable.sizes[dim], 1) for dim in variable.dims)
+    rows, *rest = variable.shape
+    bytes_of_a_row = variable.nbytes / max(rows, 1)
+    step = max(1, min(rows, int(_BYTES_OF_A_BLOCK / max(bytes_of_a_row, 1))))
+    return (step, *(max(size, 1) for size in rest))
 
 
 def _files_of(folder: Path) -> dict[str, bytes]:
@@ -272,6 +290,8 @@ def _finish(
         raise OSError(f"{target}: another run changed the store meanwhile")
     run = run_of(attrs)
     with staging(store, run, target) as staged:
+        if plan.events is not None:
+            metadata = _files_with_events(plan, plan.events, target, run, progress)
         for name, data in metadata.items():
             if name != ROOT and not _holds(target / name, data):
                 staged.replace(name, data)
@@ -290,6 +310,17 @@ def _finish(
         staged.replace(contents.NAME, contents.to_bytes(files))
         staged.replace(ROOT, root)
         staged.remove()
+
+
+def _files_with_events(
+    plan: _Plan, events: LazyEvents, target: Path, run: str, progress: bool | None
+) -> dict[str, bytes]:
+    """Find all events, block by block, and return the files of a store that has them."""
+    (blocks,) = resumed([events.blocks], target, run, progress)
+    dataset = found_events(events.with_blocks(blocks), target.name, progress)
+    with folder_beside(target) as folder:
+        _prepare(replace(plan, dataset=dataset), folder / "new")
+        return _files_of(folder / "new")
 
 
 def _holds(path: Path, data: bytes) -> bool:
@@ -352,8 +383,11 @@ def _compute_missing(
     wanted: list[tuple[zarr.Array[Any], Place]] = []
     frames: list[float] = []
     total = 0.0
+    if all(all(of_array.values()) for of_array in found.values()):
+        return
+    tasks_of_arrays = _to_tasks(resumed(_regular_arrays(plan), target, run, progress))
     for array, tasks, counts in zip(
-        arrays(target, plan.grid), _tasks(plan), _frames(plan), strict=True
+        arrays(target, plan.grid), tasks_of_arrays, _frames(plan), strict=True
     ):
         total += sum(counts)
         if not tasks:
@@ -402,13 +436,18 @@ def _chunks(plan: _Plan, name: str) -> list[list[int]]:
     ]
 
 
-def _tasks(plan: _Plan) -> list[list[Delayed]]:
-    """Return the tasks that compute the blocks of the grid, a list a variable."""
-    arrays = []
+def _regular_arrays(plan: _Plan) -> list[da.Array]:
+    """Return the lazy variables in the blocks of the grid."""
+    regular = []
     for name in plan.grid:
         data = plan.dataset[name].data
         chunks = tuple(map(tuple, _chunks(plan, name)))
-        arrays.append(data if data.chunks == chunks else data.rechunk(chunks))
+        regular.append(data if data.chunks == chunks else data.rechunk(chunks))
+    return regular
+
+
+def _to_tasks(arrays: Sequence[da.Array]) -> list[list[Delayed]]:
+    """Return the tasks that compute the blocks, a list an array."""
     return [
         tasks if array.size else [] for tasks, array in zip(to_blocks(arrays), arrays, strict=True)
     ]
@@ -428,7 +467,8 @@ def _check_values(plan: _Plan, attrs: Attrs, target: Path, found: Found) -> None
         return
     stored: list[tuple[str, Place, NDArray[Any]]] = []
     compared: list[Delayed] = []
-    for array, tasks in zip(arrays(target, plan.grid), _tasks(plan), strict=True):
+    tasks_of_arrays = _to_tasks(_regular_arrays(plan))
+    for array, tasks in zip(arrays(target, plan.grid), tasks_of_arrays, strict=True):
         there = [i for i, place in enumerate(places(array)) if found[array.path][place]]
         for i in sorted({there[0], there[-1]}) if there else ():
             place = places(array)[i]

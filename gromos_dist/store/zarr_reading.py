@@ -27,8 +27,10 @@ from gromos_dist.store.zarr_blocks import (
     block_shape,
     count_there,
     file_name,
+    is_partial,
     open_array,
     region,
+    staged_names,
 )
 from gromos_dist.store.zarr_root import OURS, Attrs, block_files, read_attrs, run_of
 
@@ -71,9 +73,11 @@ def _require_complete(path: Path, attrs: Attrs, listed: contents.Contents | None
     counts = [count_there(path, name, run_of(attrs)) for name in attrs["graph"]]
     there, total = (sum(of_array) for of_array in zip((0, 0), *counts, strict=True))
     if not attrs["complete"]:
+        n_kept = sum(map(is_partial, staged_names(path, run_of(attrs))))
+        kept = f", {n_kept} partial results are kept" if n_kept else ""
         raise ValueError(
-            f"{path} is unfinished: {there} of {total} blocks are done. Make the call that began "
-            "it again, or pass allow_unfinished=True"
+            f"{path} is unfinished: {there} of {total} blocks are done{kept}. Make the call that "
+            "began it again, or pass allow_unfinished=True"
         )
     if json.loads(attrs["identity"]).get("format") == FORMAT:
         raise StoreError(f"{path / contents.NAME} is missing; {contents.WAY_OUT}")
