@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 # A name is imported when it is first used: Dask and xarray take longer to import than many a
 # command takes to run.
 _NAMES = {
+    "distributed": ("compute",),
     "errors": (
         *("BrokenMoleculesWarning", "ConstraintError", "ForceError", "FrameError"),
         *("SelectionError", "SettingsError", "SimulationError", "TopologyError"),

@@ -351,7 +351,7 @@ _MANY = Map(lambda r: r[:, 0, 2].astype(float), HEIGHT)
 @analysis(HEIGHT, view="time series", topic="Toys")
 def toy_many(ds, unknown: "Nowhere" = 3, *others, kind: Literal[4, 6] | None = None, seen=(1, 2),
              pair: tuple[int, float] = (1, 0.5), second: xr.Dataset | None = None,
-             donors: Selection = "water", way=print, start: int = 7, topology=None, **rest):
+             donors: Selection = "water", way: object = None, start: int = 7, topology=None, **rest):
     """Many parameters."""
     toy_many.given = dict(unknown=unknown, kind=kind, seen=seen, pair=pair, donors=donors)
     toy_many.second, toy_many.start, toy_many.topology = second, start, topology
