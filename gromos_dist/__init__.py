@@ -70,7 +70,7 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = (
     *("accessor", "analysis", "distributed", "errors", "instruction_set", "io", "kernels"),
-    *("mapping", "md", "plot", "topology", "variables"),
+    *("mapping", "md", "plot", "provenance", "topology", "variables"),
 )
 
 

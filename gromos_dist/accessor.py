@@ -1,4 +1,4 @@
-"""Functions as methods of a Dataset: ``ds.gromos.rmsd(...)`` is ``gd.rmsd(ds, ...)``.
+"""Functions as methods of xarray's data: ``ds.gromos.rmsd(...)`` is ``gd.rmsd(ds, ...)``.
 
 It is registered as soon as both gromos_dist and xarray are imported, in whichever order.
 """
@@ -15,24 +15,54 @@ import xarray as xr
 from numpy.typing import NDArray
 
 
+@xr.register_dataarray_accessor("gromos")  # type: ignore[no-untyped-call]
 @xr.register_dataset_accessor("gromos")  # type: ignore[no-untyped-call]
 class GromosAccessor:
-    """The analyses of gromos_dist with this Dataset as their first argument."""
+    """The functions of gromos_dist with this Dataset or DataArray as their first argument."""
 
-    def __init__(self, dataset: xr.Dataset) -> None:
-        self._dataset = dataset
+    def __init__(self, data: xr.Dataset | xr.DataArray) -> None:
+        self._data = data
+
+    def provenance(self) -> dict[str, Any]:
+        """Return where this comes from: what ``attrs["history"]`` says in one line, in full.
+
+        Returns
+        -------
+        dict
+            ``program``, ``version``, ``call``, ``parameters`` (all of them, with those of the calls
+            before under ``of``), ``inputs`` (path, size and hash of each file) and ``written``, the
+            call in words.
+
+        Raises
+        ------
+        ValueError
+            There is none, or the variables of a Dataset have several.
+
+        Examples
+        --------
+        >>> import gromos_dist as gd
+        >>> from MDAnalysisTests.datafiles import DCD, PSF
+        >>> deviation = gd.rmsd(gd.open_trajectory(DCD, PSF), atoms="name CA")
+        >>> deviation.attrs["history"].split(";")[0]
+        "rmsd(atoms='name CA') of adk_dims.dcd with adk.psf"
+        >>> deviation.gromos.provenance()["parameters"]["mass_weighted"]
+        False
+        """
+        of = _functions("provenance")
+        record: dict[str, Any] = of.parse(of.provenance_of(self._data))
+        return record
 
     def select(self, expression: str) -> NDArray[np.int64]:
         """Return the atoms that a selection chooses: `gromos_dist.select`."""
-        chosen: NDArray[np.int64] = _functions("topology").select(self._dataset, expression)
+        chosen: NDArray[np.int64] = _functions("topology").select(self._data, expression)
         return chosen
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         analyses = _analyses()
         if name not in analyses:
-            known = ", ".join([*analyses, "select"])
+            known = ", ".join([*analyses, "select", "provenance"])
             raise AttributeError(f"gromos_dist has no analysis {name!r}; it has {known}")
-        function = partial(analyses[name].function, self._dataset)
+        function = partial(analyses[name].function, self._data)
         function.__doc__ = analyses[name].function.__doc__
         return function
 

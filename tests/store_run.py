@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.distributed import scheduler
 from gromos_dist.mapping import Fields
-from gromos_dist.provenance import InputFile, history
+from gromos_dist.provenance import InputFile, record_of
 from gromos_dist.store import store
 from gromos_dist.variables import VARIABLES
 
@@ -92,7 +92,7 @@ def lazy_result(**parameters: Any) -> xr.DataArray:
             "xyz": ["x", "y", "z"],
         },
         name="center_of_mass",
-        attrs={"units": "nm", "history": history("center_of_mass", parameters, inputs)},
+        attrs={"units": "nm", **record_of("center_of_mass", parameters, inputs).attributes},
     )
 
 
@@ -128,10 +128,10 @@ def lazy_fields(log: str | Path) -> xr.Dataset:
         coords={"term": ["potential", "bond"], "xyz_2": ["x", "y", "z"]},
         log=str(log),
     )
-    own = history("forces", {}, [InputFile("md.trc", 1000, "quick:00")])
+    own = record_of("forces", {}, [InputFile("md.trc", 1000, "quick:00")]).attributes
     for array in result.data_vars.values():
-        array.attrs["history"] = own
-    return result.assign_attrs(history=own)
+        array.attrs |= own
+    return result.assign_attrs(own)
 
 
 def main() -> None:

@@ -228,12 +228,12 @@ def test_the_accessor_is_the_functions(ds: xr.Dataset) -> None:
 
 
 def test_provenance_tells_files_and_parameters(adk: AdK, ds: xr.Dataset) -> None:
-    history = provenance.parse(gd.rmsd(ds, atoms="name CA").attrs["history"])
+    history = provenance.parse(gd.rmsd(ds, atoms="name CA").attrs["provenance"])
     assert history["call"] == "rmsd"
     assert history["parameters"]["atoms"] == "name CA"
     assert [Path(file["path"]).name for file in history["inputs"]] == [adk.dcd.name, adk.psf.name]
     names = {
-        gd.rmsd(data, atoms=atoms).attrs["history"]
+        gd.rmsd(data, atoms=atoms).attrs["provenance"]
         for data in (ds, ds.isel(frame=slice(50)), ds.compute())
         for atoms in ("name CA", "name CB")
     }
@@ -305,7 +305,7 @@ def test_an_array_in_memory_is_neither_hashed_nor_copied(
         hashed.append(array.nbytes)
         return array_hash(array)
 
-    monkeypatch.setattr(provenance, "array_hash", noted)
+    monkeypatch.setattr("gromos_dist.provenance.values.array_hash", noted)
     tracemalloc.start()
     try:
         result = gd.rmsd(loaded)
@@ -316,4 +316,4 @@ def test_an_array_in_memory_is_neither_hashed_nor_copied(
     one_frame = 2 * size // ds.sizes["frame"]
     assert sum(hashed) <= one_frame < 0.03 * size
     assert most < 0.2 * size
-    assert provenance.parse(result.attrs["history"])["parameters"]["of"]["array"] == "in memory"
+    assert provenance.parse(result.attrs["provenance"])["parameters"]["of"]["array"] == "in memory"

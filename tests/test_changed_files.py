@@ -207,7 +207,7 @@ def test_identity_knows_the_time_where_samples_leave_something_out(tmp_path: Pat
     assert touched.token != quick.token
     assert verified == whole
     assert whole.modified == ""
-    histories = [provenance.history("rmsd", {}, [file]) for file in (quick, touched)]
+    histories = [provenance.record_of("rmsd", {}, [file]) for file in (quick, touched)]
     assert provenance.identity(histories[0]) != provenance.identity(histories[1])
     path.write_bytes(bytes(100))
     assert provenance.describe_file(path).modified == ""
@@ -300,8 +300,8 @@ def test_verify_of_the_command_line_and_of_xarray(tmp_path: Path) -> None:
         )
         assert result.exit_code == 0, result.output
         with xr.open_dataset(target) as found:
-            record = provenance.parse(found.radius_of_gyration.attrs["history"])
+            record = provenance.parse(found.radius_of_gyration.attrs["provenance"])
         assert record["inputs"][0]["content_hash"].startswith(hashed)
         assert ("modified" in record["inputs"][0]) == (hashed == "quick:")
     ds = xr.open_dataset(path, engine="gromos", verify=True)
-    assert '"content_hash":"whole:' in ds.attrs["history"]
+    assert '"content_hash":"whole:' in ds.attrs["provenance"].text

@@ -355,11 +355,11 @@ def test_results_are_labelled(butane: xr.Dataset) -> None:
     assert result.forces.attrs["units"] == "kJ mol-1 nm-1"
     np.testing.assert_array_equal(result.forces.atom_name, butane.atom_name)
     np.testing.assert_array_equal(result.time, butane.time)
-    record = gd.provenance.parse(result.attrs["history"])
+    record = gd.provenance.parse(result.attrs["provenance"])
     assert record["call"] == "forces"
     assert record["parameters"]["cutoff"] == CUTOFF
     other = gd.forces(butane, cutoff=CUTOFF, epsilon_rf=1.0)
-    assert other.attrs["history"] != result.attrs["history"]
+    assert other.attrs["provenance"] != result.attrs["provenance"]
 
 
 def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:

@@ -237,8 +237,8 @@ def test_the_dataset_says_what_was_left_out(tmp_path: Path) -> None:
     assert ds.sizes["frame"] == 9
     assert ds.attrs["damage"].startswith(f"{files[1]}: frame 4 left out: the file ends in line")
     assert "begins at byte" in ds.attrs["damage"]
-    assert '"on_truncated":"drop"' in ds.attrs["history"]
-    assert '"on_truncated":"drop"' in gd.radius_of_gyration(ds, mass_weighted=False).history
+    assert "on_truncated='drop'" in ds.attrs["history"]
+    assert '"on_truncated":"drop"' in gd.radius_of_gyration(ds, mass_weighted=False).provenance.text
     with pytest.warns(UserWarning, match=r"md_1\.trc: frame 4 left out"):
         warned = gd.open_trajectory(files, on_truncated="warn")
     assert warned.attrs["damage"] == ds.attrs["damage"]

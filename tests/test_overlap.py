@@ -60,7 +60,7 @@ def test_keeping_says_nothing(restarted: list[Path]) -> None:
         warnings.simplefilter("error")
         ds = gd.open_trajectory(restarted, overlap="keep")
     assert ds.sizes["frame"] == 22
-    assert parse(ds.history)["parameters"]["overlap"] == "keep"
+    assert parse(ds.attrs["provenance"])["parameters"]["overlap"] == "keep"
 
 
 @pytest.mark.parametrize("engine", [False, True])

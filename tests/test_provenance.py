@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,9 @@ from gromos_dist.provenance import (
     InputFile,
     array_hash,
     describe_file,
-    history,
     identity,
     parse,
+    record_of,
 )
 
 
@@ -72,33 +71,34 @@ def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
         describe_file(tmp_path / "pipe")
 
 
-def test_history_holds_the_run() -> None:
+def test_a_record_holds_the_run() -> None:
     file = InputFile("md.trc.gz", 12, "quick:00")
-    record = parse(history("rmsd", {"reference": 0, "atoms": None}, [file]))
+    record = parse(record_of("rmsd", {"reference": 0, "atoms": None}, [file]))
     assert record == {
         "program": "gromos_dist",
         "version": __version__,
         "call": "rmsd",
         "parameters": {"reference": 0, "atoms": None},
         "inputs": [{"path": "md.trc.gz", "size": 12, "content_hash": "quick:00"}],
+        "written": "rmsd() of md.trc.gz",
     }
 
 
-def test_history_is_canonical() -> None:
-    one = history("rmsd", {"a": 1, "b": {"x": 1.5, "y": "é"}}, [])
-    two = history("rmsd", {"b": {"y": "é", "x": 1.5}, "a": np.int32(1)}, [])
+def test_a_record_is_canonical() -> None:
+    one = record_of("rmsd", {"a": 1, "b": {"x": 1.5, "y": "é"}}, [])
+    two = record_of("rmsd", {"b": {"y": "é", "x": 1.5}, "a": np.int32(1)}, [])
     assert one == two
-    assert "\n" not in one
-    assert one.isascii()
+    assert "\n" not in one.text
+    assert one.text.isascii()
 
 
 def test_identity_ignores_where_the_file_is(tmp_path: Path) -> None:
     here = write(tmp_path / "here", b"abc")
     there = Path(shutil.copy(here, tmp_path / "there"))
-    first, second = (history("rmsd", {}, [describe_file(path)]) for path in (here, there))
+    first, second = (record_of("rmsd", {}, [describe_file(path)]) for path in (here, there))
     assert first != second
     assert identity(first) == identity(second)
-    other = history("rmsd", {}, [describe_file(write(tmp_path / "here", b"abd"))])
+    other = record_of("rmsd", {}, [describe_file(write(tmp_path / "here", b"abd"))])
     assert identity(first) != identity(other)
 
 
@@ -119,7 +119,7 @@ def test_parameters_of_every_kind() -> None:
         "mass_weighted": np.bool_(True),
         "topology": Hashed(),
     }
-    found = parse(history("rmsd", parameters, []))["parameters"]
+    found = parse(record_of("rmsd", parameters, []))["parameters"]
     assert found["atoms"] == [0, 2, 4]
     assert found["frames"] == {"slice": [None, 10, 2]}
     assert found["span"] == {"range": [0, 3, 1]}
@@ -137,7 +137,7 @@ def test_parameters_of_every_kind() -> None:
 
 def test_parameters_of_other_kinds_are_refused() -> None:
     with pytest.raises(TypeError, match=r"weights\[1\].*got object"):
-        history("rmsd", {"weights": [1.0, object()]}, [])
+        record_of("rmsd", {"weights": [1.0, object()]}, [])
 
 
 def test_array_hash_depends_on_values_shape_and_dtype_only() -> None:
@@ -151,8 +151,8 @@ def test_array_hash_depends_on_values_shape_and_dtype_only() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "made by hand", "{}", "[1]", '{"program":"other"}'])
-def test_foreign_history_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="history: expected the JSON"):
+def test_what_others_wrote_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="provenance: expected the JSON"):
         parse(text)
 
 
@@ -164,11 +164,10 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), values))
-def test_history_is_always_strict_json(parameters: dict[str, object]) -> None:
+def test_a_record_is_always_strict_json(parameters: dict[str, object]) -> None:
     def refuse(text: str) -> float:
         raise AssertionError(text)
 
-    text = history("rmsd", parameters, [])
-    assert json.loads(text, parse_constant=refuse)["call"] == "rmsd"
-    assert history("rmsd", dict(reversed(parameters.items())), []) == text
-    assert sys.getsizeof(text) > 0
+    record = record_of("rmsd", parameters, [])
+    assert json.loads(record.text, parse_constant=refuse)["call"] == "rmsd"
+    assert record_of("rmsd", dict(reversed(parameters.items())), []) == record

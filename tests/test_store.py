@@ -496,9 +496,9 @@ def begun(path: Path) -> xr.DataArray:
 
 
 def with_input(lazy: xr.DataArray, **changes: str | int) -> xr.DataArray:
-    run = provenance.parse(lazy.attrs["history"])
+    run = provenance.parse(lazy.attrs["provenance"])
     run["inputs"][0].update(changes)
-    return lazy.assign_attrs(history=provenance.canonical_json(run))
+    return lazy.assign_attrs(provenance=provenance.canonical_json(run))
 
 
 OTHERS: dict[str, tuple[Callable[[xr.DataArray], xr.DataArray], str]] = {
@@ -516,8 +516,8 @@ OTHERS: dict[str, tuple[Callable[[xr.DataArray], xr.DataArray], str]] = {
     ),
     "version": (
         lambda lazy: lazy.assign_attrs(
-            history=lazy.attrs["history"].replace(
-                f'"version":"{provenance.__version__}"', '"version":"9.9"'
+            provenance=lazy.attrs["provenance"].text.replace(
+                f'"version":"{gd.__version__}"', '"version":"9.9"'
             )
         ),
         r"history\.version: in the store '.*', now '9.9'",
@@ -704,8 +704,9 @@ def test_csv_holds_the_bits_and_the_labels(tmp_path: Path) -> None:
     path = store(lazy, tmp_path / "result.csv")
     comments, names, rows = read_csv(path)
     assert comments == [
-        f"# history: {lazy.attrs['history']}",
+        f"# history: center_of_mass() of md.trc; gromos_dist {gd.__version__}",
         "# units: time=ps, center_of_mass=nm",
+        f"# provenance: {lazy.attrs['provenance'].text}",
     ]
     assert names == ["time", "step", *(f"center_of_mass_{axis}" for axis in "xyz")]
     table = np.array(rows, dtype=float)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,7 +20,6 @@ import xarray as xr
 
 from gromos_dist import provenance
 from gromos_dist.analysis.needs import Need, check_needs
-from gromos_dist.analysis.system import derived_history
 from gromos_dist.mapping import LazyEvents
 from gromos_dist.topology import as_topology
 from gromos_dist.variables import Variable
@@ -104,6 +104,7 @@ def analysis(
     def declare(function: Callable[P, R]) -> Callable[P, R]:
         signature = inspect.signature(function)
         name = function.__name__
+        _, *arguments = signature.parameters.values()
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -116,8 +117,9 @@ def analysis(
             data, *_ = bound.arguments.values()
             parameters = dict(list(bound.arguments.items())[1:])
             check_needs(name, needs, data, parameters)
-            result: R = _with_history(function(*args, **kwargs), data, name, parameters)
-            return result
+            result = function(*args, **kwargs)
+            made: R = _with_provenance(result, data, name, parameters, arguments)
+            return made
 
         own_command = name.replace("_", "-") if command == "" else command
         _ANALYSES[name] = Analysis(checked, results, view, topic, tuple(needs), own_command)
@@ -126,17 +128,33 @@ def analysis(
     return declare
 
 
-def _with_history(result: Any, data: Any, name: str, parameters: Mapping[str, Any]) -> Any:
+def _with_provenance(
+    result: Any,
+    data: Any,
+    name: str,
+    parameters: Mapping[str, Any],
+    arguments: Sequence[inspect.Parameter],
+) -> Any:
     """Return a result that says where it comes from."""
     if not isinstance(result, xr.DataArray | xr.Dataset | LazyEvents):
         return result
-    described = {key: _described(key, value) for key, value in parameters.items()}
-    history = derived_history(data, name, described)
-    result = result.assign_attrs(history=history)
+    defaults = {argument.name: argument.default for argument in arguments}
+    given = dict(parameters)
+    for argument in arguments:
+        if argument.kind is argument.VAR_KEYWORD:
+            others = given.pop(argument.name)
+            defaults |= dict.fromkeys(others, argument.empty)
+            given |= others
+    sources = [data]
+    described = {key: _described(key, value, sources) for key, value in given.items()}
+    for key in _FILES & given.keys():
+        given[key] = Path(given[key]) if isinstance(given[key], str) else given[key]
+    attrs = provenance.derived(sources, name, described, defaults, given)
+    result = result.assign_attrs(**attrs)
     if isinstance(result, xr.Dataset):
         known = data if isinstance(data, xr.Dataset) else {}
         new = {
-            key: array.assign_attrs(history=history)
+            key: array.assign_attrs(attrs)
             for key, array in result.data_vars.items()
             if key not in known or known[key].variable._data is not array.variable._data
         }
@@ -144,10 +162,14 @@ def _with_history(result: Any, data: Any, name: str, parameters: Mapping[str, An
     return result
 
 
-def _described(name: str, value: Any) -> Any:
-    """Return an argument as the history keeps it: of a file the content, of data the origin."""
+def _described(name: str, value: Any, sources: list[Any]) -> Any:
+    """Return an argument as the record keeps it: of a file the content, of data which source.
+
+    Data are added to the sources.
+    """
     if isinstance(value, xr.Dataset | xr.DataArray):
-        return derived_history(value, name, {})
+        sources.append(value)
+        return {"of": len(sources) - 1}
     if isinstance(value, os.PathLike) or (isinstance(value, str) and name in _FILES):
         return provenance.describe_file(value)
     if name == "topology" and value is not None:
@@ -155,8 +177,8 @@ def _described(name: str, value: Any) -> Any:
     if isinstance(value, str | bytes) or not isinstance(value, Mapping | list | tuple | set):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _described(f"{name}[{key!r}]", of) for key, of in value.items()}
-    return [_described(f"{name}[{i}]", of) for i, of in enumerate(value)]
+        return {str(key): _described(f"{name}[{key!r}]", of, sources) for key, of in value.items()}
+    return [_described(f"{name}[{i}]", of, sources) for i, of in enumerate(value)]
 
 
 # Parameters of which a text is the path of a file.

@@ -163,7 +163,11 @@ def _statistics(array: xr.DataArray, method: Method) -> tuple[xr.DataArray, int]
         {**coords, "statistic": ["mean", "fluctuation", "error"]},
         ("statistic", *first.dims[1:]),
         array.name,
-        {name: value for name, value in array.attrs.items() if name != "history"},
+        {
+            name: value
+            for name, value in array.attrs.items()
+            if name not in ("history", "provenance")
+        },
     )
     return result, int(np.count_nonzero(np.isnan(found[2]) & ~empty))
 

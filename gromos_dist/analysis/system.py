@@ -1,16 +1,14 @@
-"""What analyses take from a Dataset: positions, atoms, masses, a reference, provenance."""
+"""What analyses take from a Dataset: positions, atoms, masses, a reference."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gromos_dist import provenance
 from gromos_dist.analysis.broken import Indices, warn_of_a_broken_reference
 from gromos_dist.analysis.connections import numbers_of
 from gromos_dist.analysis.labels import places_of_atoms
@@ -43,9 +41,7 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     if isinstance(data, xr.Dataset):
         if "positions" not in data:
             raise ValueError(f"the Dataset has no positions, only {list(data)}")
-        attrs = data.attrs
         data = data["positions"]
-        data = data.assign_attrs(history=attrs.get("history", data.attrs.get("history", "")))
     validate(data, "positions")
     if not data.sizes["atom"]:
         raise SelectionError("no atoms are left in this Dataset; choose at least one")
@@ -181,23 +177,3 @@ def reference_positions(
         # The caller of the analysis, which calls this function.
         warn_of_a_broken_reference(named, dataset, target, positions, *sets, stacklevel=5)
     return target
-
-
-def derived_history(
-    data: xr.Dataset | xr.DataArray, call: str, parameters: Mapping[str, Any]
-) -> str:
-    """Return the provenance of a result computed from `data`."""
-    given = data.attrs.get("history") or provenance.history(provenance.IN_MEMORY, {}, [])
-    source = provenance.parse(given)
-    inputs = [provenance.InputFile(**file) for file in source["inputs"]]
-    of = {"call": source["call"], "parameters": source["parameters"], "array": _arrays(data)}
-    return provenance.history(call, {**parameters, "of": of}, inputs)
-
-
-def _arrays(data: xr.Dataset | xr.DataArray) -> Any:
-    """Return the names of Dask's arrays; of those in memory the values tell, once stored."""
-    if isinstance(data, xr.Dataset):
-        if "positions" in data:
-            return _arrays(data["positions"])
-        return {str(name): _arrays(array) for name, array in data.data_vars.items()}
-    return provenance.IN_MEMORY if isinstance(data.data, np.ndarray) else data.data.name

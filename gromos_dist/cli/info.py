@@ -271,15 +271,21 @@ def _origin_rows(origin: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Return by what a result was computed; what is long is in the JSON alone."""
     if origin is None:
         return []
-    parameters = dict(origin["parameters"])
-    rows = [("computed by", origin["call"]), *_parameter_rows(parameters)]
-    while isinstance(before := parameters.get("of"), dict):
-        parameters = dict(before.get("parameters", {}))
-        rows += [("of", str(before.get("call"))), *_parameter_rows(parameters)]
+    rows = _call_rows("computed by", origin)
     paths = origin["inputs"]
     if len(paths) > MOST_INPUTS:
         paths = [*paths[:2], f"... {len(paths) - 4} more", *paths[-2:]]
     return [*rows, *(("from", path) for path in paths), ("version", origin["version"])]
+
+
+def _call_rows(title: str, call: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a call with its parameters, and those that it was made of."""
+    parameters = dict(call.get("parameters", {}))
+    of = parameters.pop("of", [])
+    rows = [(title, str(call.get("call"))), *_parameter_rows(parameters)]
+    for before in of if isinstance(of, list) else [of]:
+        rows += _call_rows("of", before)
+    return rows
 
 
 def _parameter_rows(parameters: dict[str, Any]) -> list[tuple[str, str]]:

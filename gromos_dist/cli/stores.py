@@ -76,12 +76,10 @@ def origin(data: xr.Dataset) -> dict[str, Any] | None:
     """Return how a result was computed: call, parameters, paths of the inputs, and version."""
     from gromos_dist import provenance
 
-    of_variables = [array.attrs.get("history") for array in data.data_vars.values()]
-    history = next((text for text in [data.attrs.get("history"), *of_variables] if text), None)
-    if history is None:
-        return None
+    everywhere = (data.attrs, *(array.attrs for array in data.data_vars.values()))
+    known = filter(None, map(provenance.found_in, everywhere))
     try:
-        found = provenance.parse(str(history))
+        found = provenance.parse(next(known, None))
         return {
             "call": found["call"],
             "parameters": found["parameters"],

@@ -23,7 +23,7 @@ from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms, Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.trajectory import attributes_in
-from gromos_dist.provenance import describe_file, history
+from gromos_dist.provenance import describe_file, record_of
 from gromos_dist.topology import Topology
 from gromos_dist.topology.mdanalysis import topology_of_universe
 from gromos_dist.variables import VARIABLES
@@ -75,8 +75,8 @@ def from_mdanalysis(
     >>> from MDAnalysisTests.datafiles import PRM_NCBOX, TRJ_NCBOX
     >>> universe = MDAnalysis.Universe(PRM_NCBOX, TRJ_NCBOX)
     >>> ds = from_mdanalysis(universe.select_atoms("name OW O"))
-    >>> ds.positions.shape, ds.attrs["history"][:20]
-    ((10, 465, 3), '{"call":"from_mdanal')
+    >>> ds.positions.shape, ds.attrs["history"].split(";")[0]
+    ((10, 465, 3), 'from_mdanalysis() of ace_tip3p.nc')
     """
     group = universe.atoms
     trajectory = group.universe.trajectory
@@ -121,7 +121,8 @@ def from_mdanalysis(
     parameters = {"atoms": source.atoms, "dtype": np.dtype(dtype).name}
     if guess_bonds:
         parameters["guess_bonds"] = guess_bonds
-    attrs = {"history": history("from_mdanalysis", parameters, inputs)}
+    defaults = {"dtype": "float32", "guess_bonds": False}
+    attrs = record_of("from_mdanalysis", parameters, inputs, defaults=defaults).attributes
     if topology.bond_origin:
         attrs["bonds"] = topology.bond_origin
     return xr.Dataset(variables, coords, attrs)

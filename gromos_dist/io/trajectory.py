@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import inspect
 import os
 import warnings
 from collections.abc import Iterable
@@ -33,7 +34,7 @@ from gromos_dist.io.presence import presence
 from gromos_dist.io.reader import Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
-from gromos_dist.provenance import InputFile, describe_file, history
+from gromos_dist.provenance import InputFile, describe_file, record_of
 from gromos_dist.topology import Selection, Topology, as_topology, resolve
 from gromos_dist.topology.mdanalysis import is_universe
 from gromos_dist.variables import ROUNDED_TO, VARIABLES
@@ -241,7 +242,7 @@ def _open(
     guess_bonds: GuessBonds,
     engine: str | None = None,
     verify: bool = False,
-) -> tuple[Source, dict[str, Any], dict[str, str]]:
+) -> tuple[Source, dict[str, Any], dict[str, Any]]:
     """Return the frames and atoms wanted, the coordinates, and the attributes of a Dataset."""
     _check_options(stride, dtype, on_truncated, overlap)
     opened = _open_files(expand(paths), on_truncated, engine, verify)
@@ -284,7 +285,6 @@ def _open(
     source = source.select_frames(frames)
 
     known, described_by, files = _topology_of(topology, source, verify)
-    inputs += files
     if described_by is not None:
         attrs["topology"] = described_by
     labels = labels_of({} if known is None else known.coordinates())
@@ -295,13 +295,22 @@ def _open(
     for name, values in (("time", time), ("step", step)):
         coords[name] = ("frame", values, attributes(name))
     coords |= presence(source)
-    parameters = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
+    parameters: dict[str, Any] = {"atoms": atoms, "start": start, "stop": stop, "stride": stride}
     parameters |= {"dtype": np.dtype(dtype).name, "on_truncated": on_truncated, "overlap": overlap}
     if guess_bonds:
         parameters["guess_bonds"] = guess_bonds
     if engine is not None:
         parameters["engine"] = engine
-    return source, coords, {"history": history("open_trajectory", parameters, inputs), **attrs}
+    if topology is not None and not files:
+        parameters["topology"] = known
+    record = record_of(
+        *("open_trajectory", parameters, inputs), defaults=_DEFAULTS, described_by=files
+    )
+    return source, coords, record.attributes | attrs
+
+
+_ARGUMENTS = inspect.signature(open_trajectory).parameters
+_DEFAULTS = {name: of.default for name, of in _ARGUMENTS.items()} | {"dtype": "float32"}
 
 
 def _check_options(

@@ -22,6 +22,7 @@ from gromos_dist.beside import file_beside
 from gromos_dist.distributed import take_blocks, to_blocks
 from gromos_dist.mapping.events import EDGE
 from gromos_dist.progress import progress_bar
+from gromos_dist.provenance import found_in
 
 _MOST_COLUMNS = 1000
 _ROWS_OF_A_BLOCK = 10_000
@@ -129,14 +130,21 @@ def _write_header(file: TextIO, table: _Table) -> None:
     present = [name for name in (*table.columns, *table.scalars) if name in dataset.variables]
     attrs = {"the whole": dataset.attrs, **{name: dataset[name].attrs for name in present}}
     histories = {name: str(of["history"]) for name, of in attrs.items() if "history" in of}
-    if len(set(histories.values())) == 1:
-        histories = {"": next(iter(histories.values()))}
-    for name, history in histories.items():
-        title = f"history of {name}" if name else "history"
-        file.write(f"# {title}: {' '.join(history.splitlines())}\n")
+    _write_comments(file, "history", histories)
     units = {name: dataset[name].attrs.get("units") for name in present}
     listed = ", ".join(f"{name}={unit}" for name, unit in units.items() if unit)
     file.write(f"# units: {listed}\n")
+    records = {name: found.text for name, of in attrs.items() if (found := found_in(of))}
+    _write_comments(file, "provenance", records)
+
+
+def _write_comments(file: TextIO, what: str, texts: dict[str, str]) -> None:
+    """Write a line for each text; a single one where all are the same."""
+    if len(set(texts.values())) == 1:
+        texts = {"": next(iter(texts.values()))}
+    for name, text in texts.items():
+        title = f"{what} of {name}" if name else what
+        file.write(f"# {title}: {' '.join(text.splitlines())}\n")
 
 
 def _write_rows(file: TextIO, table: _Table, title: str, progress: bool | None) -> None:

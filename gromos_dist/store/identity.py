@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,8 @@ def _variable(variable: xr.Variable, block: tuple[int, ...] | None) -> dict[str,
     }
     if block is not None:
         described["block"] = list(block)
-        if provenance.IN_MEMORY in str(variable.attrs.get("history", "")):
+        found = provenance.found_in(variable.attrs)
+        if found is not None and provenance.IN_MEMORY in found.text:
             # Dask names arrays after their content, from the values in memory on.
             described["array"] = variable.data.name
         return described
@@ -59,15 +59,17 @@ def _variable(variable: xr.Variable, block: tuple[int, ...] | None) -> dict[str,
 
 def _attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     found = {str(name): plain(value) for name, value in attrs.items()}
-    if "history" in found:
-        # One that somebody else wrote counts as it is.
-        with suppress(ValueError):
-            found["history"] = provenance.identity(str(found["history"]))
+    if (of := provenance.found_in(attrs)) is not None:
+        # Under the name that it had before there was a readable line: older stores go on.
+        found["history"] = provenance.identity(of)
+        found.pop("provenance", None)
     return found
 
 
 def plain(value: Any) -> Any:
     """Return the value of an attribute as what JSON knows."""
+    if isinstance(value, provenance.Provenance):
+        return value.text
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):

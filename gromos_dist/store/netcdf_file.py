@@ -14,6 +14,7 @@ import xarray as xr
 from gromos_dist.beside import file_beside
 from gromos_dist.distributed import block_frames, block_slices, take_blocks, to_blocks
 from gromos_dist.progress import progress_bar
+from gromos_dist.provenance import Provenance
 from gromos_dist.store.coordinates import in_memory
 from gromos_dist.store.layout import rows_of_a_chunk
 
@@ -106,6 +107,8 @@ def _attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     for name, value in attrs.items():
         if isinstance(value, bool | np.bool_):
             found[str(name)] = np.int8(value)
+        elif isinstance(value, Provenance):
+            found[str(name)] = value.text
         elif value is None or isinstance(value, Mapping):
             found[str(name)] = json.dumps(value)
         else:

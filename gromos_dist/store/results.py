@@ -17,6 +17,7 @@ from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
 from gromos_dist.mapping import LazyEvents
 from gromos_dist.mapping.events import EDGE
+from gromos_dist.provenance import restored
 from gromos_dist.store import trajectory_file
 from gromos_dist.store.events import found as found_events
 from gromos_dist.store.sources import refuse_own_source
@@ -191,7 +192,7 @@ def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Datase
         dataset = import_module("gromos_dist.store.zarr_reading").open_folder(
             target, allow_unfinished
         )
-    return dataset
+    return _with_provenance(dataset)
 
 
 def _advice(path: Path) -> str:
@@ -242,7 +243,15 @@ def _dataset(result: Any) -> xr.Dataset:
     result = result.assign_coords({name: result[name].compute() for name in lazy})
     for name, variable in result.variables.items():
         _check(name, variable, name in result.data_vars)
-    dataset: xr.Dataset = result.drop_encoding()
+    return _with_provenance(result.drop_encoding())
+
+
+def _with_provenance(dataset: xr.Dataset) -> xr.Dataset:
+    """Have the provenance in the form that it had before a file, and no other."""
+    dataset = dataset.copy(deep=False)
+    dataset.attrs = restored(dataset.attrs)
+    for variable in dataset.variables.values():
+        variable.attrs = restored(variable.attrs)
     return dataset
 
 

@@ -31,7 +31,7 @@ from gromos_dist.io.index.gzip_access import ReadInto
 from gromos_dist.io.index.text_file import read_through
 from gromos_dist.io.trajectory import Paths, expand
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
-from gromos_dist.provenance import InputFile, describe_file, history
+from gromos_dist.provenance import InputFile, describe_file, record_of
 from gromos_dist.variables import VARIABLES
 
 _TIME = lib.GD_GROMOS_TIME_BLOCK
@@ -139,7 +139,8 @@ def open_energies(
     dims = {dim for dims, _, _ in data.values() for dim in dims}
     coords = {name: coord for name, coord in coords.items() if coord[0] in {*dims, "frame"}}
     parameters = {"groups": groups, "variables": wanted and sorted(wanted)}
-    attrs = {"history": history("open_energies", parameters, inputs)}
+    defaults = dict.fromkeys(parameters)
+    attrs = record_of("open_energies", parameters, inputs, defaults=defaults).attributes
     if files[0].version:
         attrs["energy_version"] = files[0].version
     if cut := [file.path for file in files if file.truncated]:
