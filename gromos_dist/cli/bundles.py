@@ -66,9 +66,11 @@ def _parameters(bundle: Any) -> list[inspect.Parameter]:
     ]
 
 
-def _place(option: Any, listed: list[Any]) -> tuple[int, int]:
+def _place(option: Any, listed: list[Any]) -> tuple[int, str, int]:
     """Return where the help page has an option: its panel, and its place there."""
     info = next(one for one in option.__metadata__ if hasattr(one, "rich_help_panel"))
-    is_argument = isinstance(info, ArgumentInfo)
-    panel = 0 if is_argument else 1 + options.PANELS.index(info.rich_help_panel)
-    return panel, listed.index(option) if option in listed else len(listed)
+    name = info.rich_help_panel
+    # A panel that is not listed is of an analysis.
+    panel = options.PANELS.index(name if name in options.PANELS else options.ANALYSIS)
+    within = listed.index(option) if option in listed else len(listed)
+    return -1 if isinstance(info, ArgumentInfo) else panel, str(name), within
