@@ -351,7 +351,8 @@ _MANY = Map(lambda r: r[:, 0, 2].astype(float), HEIGHT)
 @analysis(HEIGHT, view="time series", topic="Toys")
 def toy_many(ds, unknown: "Nowhere" = 3, *others, kind: Literal[4, 6] | None = None, seen=(1, 2),
              pair: tuple[int, float] = (1, 0.5), second: xr.Dataset | None = None,
-             donors: Selection = "water", way: object = None, start: int = 7, topology=None, **rest):
+             donors: Selection = "water", way: object = None, start: int = 7, topology=None,
+             **rest):
     """Many parameters."""
     toy_many.given = dict(unknown=unknown, kind=kind, seen=seen, pair=pair, donors=donors)
     toy_many.second, toy_many.start, toy_many.topology = second, start, topology
@@ -365,7 +366,21 @@ def toy_many(ds, unknown: "Nowhere" = 3, *others, kind: Literal[4, 6] | None = N
         assert "--donors SELECTION" in text
         assert not any(option in text for option in ("--way", "--rest", "--others"))
         assert "--toy-many-start N [default: 7]" in text
-        options = ("--start", "1", "--toy-many-start", "8", "--unknown", "5", "--kind", "6", "--pair", "2", "0.25", "--seen", "3,4.5")
+        options = (
+            "--start",
+            "1",
+            "--toy-many-start",
+            "8",
+            "--unknown",
+            "5",
+            "--kind",
+            "6",
+            "--pair",
+            "2",
+            "0.25",
+            "--seen",
+            "3,4.5",
+        )
         succeed("toy-many", *BUTANE, *options, "--second", BUTANE[0], "-q")
         given = module.toy_many.__wrapped__.__globals__["toy_many"].given
         assert given == {
@@ -406,7 +421,7 @@ def test_needs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("analysis", ANALYSES.values(), ids=ANALYSES)
 def test_declarations(analysis: Analysis) -> None:
-    """Views are known, commands are named once, and every parameter is an option or said not to be."""
+    """Views are known, commands are named once, and every parameter is an option."""
     assert analysis.view in VIEWS
     assert analysis.topic
     # Those have files and force fields of their own.

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import AdK
-from test_cli import BUTANE, PROGRAM, refuse, succeed, words
+from test_cli import BUTANE, PROGRAM, invoke, refuse, succeed, words
 
 import gromos_dist as gd
 from gromos_dist import plot
 from gromos_dist.analysis.declare import ANALYSES
 from gromos_dist.cli import docstrings
 from gromos_dist.cli.facts import of_events, of_matrix, of_series, of_values
+from gromos_dist.cli.run import Input
 from gromos_dist.cli.views import VIEWS, view_of
+from gromos_dist.cli.vocabulary import weights
 
 
 def profile() -> xr.DataArray:
@@ -196,21 +198,16 @@ class TestSmallFaults:
             list(map(os.fspath, command)), cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert finished.returncode == 2
-        assert finished.stderr.endswith("standard output is closed, so that nothing can be printed\n")
+        assert finished.stderr.endswith(
+            "standard output is closed, so that nothing can be printed\n"
+        )
 
     def test_a_name_that_is_no_command_is_guessed(self) -> None:
-        from typer.testing import CliRunner
-
-        from gromos_dist.cli.application import application
-
-        result = CliRunner().invoke(application, ["rmds"])
+        result = invoke("rmds")
         assert result.exit_code == 2
         assert "Did you mean 'rmsd'?" in words(result.stderr)
 
     def test_weights_that_are_no_numbers(self, tmp_path: Path) -> None:
-        from gromos_dist.cli.run import Input
-        from gromos_dist.cli.vocabulary import weights
-
         path = tmp_path / "w.csv"
         path.write_text("# of a run\ntime,weight\n0,1.5\n1,2.5\n")
         source = Input(["md.trc"])

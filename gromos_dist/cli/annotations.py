@@ -25,7 +25,7 @@ _METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "FILE"}
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
     """Return what the parameters of a function are; of those that nobody knows, ``Any``."""
     function = inspect.unwrap(function)
-    found = {}
+    found: dict[str, Any] = {}
     for name, annotation in function.__annotations__.items():
         one: Any = SimpleNamespace(__annotations__={name: annotation})
         try:
@@ -52,6 +52,7 @@ def word_of(option: str, annotation: Any, default: Any, text: str) -> Word | Non
     text : str
         The help.
     """
+
     def made(kind: Any, metavar: str | None, *names: str) -> Any:
         info = typer.Option(
             *(names or [option]), metavar=metavar, help=text, rich_help_panel=options.ANALYSIS
@@ -77,14 +78,14 @@ def word_of(option: str, annotation: Any, default: Any, text: str) -> Word | Non
         for _, reader in readers:
             try:
                 return reader(given, source)
-            except _NotMeant:
+            except _NotMeantError:
                 continue
         raise ValueError(f"{option}: expected {metavar}, got {given!r}")
 
     return Word(made(str | None, metavar), read, _as_text)
 
 
-class _NotMeant(Exception):
+class _NotMeantError(Exception):
     """A text is no value of a type."""
 
 
@@ -98,12 +99,12 @@ def _alternatives(annotation: Any, default: Any) -> list[Any]:
     is_union = get_origin(annotation) in (Union, types.UnionType)
     parts = annotation if isinstance(annotation, tuple) else get_args(annotation)
     listed = list(parts) if is_union or isinstance(annotation, tuple) else [annotation]
-    listed = [Path if get_origin(one) is PathLike or one is PathLike else one for one in listed]
+    listed = [Path if PathLike in (one, get_origin(one)) else one for one in listed]
     listed = [one for one in listed if one is not type(None)]
     if Any in listed or inspect.Parameter.empty in listed:
         known = default is not inspect.Parameter.empty and default is not None
         listed = [type(default)] if known else [str]
-    return sorted(listed, key=lambda one: (one is str or one is Path, get_origin(one) is not Literal))
+    return sorted(listed, key=lambda one: (one in (str, Path), get_origin(one) is not Literal))
 
 
 def _metavar_of_several(kind: Any) -> str:
@@ -118,7 +119,7 @@ def _metavar_of_several(kind: Any) -> str:
     return ""
 
 
-def _reader(kind: Any) -> tuple[str, Reader] | None:
+def _reader(kind: Any) -> tuple[str, Reader] | None:  # noqa: PLR0911
     """Return the metavar and what reads a text; None if no text says values of the type."""
     origin, parts = get_origin(kind), get_args(kind)
     if kind is bool:
@@ -153,7 +154,7 @@ def _meant(read: Callable[[str], Any], text: str) -> Any:
     try:
         return read(text)
     except (ValueError, KeyError):
-        raise _NotMeant from None
+        raise _NotMeantError from None
 
 
 def _as_text(value: Any) -> Any:

@@ -36,10 +36,12 @@ class Program(Commands):
         if cmd_name not in self.commands:
             function = _function(cmd_name)
             # Of all of them, Typer names the one that may have been meant.
-            missing = {cmd_name: function} if function else {
-                name: _function(name) for name in self.list_commands(ctx)
-            }
-            self.commands |= {name: _made(name, of) for name, of in missing.items() if of}
+            missing = (
+                {cmd_name: function}
+                if function
+                else {name: _function(name) for name in self.list_commands(ctx)}
+            )
+            self.commands.update({name: _made(name, of) for name, of in missing.items() if of})
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -48,7 +50,9 @@ class Program(Commands):
         for topic, names in commands_by_topic().items():
             with formatter.section(topic):
                 said = [self.get_command(ctx, name).get_short_help_str(_WHOLE) for name in names]
-                formatter.write_dl([(n.ljust(longest), of) for n, of in zip(names, said, strict=True)])
+                formatter.write_dl(
+                    [(n.ljust(longest), of) for n, of in zip(names, said, strict=True)]
+                )
 
 
 def commands_by_topic() -> dict[str, list[str]]:
@@ -58,7 +62,11 @@ def commands_by_topic() -> dict[str, list[str]]:
         if analysis.command is not None:
             topics.setdefault(analysis.topic, []).append(analysis.command)
     # What has options by the dozen comes last.
-    return dict(sorted(topics.items(), key=lambda one: one[0] != _FILES and not _OWN.keys().isdisjoint(one[1])))
+    return dict(
+        sorted(
+            topics.items(), key=lambda one: one[0] != _FILES and not _OWN.keys().isdisjoint(one[1])
+        )
+    )
 
 
 def _analyses() -> Any:
@@ -81,7 +89,11 @@ def _function(name: str) -> Callable[..., None] | None:
 def _made(name: str, function: Callable[..., None]) -> Any:
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     is_analysis = name not in _BEFORE
-    panel = next(topic for topic, names in commands_by_topic().items() if name in names) if is_analysis else _FILES
+    panel = (
+        next(topic for topic, names in commands_by_topic().items() if name in names)
+        if is_analysis
+        else _FILES
+    )
     alone.command(name, cls=Command, rich_help_panel=panel)(function)
     return typer.main.get_command(alone)
 

@@ -16,7 +16,14 @@ from gromos_dist.cli.views import title_of
 from gromos_dist.cli.vocabulary import VOCABULARY, Word
 
 _MANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-_HOUSE = {*(of.name for bundle in (Input, Job) for of in fields(bundle)), "top", "json", "source", "job", "debug"}
+_HOUSE = {
+    *(of.name for bundle in (Input, Job) for of in fields(bundle)),
+    "top",
+    "json",
+    "source",
+    "job",
+    "debug",
+}
 
 
 def command_of(analysis: Analysis) -> Callable[..., None]:
@@ -73,9 +80,7 @@ def words_of(analysis: Analysis, said: docstrings.Docstring) -> dict[str, Word]:
     kinds = annotations_of(analysis.function)
     _, *parameters = analysis.signature.parameters.values()
     # The topology is the one of --top.
-    parameters = [
-        one for one in parameters if one.kind not in _MANY and one.name != "topology"
-    ]
+    parameters = [one for one in parameters if one.kind not in _MANY and one.name != "topology"]
     options = {one.name: _option_of(one.name, str(analysis.command)) for one in parameters}
     words = {}
     for parameter in parameters:

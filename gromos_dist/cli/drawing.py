@@ -35,7 +35,7 @@ def draw_profile(result: Result, path: Path, title: str, _: Asked) -> None:
     plot.plot_profile(result, path, title=title)
 
 
-def draw_events(result: Result, path: Path, title: str, _: Asked) -> None:
+def draw_events(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
     """Draw how many events every frame has."""
     plot.plot_time_series(plot.number_of_events(result), path, title=title)
 
@@ -66,7 +66,7 @@ def draw_nothing(result: Result, path: Path, _: str, __: Asked) -> None:
 def _magnitude(forces: xr.DataArray) -> xr.DataArray:
     """Return the root-mean-square force on every atom."""
     squares = (forces.astype(np.float64) ** 2).sum("xyz").mean("frame")
-    found = np.sqrt(squares).rename("forces")
+    found: xr.DataArray = (squares**0.5).rename("forces")
     return found.assign_attrs(units=forces.attrs["units"], long_name="root-mean-square force")
 
 

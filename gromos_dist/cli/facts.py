@@ -182,9 +182,7 @@ def atom_name(of: xr.DataArray) -> str:
 
 
 def _labels(array: xr.DataArray, dim: str) -> list[str]:
-    values: NDArray[Any] = (
-        array[dim].values if dim in array.coords else np.arange(array.sizes[dim])
-    )
+    values: NDArray[Any] = array[dim].values if dim in array.coords else np.arange(array.sizes[dim])
     return [str(value) for value in values]
 
 

@@ -219,7 +219,7 @@ def energies(source: EnergyInput, job: Job, force_field: ForceField) -> None:
     )
 
 
-def _what(found: xr.Dataset) -> str:
+def _what(found: xr.DataArray | xr.Dataset) -> str:
     """Return what a picture of forces shows."""
     if "group_forces" in found:
         return "Forces between groups"

@@ -93,8 +93,13 @@ def _by_dims(result: Result) -> str:
 
 def title_of(result: Result, name: str, files: str, given: Mapping[str, Any]) -> str:
     """Return the title of a picture: what was measured, of which atoms, from which files."""
+    import xarray as xr
+
     from gromos_dist.plot import name_of
 
-    what = name_of(result) if hasattr(result, "name") else name.replace("_", " ").capitalize()
+    if isinstance(result, xr.DataArray):
+        what = name_of(result)
+    else:
+        what = name.replace("_", " ").capitalize()
     of = f" of {given['atoms'] or 'all atoms'}" if "atoms" in given else ""
     return f"{what}{of}, {files}"

@@ -20,7 +20,6 @@ from gromos_dist.plot.series import draw_in_colour, note_mean
 from gromos_dist.plot.style import COLOURS, FRAMED, SMALL_AXES, new_figure, require_suffix, save
 from gromos_dist.plot.wording import labels_of, name_of, superscripts, term_name, unit_of, with_unit
 
-
 MOST_PAIRS = 12
 MOST_NAMES = 40
 # Of the pairs of groups that interact, so many get a colour of their own; the others the last one.

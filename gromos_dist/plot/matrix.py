@@ -15,7 +15,6 @@ from gromos_dist.plot.axis import axis_of, edges, name_ticks
 from gromos_dist.plot.style import FRAMED, new_figure, require_suffix, save
 from gromos_dist.plot.wording import name_of, unit_of, with_unit
 
-
 MAX_MATRIX = 1500
 
 
@@ -26,7 +25,7 @@ def plot_matrix(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw values over two dims as a heat map: frames against frames, such as `rmsd_matrix`, or others.
+    """Draw values over two dims as a heat map, such as `rmsd_matrix` of pairs of frames.
 
     Along frames the axes are time (ps, ns or µs), or frame numbers where there is no rising time;
     along other dims what their coordinates hold. Blocks of a matrix with more than 1500 rows or

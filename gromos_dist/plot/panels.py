@@ -27,7 +27,6 @@ from gromos_dist.plot.wording import (
     with_unit,
 )
 
-
 MOST_TERMS = 24
 
 

@@ -12,7 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gromos_dist.plot.axis import axis_of, name_ticks
-from gromos_dist.plot.style import BLUE, COLOURS, SMALL_AXES, STYLE, new_figure, require_suffix, save
+from gromos_dist.plot.style import (
+    BLUE,
+    COLOURS,
+    SMALL_AXES,
+    STYLE,
+    new_figure,
+    require_suffix,
+    save,
+)
 from gromos_dist.plot.wording import labels_of, name_of, unit_of, with_unit
 
 MOST_CURVES = 5
@@ -96,7 +104,9 @@ def _draw(ax: Axes, array: xr.DataArray) -> None:
     marker = "o" if values.shape[1] <= MOST_MARKED else None
     names = labels_of(array, curve) if values.shape[0] > 1 else [""]
     for name, line, colour in zip(names, values, (BLUE, *COLOURS[1:]), strict=False):
-        (drawn,) = ax.plot(axis.values, line, linewidth=1.3, marker=marker, color=colour, label=name)
+        (drawn,) = ax.plot(
+            axis.values, line, linewidth=1.3, marker=marker, color=colour, label=name
+        )
         drawn.set(markersize=4, clip_on=False)
     if values.shape[0] > 1:
         ax.legend()

@@ -17,7 +17,6 @@ from gromos_dist.plot.axis import Axis, axis_of
 from gromos_dist.plot.style import BLUE, FAINT, STYLE, VERMILION, new_figure, require_suffix, save
 from gromos_dist.plot.wording import name_of, unit_of, with_error, with_unit
 
-
 # More points than a wide screen has columns are drawn as an envelope, fewer as a line.
 MAX_POINTS = 4000
 ENVELOPE_BINS = 1200
@@ -103,6 +102,7 @@ def plot_time_series(
 
 
 def draw_series(ax: Axes, axis: Axis, values: NDArray[np.float64], *, legend: bool = True) -> None:
+    """Draw one series: every frame, and where there are many a running average."""
     n = values.size
     averaged = n >= AVERAGE_FROM
     label = f"range within {n // ENVELOPE_BINS} frames" if n > MAX_POINTS else "every frame"
@@ -171,6 +171,7 @@ def _draw_distribution(ax: Axes, values: NDArray[np.float64], unit: str) -> None
 
 
 def note_mean(ax: Axes, values: NDArray[np.float64]) -> None:
+    """Write the mean and the standard deviation above the axes."""
     finite = values[np.isfinite(values)]
     if finite.size:
         text = with_error(float(finite.mean()), float(finite.std()))

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from gromos_dist.beside import file_beside
 
-
 STYLE: Any = {
     "figure.dpi": 110,
     "savefig.dpi": 300,
@@ -50,6 +49,7 @@ SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def new_figure(path: str | Path | None, size: tuple[float, float]) -> Figure:
+    """Return an empty figure; with a path, one that needs no display."""
     # A file needs neither a display nor pyplot's list of open figures, which would keep it alive.
     if path is not None:
         return Figure(figsize=size, layout="constrained")
@@ -59,6 +59,7 @@ def new_figure(path: str | Path | None, size: tuple[float, float]) -> Figure:
 
 
 def require_suffix(path: str | Path | None) -> None:
+    """Refuse a path that is no picture."""
     if path is not None and Path(path).suffix.lower() not in SUFFIXES:
         raise ValueError(
             f"{path}: a picture is written as one of {', '.join(SUFFIXES)}; choose such a suffix"
@@ -66,6 +67,7 @@ def require_suffix(path: str | Path | None) -> None:
 
 
 def save(ax: Axes, path: str | Path | None) -> None:
+    """Write the figure of some axes, under another name first."""
     if path is None:
         return
     figure = ax.get_figure(root=True)

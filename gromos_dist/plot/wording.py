@@ -10,7 +10,6 @@ import xarray as xr
 from gromos_dist.analysis.declare import ANALYSES
 from gromos_dist.variables import TERM_NAMES, VARIABLES
 
-
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 MINUS = "\N{MINUS SIGN}"
@@ -34,6 +33,7 @@ def sentence(text: str) -> str:
 
 
 def unit_of(array: xr.DataArray) -> str:
+    """Return the unit of an array."""
     return str(array.attrs.get("units", ""))
 
 
@@ -43,6 +43,7 @@ def term_name(name: str) -> str:
 
 
 def with_unit(label: str, unit: str) -> str:
+    """Return a label with its unit."""
     return f"{label} ({superscripts(unit)})" if unit else label
 
 
