@@ -99,12 +99,17 @@ def _alternatives(annotation: Any, default: Any) -> list[Any]:
     is_union = get_origin(annotation) in (Union, types.UnionType)
     parts = annotation if isinstance(annotation, tuple) else get_args(annotation)
     listed = list(parts) if is_union or isinstance(annotation, tuple) else [annotation]
-    listed = [Path if PathLike in (one, get_origin(one)) else one for one in listed]
+    listed = [Path if _is_path(one) else one for one in listed]
     listed = [one for one in listed if one is not type(None)]
     if Any in listed or inspect.Parameter.empty in listed:
         known = default is not inspect.Parameter.empty and default is not None
         listed = [type(default)] if known else [str]
     return sorted(listed, key=lambda one: (one in (str, Path), get_origin(one) is not Literal))
+
+
+def _is_path(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return PathLike in (kind, origin)
 
 
 def _metavar_of_several(kind: Any) -> str:
