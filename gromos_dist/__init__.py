@@ -22,78 +22,32 @@ if TYPE_CHECKING:
     from gromos_dist import instruction_set as instruction_set
     from gromos_dist.analysis import *  # noqa: F403
     from gromos_dist.distributed import compute as compute
-    from gromos_dist.errors import (
-        BrokenMoleculesWarning as BrokenMoleculesWarning,
-    )
-    from gromos_dist.errors import (
-        ConstraintError as ConstraintError,
-    )
-    from gromos_dist.errors import (
-        ForceError as ForceError,
-    )
-    from gromos_dist.errors import (
-        FrameError as FrameError,
-    )
-    from gromos_dist.errors import (
-        SelectionError as SelectionError,
-    )
-    from gromos_dist.errors import (
-        SettingsError as SettingsError,
-    )
-    from gromos_dist.errors import (
-        SimulationError as SimulationError,
-    )
-    from gromos_dist.errors import (
-        TopologyError as TopologyError,
-    )
-    from gromos_dist.errors import (
-        TrajectoryError as TrajectoryError,
-    )
-    from gromos_dist.io import (
-        from_mdanalysis as from_mdanalysis,
-    )
-    from gromos_dist.io import (
-        open_energies as open_energies,
-    )
-    from gromos_dist.io import (
-        open_trajectory as open_trajectory,
-    )
+    from gromos_dist.errors import BrokenMoleculesWarning as BrokenMoleculesWarning
+    from gromos_dist.errors import ConstraintError as ConstraintError
+    from gromos_dist.errors import ForceError as ForceError
+    from gromos_dist.errors import FrameError as FrameError
+    from gromos_dist.errors import SelectionError as SelectionError
+    from gromos_dist.errors import SettingsError as SettingsError
+    from gromos_dist.errors import SimulationError as SimulationError
+    from gromos_dist.errors import TopologyError as TopologyError
+    from gromos_dist.errors import TrajectoryError as TrajectoryError
+    from gromos_dist.io import from_mdanalysis as from_mdanalysis
+    from gromos_dist.io import open_energies as open_energies
+    from gromos_dist.io import open_trajectory as open_trajectory
     from gromos_dist.kernels import calculate_rmsd as calculate_rmsd
-    from gromos_dist.md import (
-        ForceCalculator as ForceCalculator,
-    )
-    from gromos_dist.md import (
-        Frame as Frame,
-    )
-    from gromos_dist.md import (
-        Simulation as Simulation,
-    )
-    from gromos_dist.md import (
-        State as State,
-    )
-    from gromos_dist.md import (
-        Trajectory as Trajectory,
-    )
-    from gromos_dist.md import (
-        TrajectoryWriter as TrajectoryWriter,
-    )
-    from gromos_dist.md import (
-        Vec3 as Vec3,
-    )
+    from gromos_dist.md import ForceCalculator as ForceCalculator
+    from gromos_dist.md import Frame as Frame
+    from gromos_dist.md import Simulation as Simulation
+    from gromos_dist.md import State as State
+    from gromos_dist.md import Trajectory as Trajectory
+    from gromos_dist.md import TrajectoryWriter as TrajectoryWriter
+    from gromos_dist.md import Vec3 as Vec3
     from gromos_dist.store import open_store as open_store
     from gromos_dist.store import store as store
-    from gromos_dist.topology import (
-        Topology as Topology,
-    )
-    from gromos_dist.topology import (
-        load_topology as load_topology,
-    )
-    from gromos_dist.topology import (
-        select as select,
-    )
-    from gromos_dist.topology import (
-        write_topology as write_topology,
-    )
+    from gromos_dist.topology import Topology as Topology
+    from gromos_dist.topology import load_topology as load_topology
+    from gromos_dist.topology import select as select
+    from gromos_dist.topology import write_topology as write_topology
 
 # A name is imported when it is first used: Dask and xarray take longer to import than many a
 # command takes to run.
