@@ -20,14 +20,12 @@ from gromos_dist.kernels import (
     prepare_nonbonded,
     reaction_field,
 )
-from gromos_dist.topology import (
-    ForceSettings,
-    Topology,
-    bonded_terms,
-    load_imd,
-    load_topology,
-    nonbonded_parameters,
-)
+from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.groups import energy_groups
+from gromos_dist.forces.imd import load_imd
+from gromos_dist.forces.settings import ForceSettings
+from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
+from gromos_dist.topology import Topology, load_topology
 
 Frames = NDArray[Any]
 
@@ -77,8 +75,8 @@ class System:
         settings = self.settings
         constants = reaction_field(
             settings.reaction_field_radius,
-            settings.reaction_field_epsilon,
-            kappa=settings.reaction_field_kappa,
+            settings.epsilon_rf,
+            kappa=settings.kappa,
         )
         return prepare_nonbonded(**nonbonded_parameters(self.topology, settings), field=constants)
 
@@ -91,7 +89,7 @@ class System:
         """Return a function of positions and boxes that computes bonded terms."""
         assert self.topology.force_field is not None
         terms = bonded_terms(self.topology.force_field, self.settings)
-        group, n_groups = self.settings.energy_groups(self.n_atoms)
+        group, n_groups = energy_groups(self.settings, self.n_atoms)
         return lambda positions, box, **more: bonded(
             positions, box, terms, energy_group=group, n_energy_groups=n_groups, **more
         )
@@ -136,7 +134,7 @@ def water(cutoff: float, epsilon: float, **settings: Any) -> System:
         cutoff=cutoff,
         cutoff_short=cutoff,
         reaction_field_radius=cutoff,
-        reaction_field_epsilon=epsilon,
+        epsilon_rf=epsilon,
         energy_group_end=(),
         **settings,
     )

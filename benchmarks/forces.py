@@ -27,9 +27,10 @@ from numpy.typing import NDArray
 import gromos_dist as gd
 from gromos_dist import instruction_set
 from gromos_dist._core import lib
-from gromos_dist.force_model import ForceModel, Precision
+from gromos_dist.forces.model import ForceModel
+from gromos_dist.forces.settings import Precision
 from gromos_dist.kernels import ReactionField, nonbonded, nonbonded_plain, prepare_nonbonded
-from gromos_dist.topology import nonbonded_parameters
+from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
 
 Floats = NDArray[np.float64]
 Runs = dict[str, Callable[[], Any]]
@@ -80,9 +81,9 @@ def our_runs(water: System) -> Runs:
 
 def our_ewald_runs(water: System) -> Runs:
     """Our particle-mesh Ewald: pairs and mesh, as `gromos_dist.forces` puts them together."""
-    atoms = water.replace(particle_mesh_ewald=True, cutoff_kind="atom")
+    atoms = water.replace(use_pme=True, cutoff_kind="atom")
     groups = atoms.replace(cutoff_kind="charge group")
-    as_mixed = atoms.replace(mesh_spacing=0.12, mesh_order=4)
+    as_mixed = atoms.replace(pme_spacing=0.12, pme_order=4)
     kinds: dict[str, tuple[System, Precision]] = {
         "gromos_dist, mixed": (atoms, "mixed"),
         "gromos_dist, double": (atoms, "double"),
@@ -153,7 +154,7 @@ def agreement(method: Method) -> list[str]:
     for name, forces in theirs.items():
         # In OpenMM excluded pairs do not feel the reaction field.
         own = water.replace(
-            particle_mesh_ewald=not method.epsilon_rf,
+            use_pme=not method.epsilon_rf,
             reaction_field_excluded=name == "gmx" or not method.epsilon_rf,
             bonds=False,
             angles=False,

@@ -31,10 +31,12 @@ from numpy.typing import NDArray
 
 import gromos_dist as gd
 from gromos_dist.distributed import scheduler
-from gromos_dist.force_model import ForceModel
+from gromos_dist.forces.model import ForceModel
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
-from gromos_dist.topology import ForceSettings, Topology, load_imd, load_topology
+from gromos_dist.forces.imd import load_imd
+from gromos_dist.forces.settings import ForceSettings
+from gromos_dist.topology import Topology, load_topology
 
 BLOCK = 50
 WANTED = ("energy", "energy_bonded", "energy_nonbonded", "virial")

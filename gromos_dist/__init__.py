@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from gromos_dist.errors import SimulationError as SimulationError
     from gromos_dist.errors import TopologyError as TopologyError
     from gromos_dist.errors import TrajectoryError as TrajectoryError
+    from gromos_dist.forces.imd import load_imd as load_imd
+    from gromos_dist.forces.settings import ForceSettings as ForceSettings
     from gromos_dist.io import from_mdanalysis as from_mdanalysis
     from gromos_dist.io import open_energies as open_energies
     from gromos_dist.io import open_trajectory as open_trajectory
@@ -42,11 +44,11 @@ if TYPE_CHECKING:
     from gromos_dist.md import Trajectory as Trajectory
     from gromos_dist.md import TrajectoryWriter as TrajectoryWriter
     from gromos_dist.md import Vec3 as Vec3
+    from gromos_dist.selection import select as select
     from gromos_dist.store import open_store as open_store
     from gromos_dist.store import store as store
     from gromos_dist.topology import Topology as Topology
     from gromos_dist.topology import load_topology as load_topology
-    from gromos_dist.topology import select as select
     from gromos_dist.topology import write_topology as write_topology
 
 # A name is imported when it is first used: Dask and xarray take longer to import than many a
@@ -58,19 +60,22 @@ _NAMES = {
         *("SelectionError", "SettingsError", "SimulationError", "TopologyError"),
         "TrajectoryError",
     ),
+    "forces.imd": ("load_imd",),
+    "forces.settings": ("ForceSettings",),
     "io": ("from_mdanalysis", "open_energies", "open_trajectory"),
     "kernels": ("calculate_rmsd",),
     "md": (
         *("ForceCalculator", "Frame", "Simulation", "State", "Trajectory", "TrajectoryWriter"),
         "Vec3",
     ),
+    "selection": ("select",),
     "store": ("open_store", "store"),
-    "topology": ("Topology", "load_topology", "select", "write_topology"),
+    "topology": ("Topology", "load_topology", "write_topology"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = (
     *("accessor", "analysis", "distributed", "errors", "instruction_set", "io", "kernels"),
-    *("mapping", "md", "plot", "provenance", "topology", "variables"),
+    *("mapping", "md", "plot", "provenance", "selection", "topology", "variables"),
 )
 
 

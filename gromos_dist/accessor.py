@@ -54,7 +54,7 @@ class GromosAccessor:
 
     def select(self, expression: str) -> NDArray[np.int64]:
         """Return the atoms that a selection chooses: `gromos_dist.select`."""
-        chosen: NDArray[np.int64] = _functions("topology").select(self._data, expression)
+        chosen: NDArray[np.int64] = _functions("selection").select(self._data, expression)
         return chosen
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

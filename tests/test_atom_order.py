@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,8 +93,11 @@ def test_files_of_one_trajectory_and_their_topology() -> None:
         gd.open_trajectory([A, B])
     with pytest.raises(ValueError, match=r"order_b\.pdb has the atoms of .*order_a\.pdb"):
         gd.open_trajectory(B, A)
+    topology = gd.load_topology(A)
+    with pytest.raises(ValueError, match=r"order_b\.pdb has the atoms of .*order_a\.pdb"):
+        gd.open_trajectory(B, topology)
     with pytest.raises(ValueError, match=r"order_b\.pdb has the atoms of the topology"):
-        gd.open_trajectory(B, gd.load_topology(A))
+        gd.open_trajectory(B, replace(topology, bond_origin="of no file"))
     assert gd.open_trajectory([A, A]).sizes["frame"] == 2
 
 

@@ -914,7 +914,7 @@ class TestStores:
         options = ("-c", "0.6", "-g", "butane=resname BUT", "--stride", "2", "--whole")
         succeed("energies", *BUTANE, *options, "-o", path)
         text = words(succeed("info", path).stdout)
-        for part in ("cutoff = 0.6 nm", "groups = butane, rest", "of make_whole"):
+        for part in ("cutoff = 0.6 nm", "groups = butane: resname BUT", "of make_whole"):
             assert part in text
         assert re.search(r"of open_trajectory dtype = float64 stride = 2 from", text)
         assert "on_truncated" not in text

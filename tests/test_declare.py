@@ -31,7 +31,7 @@ from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import BONDS, BOX, MASSES, WHOLE
 from gromos_dist.analysis.system import positions_of, selected
 from gromos_dist.mapping import Events, Fields, Map, Pairs, Reduction, Scan, Series, Variable
-from gromos_dist.topology import Selection
+from gromos_dist.selection import Selection
 
 def chosen(ds, atoms):
     positions = positions_of(ds)

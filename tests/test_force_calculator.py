@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import gromos_dist as gd
-from gromos_dist.topology import ForceSettings
+from gromos_dist.forces.settings import ForceSettings
 
 DATA = Path(__file__).parent / "data"
 
@@ -105,9 +105,8 @@ def test_what_is_set_counts(topology: gd.Topology, frames: xr.Dataset) -> None:
     calculator.virial = "none"
     assert calculator.calculate(state, topology).virial is None
     assert repr(calculator) == (
-        "ForceCalculator(cutoff=0.7, use_pme=False, epsilon_rf=inf, kappa=3.0, "
-        "constrained_bonds='all', bond_form='harmonic', angle_form='harmonic', virial='none', "
-        "cutoff_kind='atom')"
+        "ForceCalculator(cutoff=0.7, use_pme=False, epsilon_rf=inf, cutoff_kind='atom', kappa=3.0, "
+        "constrained_bonds='all', bond_form='harmonic', angle_form='harmonic', virial='none')"
     )
 
 
@@ -201,7 +200,8 @@ def test_errors_are_runtime_errors_and_leave_the_state(
     state.set_positions(frames.positions[0].values)
     calculator.boundary, state.box = "rectangular", None
     fails(r"box: the settings are those of a periodic system \(rectangular\)")
-    calculator = gd.ForceCalculator.from_settings(ForceSettings("vacuum", n_solvent_molecules=99))
+    settings = ForceSettings("vacuum", cutoff=0.6, n_solvent_molecules=99)
+    calculator = gd.ForceCalculator.from_settings(settings)
     fails("the settings are for 99 solvent molecules")
 
 

@@ -15,7 +15,9 @@ import pytest
 
 import gromos_dist as gd
 from gromos_dist.errors import TopologyError
-from gromos_dist.topology import ForceField, ForceSettings, Topology, bonded_terms, load_topology
+from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.settings import ForceSettings
+from gromos_dist.topology import ForceField, Topology, load_topology
 from gromos_dist.topology.force_field import Terms, pairs_by_lower_atom
 from gromos_dist.topology.write import write_topology
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import tomllib
 from dataclasses import replace
 from itertools import pairwise
@@ -19,9 +20,12 @@ from kernels.rerun import CASES, read_computed, system_of
 from numpy.typing import NDArray
 
 import gromos_dist as gd
-from gromos_dist.force_model import ForceModel, Groups
+from gromos_dist.cli.wording import in_options
+from gromos_dist.forces.groups import Groups
+from gromos_dist.forces.model import ForceModel
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.kernels import choose_mesh, ewald_splitting
-from gromos_dist.topology import ForceSettings, Topology
+from gromos_dist.topology import Topology
 
 DATA = Path(__file__).parent / "data"
 CUTOFF = 0.6
@@ -218,7 +222,7 @@ def test_pressure_is_from_virial_and_velocities(butane: xr.Dataset) -> None:
 
 
 def model(topology: Topology, **options: Any) -> ForceModel:
-    how = {"cutoff": CUTOFF, "reaction_field_radius": CUTOFF, "reaction_field_epsilon": 61.0}
+    how = {"cutoff": CUTOFF, "reaction_field_radius": CUTOFF, "epsilon_rf": 61.0}
     boundary = options.pop("boundary", "rectangular")
     settings = ForceSettings(boundary, virial="atomic", **{**how, **options})
     return ForceModel(topology, settings, precision="double")
@@ -364,7 +368,7 @@ def test_results_are_labelled(butane: xr.Dataset) -> None:
 
 def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:
     topology = gd.load_topology(DATA / "butane.top").solvate(100_000)
-    whole = ForceModel(topology, ForceSettings("rectangular"), precision="mixed")
+    whole = ForceModel(topology, ForceSettings("rectangular", cutoff=1.4), precision="mixed")
     data = pickle.dumps(whole)
     assert len(data) < 50_000
     assert pickle.loads(data).n_groups == 1
@@ -377,19 +381,19 @@ def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:
     ("options", "message"),
     [
         ({}, "forces need a cutoff"),
-        ({"cutoff": -1.0}, "cutoff: expected a length"),
+        ({"cutoff": -1.0}, "cutoff: expected a number above 0"),
         ({"cutoff": CUTOFF, "cutoff_kind": "atoms"}, "cutoff_kind: expected one of 'charge group'"),
         ({"cutoff": CUTOFF, "boundary": "cubic"}, "boundary: expected one of 'vacuum'"),
-        ({"cutoff": CUTOFF, "precision": "single"}, "precision: expected 'mixed' or 'double'"),
+        ({"cutoff": CUTOFF, "precision": "single"}, "precision: expected one of 'mixed', 'double'"),
         *(
             (
                 {"cutoff": CUTOFF, "use_pme": True, "pme_spacing": wrong},
-                "spacing: expected a length",
+                "pme_spacing: expected a number above 0",
             )
             for wrong in (0, -0.1, np.nan, np.inf)
         ),
         *(
-            ({"cutoff": CUTOFF, "use_pme": True, "pme_order": wrong}, "order: expected one of 4, 6")
+            ({"cutoff": CUTOFF, "use_pme": True, "pme_order": wrong}, "pme_order: expected 4, 6, 8")
             for wrong in (5, 4.0, "4", True)
         ),
         ({"cutoff": CUTOFF, "variables": ["force"]}, "variables: expected some of .* got force"),
@@ -412,8 +416,16 @@ def test_arguments_that_make_no_sense(
 
 def test_what_is_missing_is_named(butane: xr.Dataset) -> None:
     bare = gd.open_trajectory(DATA / "butane.trc")
-    with pytest.raises(ValueError, match="forces need a topology"):
+    with pytest.raises(ValueError, match="forces need a topology") as caught:
         gd.forces(bare, cutoff=CUTOFF)
+    assert in_options(str(caught.value), {}) == "forces need a topology: give one with --top"
+    topology = gd.load_topology(DATA / "butane.top")
+    made = gd.open_trajectory(DATA / "butane.trc", replace(topology, bond_origin="made here"))
+    with pytest.raises(ValueError, match="give it as the argument 'topology'"):
+        gd.forces(made, cutoff=CUTOFF)
+    xr.testing.assert_equal(
+        gd.forces(made, topology, cutoff=CUTOFF), gd.forces(butane, cutoff=CUTOFF)
+    )
     with pytest.raises(ValueError, match="the trajectory has no box"):
         gd.forces(butane.drop_vars("box"), cutoff=CUTOFF, boundary="rectangular")
     some = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top", atoms="resname BUT")
@@ -428,6 +440,22 @@ def test_what_is_missing_is_named(butane: xr.Dataset) -> None:
         gd.forces(butane, universe, cutoff=CUTOFF)  # type: ignore[arg-type]
 
 
+def test_a_topology_that_was_read_before_is_known_by_its_file(
+    butane: xr.Dataset, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(DATA / "butane.top", tmp_path))
+    topology = gd.load_topology(path)
+    expected = gd.forces(butane, cutoff=CUTOFF).compute()
+    for given in (topology, topology.solvate(100)):
+        opened = gd.open_trajectory(DATA / "butane.trc", given)
+        assert opened.attrs["topology"] == str(path)
+        assert opened.attrs == gd.open_trajectory(DATA / "butane.trc", path).attrs
+        xr.testing.assert_equal(gd.forces(opened, cutoff=CUTOFF).compute(), expected)
+    path.write_text(path.read_text().replace("TITLE\n", "TITLE\nchanged\n"))
+    with pytest.raises(ValueError, match="give it as the argument 'topology'"):
+        gd.forces(gd.open_trajectory(DATA / "butane.trc", topology), cutoff=CUTOFF)
+
+
 def test_a_bad_frame_is_named(butane: xr.Dataset) -> None:
     with pytest.raises(gd.FrameError, match=r"butane.trc: frame 0: the cutoff is longer than half"):
         gd.energies(butane, cutoff=1.0).compute()
@@ -440,7 +468,9 @@ def test_a_bad_frame_is_named(butane: xr.Dataset) -> None:
 def test_groups_of_a_model_are_checked() -> None:
     topology = gd.load_topology(DATA / "butane.top")
     with pytest.raises(ValueError, match="energy_group: expected shape"):
-        ForceModel(topology, ForceSettings("vacuum"), groups=Groups(np.zeros(3, np.int32)))
+        ForceModel(
+            topology, ForceSettings("vacuum", cutoff=1.4), groups=Groups(np.zeros(3, np.int32))
+        )
 
 
 # ---- particle-mesh Ewald ----

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from gromos_dist.errors import SettingsError
-from gromos_dist.topology.imd import ForceSettings, load_imd
+from gromos_dist.forces.groups import energy_groups
+from gromos_dist.forces.imd import load_imd
+from gromos_dist.forces.settings import ForceSettings
 
 WATER = (Path(__file__).parent / "data/water.imd").read_text()
 
@@ -33,13 +35,14 @@ def test_water() -> None:
     settings = load_imd(Path(__file__).parent / "data/water.imd")
     assert settings == ForceSettings(
         boundary="rectangular",
+        cutoff_kind="charge group",
         n_solvent_molecules=1000,
         energy_group_end=(1500, 3000),
         list_steps=5,
         cutoff_short=0.8,
         cutoff=1.4,
         reaction_field_radius=1.4,
-        reaction_field_epsilon=61.0,
+        epsilon_rf=61.0,
         virial="molecular",
     )
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -70,22 +73,22 @@ def test_every_input_file_of_the_reference(reference: Path) -> None:
 
 def test_groups_of_a_rerun(reference: Path) -> None:
     settings = load_imd(reference / "rerun/pla2_rf/pla2_rf.imd")
-    group, n_groups = settings.energy_groups(21901)
+    group, n_groups = energy_groups(settings, 21901)
     assert n_groups == 3
     assert np.bincount(group).tolist() == [1190, 20, 20691]
     assert (np.diff(group) >= 0).all()
     with pytest.raises(ValueError, match="ends with atom 21901, but there are 1210 atoms"):
-        settings.energy_groups(1210)
+        energy_groups(settings, 1210)
     bonds = load_imd(reference / "mdpp/aladip_vacuum_lincs/aladip_vacuum_lincs.in")
     assert bonds.constrained_bonds == "all"
     assert bonds.boundary == "vacuum"
 
 
 def test_atoms_beyond_the_last_group_are_one_of_their_own() -> None:
-    group, n_groups = ForceSettings("vacuum", energy_group_end=(1, 3)).energy_groups(5)
+    group, n_groups = energy_groups(ForceSettings("vacuum", energy_group_end=(1, 3)), 5)
     assert group.tolist() == [0, 1, 1, 2, 2]
     assert n_groups == 3
-    group, n_groups = ForceSettings("vacuum").energy_groups(2)
+    group, n_groups = energy_groups(ForceSettings("vacuum"), 2)
     assert (group.tolist(), n_groups) == ([0, 0], 1)
     assert group.dtype == np.int32
 
@@ -114,8 +117,8 @@ def test_atoms_beyond_the_last_group_are_one_of_their_own() -> None:
         ("grid_cell 5 0.8 1.4 auto chargegroup", "0 1 0.9 0.9 0.4 1",
          {"cutoff_kind": "atom", "list_steps": 1, "cutoff": 0.9, "cutoff_short": 0.9}),
         ("0.0 1.4 61.0 1", "0.5 0 0 0",
-         {"reaction_field_kappa": 0.5, "reaction_field_radius": 0.0,
-          "reaction_field_epsilon": math.inf, "reaction_field_excluded": False}),
+         {"kappa": 0.5, "reaction_field_radius": 0.0,
+          "epsilon_rf": math.inf, "reaction_field_excluded": False}),
         ("NLRELE\n  1", "\n0", {"electrostatics": False}),
         ("calc iso", "off iso", {"virial": "none"}),
         ("calc iso 4.575E-4 0.5 molecular", "2 1 4.5E-4 0.5 1", {"virial": "atomic"}),

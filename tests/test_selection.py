@@ -14,7 +14,8 @@ from hypothesis import given
 
 import gromos_dist as gd
 from gromos_dist.errors import SelectionError
-from gromos_dist.topology import Topology, load_topology, resolve, select
+from gromos_dist.selection import resolve, select
+from gromos_dist.topology import Topology, load_topology
 from gromos_dist.topology.residue_names import PROTEIN, WATER
 
 with warnings.catch_warnings():

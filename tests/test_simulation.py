@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import gromos_dist as gd
-from gromos_dist.topology import ForceSettings
+from gromos_dist.forces.settings import ForceSettings
 
 DATA = Path(__file__).parent / "data"
 
@@ -153,7 +153,9 @@ def alone(topology: gd.Topology, timestep: float) -> gd.Simulation:
     state.set_positions(np.array([[0.0, 0, 0], [0.15, 0, 0], [0.21, 0.14, 0], [0.36, 0.13, 0.06]]))
     rng = np.random.default_rng(1)
     state.set_velocities(rng.normal(scale=0.4, size=(4, 3)))
-    calculator = gd.ForceCalculator.from_settings(ForceSettings("vacuum"), precision="double")
+    calculator = gd.ForceCalculator.from_settings(
+        ForceSettings("vacuum", cutoff=1.4), precision="double"
+    )
     # So far the velocities are those of the start: back by half a step.
     calculator.calculate(state, topology)
     state.velocities()[...] -= 0.5 * timestep * state.forces() / topology.mass[:, None]

@@ -97,13 +97,16 @@ class TestImports:
         with pytest.raises(ImportError, match="rmsf"):
             exec("from gromos_dist import rmsf")
 
-    def test_the_function_store_is_not_hidden_by_its_package(self) -> None:
+    @pytest.mark.parametrize(
+        ("name", "module"), [("store", "store.results"), ("forces", "forces.model")]
+    )
+    def test_a_function_is_not_hidden_by_its_package(self, name: str, module: str) -> None:
         script = (
-            "import gromos_dist.store.results\n"
+            f"import gromos_dist.{module}\n"
             "import gromos_dist as gd\n"
-            "assert callable(gd.store), gd.store\n"
-            "from gromos_dist import store\n"
-            "assert store is gd.store\n"
+            f"assert callable(gd.{name}), gd.{name}\n"
+            f"from gromos_dist import {name}\n"
+            f"assert {name} is gd.{name}\n"
         )
         succeed(script)
 

@@ -13,7 +13,7 @@ import gromos_dist as gd
 from gromos_dist import provenance
 from gromos_dist.analysis.statistics import Data
 from gromos_dist.errors import FrameError
-from gromos_dist.force_model import ForceModel
+from gromos_dist.forces.model import ForceModel
 
 DATA = Path(__file__).parent / "data" / "energies"
 

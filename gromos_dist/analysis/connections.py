@@ -12,6 +12,7 @@ from gromos_dist.io.atoms import ATOMS_IN_FILE
 from gromos_dist.io.graphs import chosen_atoms, source_of, values_of
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.topology import Topology
+from gromos_dist.topology.connectivity import places_of_bonds
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,12 +39,7 @@ class Numbers(NamedTuple):
         ValueError
             An atom is there twice.
         """
-        if len(np.unique(self.of_atoms)) < len(self.of_atoms):
-            raise ValueError("atom_number: an atom is there twice, so that bonds have no meaning")
-        place = np.full(self.n_in_file, -1, np.int64)
-        place[self.of_atoms] = np.arange(len(self.of_atoms))
-        found = place[bonds]
-        return np.ascontiguousarray(found[(found >= 0).all(axis=1)])
+        return places_of_bonds(bonds, self.of_atoms)
 
 
 def numbers_of(data: xr.Dataset | xr.DataArray) -> Numbers:

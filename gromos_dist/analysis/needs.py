@@ -60,7 +60,7 @@ def check_needs(
         return
     positions = positions_of(data)
     sets = [
-        selected(positions, parameters[name])
+        selected(data, parameters[name])
         for name in _SELECTIONS
         if name in parameters
         and parameters[name] is not False

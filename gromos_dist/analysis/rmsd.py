@@ -22,7 +22,7 @@ from gromos_dist.analysis.system import (
     selected,
 )
 from gromos_dist.mapping import Map, Pairs
-from gromos_dist.topology import Selection
+from gromos_dist.selection import Selection
 from gromos_dist.variables import VARIABLES, Variable
 
 RMSD = Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation", "RMSD")
@@ -107,8 +107,8 @@ def rmsd(
         gromos-dist rmsd 'md_*.trc.gz' -t protein.top --whole -a backbone -o rmsd.zarr
     """
     positions = positions_of(ds)
-    measured = selected(positions, atoms)
-    fitted = None if fit is False else measured if fit is None else selected(positions, fit)
+    measured = selected(ds, atoms)
+    fitted = None if fit is False else measured if fit is None else selected(ds, fit)
     sets = [measured] if fit is False else [measured, fitted]
     target = reference_positions(positions, reference, *sets)
     weights = None
@@ -174,7 +174,7 @@ def superpose(
     '0.6814'
     """
     positions = positions_of(ds)
-    fitted = selected(positions, fit)
+    fitted = selected(ds, fit)
     target = reference_positions(positions, reference, fitted)
     superposed = _SUPERPOSE(
         positions,
@@ -256,7 +256,7 @@ def rmsd_matrix(
             f"rmsd_matrix: the trajectories have {first.sizes['atom']} and "
             f"{second.sizes['atom']} atoms: they need the same"
         )
-    indices = selected(first, atoms)
+    indices = selected(ds, atoms)
     weights = masses_of(first, indices) if mass_weighted else None
     if other is not None:
         places = places_of_atoms(first, second, "other", atoms=indices)

@@ -9,7 +9,7 @@ from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import MASSES, WHOLE
 from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
 from gromos_dist.mapping import Map
-from gromos_dist.topology import Selection
+from gromos_dist.selection import Selection
 from gromos_dist.variables import Variable
 
 RADIUS = Variable("radius_of_gyration", ("frame",), "f", "nm", "radius of gyration")
@@ -155,7 +155,7 @@ def _of_atoms(
     record: Map, ds: xr.Dataset | xr.DataArray, atoms: Selection, mass_weighted: bool
 ) -> xr.DataArray:
     positions = positions_of(ds)
-    indices = selected(positions, atoms)
+    indices = selected(ds, atoms)
     weights = masses_of(positions, indices) if mass_weighted else None
     positions, kept, (within,) = narrow(positions, indices)
     weights = None if weights is None else weights[kept]

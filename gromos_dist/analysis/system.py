@@ -16,7 +16,7 @@ from gromos_dist.errors import SelectionError
 from gromos_dist.io.graphs import as_read, source_of, values_of
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.io.trajectory import open_trajectory
-from gromos_dist.topology import Selection, resolve
+from gromos_dist.selection import Selection, resolve
 from gromos_dist.variables import validate
 
 Reference = int | str | os.PathLike[str] | xr.Dataset | xr.DataArray | NDArray[Any]
@@ -49,9 +49,9 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     return data.copy(deep=False, data=as_read(data.data))
 
 
-def selected(positions: xr.DataArray, selection: Selection) -> Indices:
+def selected(data: xr.Dataset | xr.DataArray, selection: Selection) -> Indices:
     """Resolve a selection to indices from 0; None stands for all atoms."""
-    return None if selection is None else resolve(selection, positions)
+    return None if selection is None else resolve(selection, data)
 
 
 def narrow(

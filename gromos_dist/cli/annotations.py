@@ -17,7 +17,7 @@ import xarray as xr
 from gromos_dist.cli import options
 from gromos_dist.cli.run import Input
 from gromos_dist.cli.vocabulary import Word, other_trajectory
-from gromos_dist.topology import Selection
+from gromos_dist.selection import Selection
 
 _METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "FILE"}
 

@@ -32,7 +32,12 @@ def with_bundles(command: Callable[..., None]) -> Callable[..., None]:
     debug = inspect.Parameter(
         "_debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=options.Debug
     )
-    listed = [value for value in vars(options).values() if get_origin(value) is Annotated]
+    listed = [
+        option
+        for value in vars(options).values()
+        for option in (value.values() if isinstance(value, dict) else [value])
+        if get_origin(option) is Annotated
+    ]
     parameters = sorted(
         [*(parameter for of in of_bundle.values() for parameter in of), *own, debug],
         key=lambda parameter: _place(parameter.annotation, listed),

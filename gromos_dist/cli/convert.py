@@ -88,9 +88,9 @@ def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
     trajectory = source.open(atoms=None if source.whole else atoms, dtype=dtype)
     if source.whole and atoms is not None:
         # Molecules are made whole with all their atoms, and then cut.
-        from gromos_dist.topology import resolve
+        from gromos_dist.selection import resolve
 
-        trajectory = trajectory.isel(atom=resolve(atoms, trajectory["positions"]))
+        trajectory = trajectory.isel(atom=resolve(atoms, trajectory))
     return trajectory
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from gromos_dist.cli import options
 from gromos_dist.cli.bundles import with_bundles
+from gromos_dist.cli.force_options import with_force_options
 from gromos_dist.cli.run import Input, Job, plain_text, run
 from gromos_dist.cli.views import DRAWN_OF_ENERGIES
 from gromos_dist.cli.vocabulary import named_groups
+from gromos_dist.forces.describe import option_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,27 +73,13 @@ class ForceJob(Job):
 
 
 @dataclass(frozen=True)
+@with_force_options
 class ForceField:
-    """How forces are computed."""
+    """How forces are computed; every setting of them is a field."""
 
     settings: options.Settings = None
-    cutoff: options.Cutoff = None
-    epsilon_rf: options.EpsilonRF = None
-    reaction_field_radius: options.ReactionFieldRadius = None
-    kappa: options.Kappa = None
-    cutoff_kind: options.CutoffKind = None
-    use_pme: options.ParticleMeshEwald = False
-    pme_tolerance: options.EwaldTolerance = None
-    pme_spacing: options.MeshSpacing = None
-    pme_order: options.MeshOrder = None
-    boundary: options.Boundary = None
-    constrained_bonds: options.ConstrainedBonds = None
-    bond_form: options.BondForm = None
-    angle_form: options.AngleForm = None
-    virial: options.Virial = None
     groups: options.Groups = None
     between: options.Between = None
-    precision: options.PairPrecision = "mixed"
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -106,9 +94,9 @@ class ForceField:
         ValueError
             There is no cutoff, or the groups are not understood.
         """
-        if self.settings is None and self.cutoff is None:
-            raise ValueError("forces need a cutoff: give --cutoff (nm), or the settings with --imd")
         given = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.settings is None and given["cutoff"] is None:
+            raise ValueError("forces need a cutoff: give --cutoff (nm), or the settings with --imd")
         return {**given, "groups": named_groups(self.groups)}
 
 
@@ -207,7 +195,6 @@ def energies(source: EnergyInput, job: Job, force_field: ForceField) -> None:
         )
         return
     arguments = force_field.arguments()
-    arguments["virial"] = force_field.virial or "none"
     run(
         source,
         job,
@@ -245,12 +232,8 @@ def _names_of_groups(groups: Sequence[str] | None) -> Sequence[str] | None:
 
 def _refuse_settings(source: EnergyInput, force_field: ForceField) -> None:
     """Refuse options that would do nothing to energies which were computed already."""
-    names = {
-        "topology": "--top",
-        "settings": "--imd",
-        "epsilon_rf": "--epsilon-rf",
-        "use_pme": "--pme",
-    }
+    names = {"topology": "--top", "settings": "--imd"}
+    names |= {name: option_of(name).names[0] for name in options.FORCE_SETTINGS}
     kept = ("files", "start", "stop", "stride", "on_truncated", "groups")
     for bundle in (source, force_field):
         for field in fields(bundle):

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 _STORES = {".zarr": "Zarr", ".nc": "netCDF"}
 # Of open_trajectory.
 _USUAL = {"dtype": "float32", "on_truncated": "raise", "overlap": "warn", "stride": 1}
-# Of lengths in the settings of forces.
-_UNITS = {
-    **dict.fromkeys(("cutoff", "cutoff_short", "mesh_spacing", "reaction_field_radius"), "nm"),
-    "reaction_field_kappa": "nm-1",
-}
 MOST_INPUTS = 8
 
 
@@ -290,23 +285,24 @@ def _call_rows(title: str, call: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _parameter_rows(parameters: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the parameters that are not what they are unless given."""
-    from dataclasses import asdict
-
-    from gromos_dist.topology import ForceSettings
+    from gromos_dist.forces.settings import SETTINGS
 
     given = dict(parameters)
     settings = given.pop("settings", None)
-    if isinstance(settings, dict):
-        usual = asdict(ForceSettings("vacuum"))
-        # What a boundary and a cutoff are has no usual value.
-        usual |= {"boundary": None, "cutoff": None}
+    # Of a file there is a hash.
+    if isinstance(settings, dict) and "content_hash" not in settings:
+        usual = {name: setting.default for name, setting in SETTINGS.items()}
         given |= {name: value for name, value in settings.items() if usual.get(name) != value}
+    groups = given.get("groups")
+    if isinstance(groups, dict):
+        given["groups"] = [f"{name}: {selection}" for name, selection in groups.items()]
     rows = []
     for name, value in given.items():
         is_short = isinstance(value, list) and 0 < len(value) <= MOST_INPUTS
         told = ", ".join(map(str, value)) if is_short else value
         if isinstance(told, (str, int, float)) and _USUAL.get(name) != told:
-            rows.append(("", f"{name} = {told} {_UNITS.get(name, '')}".rstrip()))
+            unit = SETTINGS[name].told.unit if name in SETTINGS else ""
+            rows.append(("", f"{name} = {told} {unit}".rstrip()))
     return rows
 
 

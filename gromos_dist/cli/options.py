@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from gromos_dist.cli import force_options
 from gromos_dist.cli.errors import remember_debug
 
 _FRAMES, _ATOMS, _WHERE, _RESULTS = "Frames", "Atoms", "Where it runs", "Results"
@@ -149,153 +150,11 @@ Settings = Annotated[
         "--imd",
         metavar="FILE",
         help="An input file of MD++ (.imd): settings of the forces. Options below take the place "
-        "of what it says.",
+        "of what it says; their defaults hold without it.",
         rich_help_panel=_FORCE_FIELD,
     ),
 ]
-Cutoff = Annotated[
-    float | None,
-    typer.Option(
-        "--cutoff",
-        "-c",
-        metavar="NM",
-        help="Cutoff of the non-bonded interactions (nm); needed without --imd.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-EpsilonRF = Annotated[
-    float | None,
-    typer.Option(
-        "--epsilon-rf",
-        metavar="NUMBER",
-        help="Relative permittivity of the reaction field, 'inf' for a conductor; without --imd "
-        "61, that of SPC water.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-ReactionFieldRadius = Annotated[
-    float | None,
-    typer.Option(
-        "--reaction-field-radius",
-        metavar="NM",
-        help="Where the reaction field begins (nm); without --imd the cutoff.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-Kappa = Annotated[
-    float | None,
-    typer.Option(
-        "--kappa",
-        metavar="NM-1",
-        help="Inverse Debye length of the reaction field (nm-1); without --imd 0.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-CutoffKind = Annotated[
-    Literal["charge group", "atom"] | None,
-    typer.Option(
-        "--cutoff-kind",
-        metavar="'charge group'|atom",
-        help="What the cutoff holds between; without --imd charge groups.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-ParticleMeshEwald = Annotated[
-    bool,
-    typer.Option(
-        "--pme",
-        help="Electrostatics by particle-mesh Ewald instead of a reaction field; the cutoff then "
-        "holds between atoms.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-EwaldTolerance = Annotated[
-    float | None,
-    typer.Option(
-        "--pme-tolerance",
-        metavar="FRACTION",
-        help="With --pme: what is left of a Coulomb interaction at the cutoff; 1e-5 unless given. "
-        "The mesh is made to be as good.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-MeshSpacing = Annotated[
-    float | None,
-    typer.Option(
-        "--pme-spacing",
-        metavar="NM",
-        help="With --pme: the most that points of the mesh are apart (nm); as the tolerance needs "
-        "unless given.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-MeshOrder = Annotated[
-    int | None,
-    typer.Option(
-        "--pme-order",
-        metavar="4|6|8|10|12",
-        help="With --pme: order of the mesh's splines; as the tolerance needs unless given.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-Boundary = Annotated[
-    Literal["vacuum", "rectangular", "triclinic", "truncated octahedron"] | None,
-    typer.Option(
-        "--boundary",
-        metavar="vacuum|rectangular|triclinic|'truncated octahedron'",
-        help="Shape of the periodic box; without --imd as the trajectory has it.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-ConstrainedBonds = Annotated[
-    Literal["none", "hydrogen", "all"] | None,
-    typer.Option(
-        "--constrained-bonds",
-        metavar="none|hydrogen|all",
-        help="Which bonds of the solute were constrained, and so exert no force; without --imd "
-        "none.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-BondForm = Annotated[
-    Literal["quartic", "harmonic"] | None,
-    typer.Option(
-        "--bond-form",
-        metavar="quartic|harmonic",
-        help="Form of the bonds; without --imd quartic.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-AngleForm = Annotated[
-    Literal["cosine", "harmonic"] | None,
-    typer.Option(
-        "--angle-form",
-        metavar="cosine|harmonic",
-        help="Form of the angles; without --imd harmonic in the cosine.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-Virial = Annotated[
-    Literal["molecular", "atomic", "none"] | None,
-    typer.Option(
-        "--virial",
-        metavar="molecular|atomic|none",
-        help="Which virial to compute (kJ mol-1) and, where there are velocities, the pressure "
-        "(kJ mol-1 nm-3). If not given: for forces that of --imd, or molecular in a periodic box; "
-        "for energies none.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
-PairPrecision = Annotated[
-    Literal["mixed", "double"],
-    typer.Option(
-        "--precision",
-        metavar="mixed|double",
-        help="Of the pair interactions. mixed: single precision summed in double, forces are good "
-        "to about 1e-6. double: as MD++, and about half as fast.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
+FORCE_SETTINGS = force_options.FORCE_SETTINGS
 ForceVariables = Annotated[
     str | None,
     typer.Option(

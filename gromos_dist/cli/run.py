@@ -107,7 +107,8 @@ class Input:
         import numpy as np
 
         from gromos_dist.io.atoms import atom_numbers, bond_coordinate
-        from gromos_dist.topology import load_topology, resolve
+        from gromos_dist.selection import resolve
+        from gromos_dist.topology import load_topology
 
         trajectory = stores.open_result(path)
         if not {"frame", "atom"} <= set(trajectory.dims):
@@ -401,7 +402,7 @@ def _let_interrupts_through() -> None:
 
 
 def _count_atoms(data: xr.Dataset, atoms: str | None) -> int | None:
-    from gromos_dist.topology import resolve
+    from gromos_dist.selection import resolve
 
     if atoms is not None:
         return len(resolve(atoms, data))

@@ -35,7 +35,9 @@ from gromos_dist.io.reader import Reader, open_reader, warn_of_cautions
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, record_of
-from gromos_dist.topology import Selection, Topology, as_topology, resolve
+from gromos_dist.selection import Selection, resolve
+from gromos_dist.topology import Topology, as_topology
+from gromos_dist.topology.load import file_of
 from gromos_dist.topology.mdanalysis import is_universe
 from gromos_dist.variables import ROUNDED_TO, VARIABLES
 
@@ -331,13 +333,19 @@ def _topology_of(
     if topology is None:
         own = own_topology(source.readers[0])
         return own, None if own is None else source.readers[0].path, []
+    given = None
     if isinstance(topology, Topology) or is_universe(topology):
-        return _of_these_atoms(as_topology(topology), source), None, []
-    path = str(Path(topology).absolute())
+        given = as_topology(topology)
+        path = file_of(given)
+        if path is None:
+            return _of_these_atoms(given, source), None, []
+    else:
+        path = str(Path(topology).absolute())
     state = file_state(path)
     with unchanged(path, state):
         described = describe_file(path, whole=verify or state.size <= _HASHED_WHOLE)
-        return _of_these_atoms(as_topology(path), source), path, [described]
+        known = as_topology(path) if given is None else given
+        return _of_these_atoms(known, source), path, [described]
 
 
 def _with_atoms(
@@ -357,7 +365,8 @@ def _with_atoms(
     indices = None
     if atoms is not None:
         described = xr.Dataset(coords=coords)
-        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms)))
+        bonds = bond_coordinate(known.bonds, None, n_atoms)
+        indices = resolve(atoms, described.assign_coords(atom=np.arange(n_atoms), **bonds))
         source = source.select_atoms(indices)
         chosen = described.isel(atom=indices)
         coords = {str(name): chosen.variables[name] for name in chosen.coords}

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, Self, get_args
+from textwrap import dedent
+from typing import Any, Final, Generic, Self, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import ForceError, FrameError, TopologyError
-from gromos_dist.force_model import (
-    EPSILON_RF,
-    ForceModel,
-    ListedPairs,
+from gromos_dist.forces.describe import entry_of, of_scopes, with_settings
+from gromos_dist.forces.groups import energy_groups
+from gromos_dist.forces.imd import load_imd
+from gromos_dist.forces.model import ForceModel, ListedPairs, warn_of_mesh
+from gromos_dist.forces.settings import (
+    AngleForm,
+    BondForm,
+    Boundary,
+    CalculatorSettings,
+    ConstrainedBonds,
+    CutoffKind,
+    ForceSettings,
+    Phases,
     Precision,
-    warn_of_mesh,
+    Virial,
+    checked,
+    named,
 )
 from gromos_dist.md.state import State
-from gromos_dist.topology import ForceSettings, Topology, load_imd
+from gromos_dist.topology import Topology
 
 Floats = NDArray[np.float64]
-Boundary = Literal["vacuum", "rectangular", "triclinic", "truncated octahedron"]
-CutoffKind = Literal["charge group", "atom"]
-ConstrainedBonds = Literal["none", "hydrogen", "all"]
-BondForm = Literal["quartic", "harmonic"]
-AngleForm = Literal["cosine", "harmonic"]
-Virial = Literal["molecular", "atomic", "none"]
+_Value = TypeVar("_Value")
+_Given = TypeVar("_Given")
 
 _ENERGIES: Final = ("energy", "energy_bonded", "energy_nonbonded")
 
@@ -53,50 +60,35 @@ class ForceResult:
         return f"ForceResult(potential={self.energy['potential']:.6g} kJ/mol)"
 
 
+class _Setting(Generic[_Value, _Given]):
+    """A setting as an attribute: what it is, and what it may be set to."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+        entry, meaning = entry_of(name).split("\n", 1)
+        self.__doc__ = f"{dedent(meaning)}\n\n{entry}"
+
+    @overload
+    def __get__(self, calculator: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, calculator: ForceCalculator, owner: type) -> _Value: ...
+
+    def __get__(self, calculator: ForceCalculator | None, owner: type) -> Any:
+        return self if calculator is None else calculator._value(self._name)
+
+    def __set__(self, calculator: ForceCalculator, value: _Given) -> None:
+        calculator._set({self._name: value})
+
+
+@with_settings("forces", "simulation", defaults=True)
 class ForceCalculator:
     """Calculates the forces of the GROMOS force field on a `State`.
 
     Parameters
     ----------
-    cutoff : float
-        nm.
-    use_pme : bool
-        Electrostatic interactions by particle-mesh Ewald instead of a reaction field; see
-        `gromos_dist.forces`.
-    epsilon_rf : float
-        Relative permittivity of the reaction field; infinity: a conductor.
-    reaction_field_radius : float, optional
-        nm; None: the cutoff, whichever it is.
-    kappa : float
-        Inverse Debye length of the reaction field (nm-1).
-    cutoff_kind : {"charge group", "atom"}, optional
-        What the cutoff holds between; None: charge groups, and with `use_pme` atoms.
-    boundary : str, optional
-        "vacuum", "rectangular", "triclinic" or "truncated octahedron"; None: as the state's box is,
-        and a vacuum where the state has none.
-    list_steps : int
-        How many steps of a `Simulation` a list of pairs is for: which pairs interact then stays as
-        it was when the list was made. `calculate` looks for pairs in every state.
-    cutoff_short : float, optional
-        Of a list for several steps (nm), "twin range": forces of the pairs between it and the
-        cutoff stay what they were when the list was made. None: the cutoff. Setting the cutoff
-        sets both.
-    constrained_bonds : {"none", "hydrogen", "all"}
-        Bonds of the solute that exert no force, since a `Simulation` constrains them.
-    bond_form, angle_form : str
-        "quartic" or "harmonic" bonds, "cosine" or "harmonic" angles.
-    virial : {"molecular", "atomic", "none"}
-        Which virial is calculated; none in a vacuum.
-    pme_tolerance : float
-        What is left of a Coulomb interaction at the cutoff, which decides how the sum is split.
-    pme_spacing : float, optional
-        The most that points of the mesh are apart (nm); None: as the tolerance needs.
-    pme_order : {4, 6, 8, 10, 12}, optional
-        Of the mesh's splines; None: as the tolerance needs. What cannot reach the tolerance is
-        named in a warning, with the estimated error.
-    precision : {"mixed", "double"}
-        Of the pair interactions and the mesh; see `gromos_dist.forces` for what it is worth. All
-        else is double.
+    cutoff, use_pme, **given : see `gromos_dist.ForceSettings`
+        The settings; without a name cutoff and use_pme.
 
     Raises
     ------
@@ -109,8 +101,9 @@ class ForceCalculator:
 
     Notes
     -----
-    Every setting is an attribute that can be set. What is prepared for a topology and settings is
-    kept, so that the next `calculate` with these begins at once.
+    Every setting is an attribute that can be set; None has it follow from the others and from the
+    state again, where that is its default. Setting the cutoff sets `cutoff_short`. What is prepared
+    for a topology and settings is kept, so that the next `calculate` with these begins at once.
 
     Examples
     --------
@@ -128,61 +121,63 @@ class ForceCalculator:
     ForceCalculator(cutoff=0.7, use_pme=False, epsilon_rf=61.0)
     """
 
+    boundary = _Setting[Boundary | None, Boundary | None]()
+    cutoff = _Setting[float, float]()
+    cutoff_kind = _Setting[CutoffKind, CutoffKind | None]()
+    epsilon_rf = _Setting[float, float]()
+    reaction_field_radius = _Setting[float, float | None]()
+    kappa = _Setting[float, float]()
+    reaction_field_excluded = _Setting[bool, bool]()
+    use_pme = _Setting[bool, bool]()
+    pme_tolerance = _Setting[float, float]()
+    pme_spacing = _Setting[float | None, float | None]()
+    pme_order = _Setting[int | None, int | None]()
+    constrained_bonds = _Setting[ConstrainedBonds, ConstrainedBonds]()
+    bond_form = _Setting[BondForm, BondForm]()
+    angle_form = _Setting[AngleForm, AngleForm]()
+    phases = _Setting[Phases, Phases]()
+    bonds = _Setting[bool, bool]()
+    angles = _Setting[bool, bool]()
+    impropers = _Setting[bool, bool]()
+    dihedrals = _Setting[bool, bool]()
+    electrostatics = _Setting[bool, bool]()
+    lennard_jones = _Setting[bool, bool]()
+    virial = _Setting[Virial, Virial | None]()
+    precision = _Setting[Precision, Precision]()
+    list_steps = _Setting[int, int]()
+    cutoff_short = _Setting[float, float | None]()
+
     def __init__(
-        self,
-        cutoff: float,
-        use_pme: bool = False,
-        *,
-        epsilon_rf: float = EPSILON_RF,
-        reaction_field_radius: float | None = None,
-        kappa: float = 0.0,
-        cutoff_kind: CutoffKind | None = None,
-        boundary: Boundary | None = None,
-        list_steps: int = 1,
-        cutoff_short: float | None = None,
-        constrained_bonds: ConstrainedBonds = "none",
-        bond_form: BondForm = "quartic",
-        angle_form: AngleForm = "cosine",
-        virial: Virial = "molecular",
-        pme_tolerance: float = 1e-5,
-        pme_spacing: float | None = None,
-        pme_order: int | None = None,
-        precision: Precision = "mixed",
+        self, cutoff: float, use_pme: bool | None = None, **given: Unpack[CalculatorSettings]
     ) -> None:
-        self._settings = ForceSettings("vacuum")
-        self._boundary: Boundary | None = None
-        self._radius: float | None = None
-        self._precision: Precision = "mixed"
-        self._cutoff_kind: CutoffKind | None = None
-        self.cutoff = cutoff
-        self.use_pme = use_pme
-        self.epsilon_rf = epsilon_rf
-        self.reaction_field_radius = reaction_field_radius
-        self.kappa = kappa
-        self.cutoff_kind = cutoff_kind
-        self.boundary = boundary
-        self.list_steps = list_steps
-        if cutoff_short is not None:
-            self.cutoff_short = cutoff_short
-        self.constrained_bonds = constrained_bonds
-        self.bond_form = bond_form
-        self.angle_form = angle_form
-        self.virial = virial
-        self.pme_tolerance = pme_tolerance
-        self.pme_spacing = pme_spacing
-        self.pme_order = pme_order
-        self.precision = precision
+        self._base = ForceSettings()
+        self._given: dict[str, Any] = {}
+        every = {"cutoff": cutoff, "use_pme": use_pme, **given}
+        self._set(named(every, "ForceCalculator", "forces", "simulation"))
 
     @classmethod
-    def from_settings(cls, settings: ForceSettings, *, precision: Precision = "mixed") -> Self:
-        """Return a calculator with all of these settings, also those that are no attributes."""
-        calculator = cls(settings.cutoff, boundary=settings.boundary, precision=precision)
-        calculator._settings = settings
-        calculator._radius = settings.reaction_field_radius
+    def from_settings(cls, settings: ForceSettings, *, precision: Precision | None = None) -> Self:
+        """Return a calculator with all of these settings, also those that are no attributes.
+
+        Parameters
+        ----------
+        settings : ForceSettings
+            Those of a system among them.
+        precision : {"mixed", "double"}, optional
+            Takes the place of that of the settings.
+
+        Raises
+        ------
+        ValueError
+            They have no cutoff.
+        """
+        calculator = cls.__new__(cls)
+        calculator._base, calculator._given = settings, {}
+        calculator._set({} if precision is None else {"precision": precision})
         return calculator
 
     @classmethod
-    def from_imd(cls, path: str | Path, *, precision: Precision = "mixed") -> Self:
+    def from_imd(cls, path: str | Path, *, precision: Precision | None = None) -> Self:
         """Return a calculator with the settings of an input file of GROMOS.
 
         A `Simulation` with it takes the pair list of MD++, for NSNB steps and with a twin range.
@@ -191,8 +186,8 @@ class ForceCalculator:
         ----------
         path : path
             The file (``.imd``, ``.in``).
-        precision : {"mixed", "double"}
-            Of the pair interactions.
+        precision : {"mixed", "double"}, optional
+            Of the pair interactions; "mixed" when None.
 
         Raises
         ------
@@ -210,201 +205,26 @@ list_steps=5, cutoff_short=0.8)
         """
         return cls.from_settings(load_imd(path), precision=precision)
 
-    @property
-    def cutoff(self) -> float:
-        """Cutoff of the pair interactions (nm)."""
-        return self._settings.cutoff
+    def _set(self, changes: dict[str, Any]) -> None:
+        """Set some settings, or, where one makes no sense, none of them."""
+        given = dict(self._given)
+        if "cutoff" in changes:
+            given.pop("cutoff_short", None)
+        given |= {name: checked(name, value) for name, value in changes.items()}
+        settings = self._base.with_given(given)
+        settings.completed("vacuum")
+        self._given, self._settings = given, settings
 
-    @cutoff.setter
-    def cutoff(self, value: float) -> None:
-        cutoff = _number("cutoff", value, "above 0", value > 0.0 and value < math.inf)
-        self._settings = replace(self._settings, cutoff=cutoff, cutoff_short=cutoff)
-
-    @property
-    def list_steps(self) -> int:
-        """How many steps of a `Simulation` a list of pairs is for."""
-        return self._settings.list_steps
-
-    @list_steps.setter
-    def list_steps(self, value: int) -> None:
-        if value != int(value) or value < 1:
-            raise ValueError(f"list_steps: expected an integer of at least 1, got {value}")
-        self._settings = replace(self._settings, list_steps=int(value))
-
-    @property
-    def cutoff_short(self) -> float:
-        """Cutoff (nm) of a list of pairs for several steps; follows the cutoff when that is set."""
-        return self._settings.cutoff_short
-
-    @cutoff_short.setter
-    def cutoff_short(self, value: float) -> None:
-        expected, fine = (
-            f"above 0, at most the cutoff ({self.cutoff:g})",
-            0.0 < value <= self.cutoff,
-        )
-        self._settings = replace(
-            self._settings, cutoff_short=_number("cutoff_short", value, expected, fine)
-        )
-
-    @property
-    def use_pme(self) -> bool:
-        """Whether electrostatic interactions are those of particle-mesh Ewald."""
-        return self._settings.particle_mesh_ewald
-
-    @use_pme.setter
-    def use_pme(self, value: bool) -> None:
-        self._settings = replace(self._settings, particle_mesh_ewald=bool(value))
-
-    @property
-    def epsilon_rf(self) -> float:
-        """Relative permittivity of the reaction field."""
-        return self._settings.reaction_field_epsilon
-
-    @epsilon_rf.setter
-    def epsilon_rf(self, value: float) -> None:
-        epsilon = _number("epsilon_rf", value, "of at least 1, or infinity", value >= 1.0)
-        self._settings = replace(self._settings, reaction_field_epsilon=epsilon)
-
-    @property
-    def reaction_field_radius(self) -> float:
-        """Radius of the reaction field (nm); set None to have it follow the cutoff."""
-        return self.cutoff if self._radius is None else self._radius
-
-    @reaction_field_radius.setter
-    def reaction_field_radius(self, value: float | None) -> None:
-        if value is not None:
-            finite = value >= 0.0 and value < math.inf
-            value = _number("reaction_field_radius", value, "of at least 0, or None", finite)
-        self._radius = value
-
-    @property
-    def kappa(self) -> float:
-        """Inverse Debye length of the reaction field (nm-1)."""
-        return self._settings.reaction_field_kappa
-
-    @kappa.setter
-    def kappa(self, value: float) -> None:
-        kappa = _number("kappa", value, "of at least 0", value >= 0.0 and value < math.inf)
-        self._settings = replace(self._settings, reaction_field_kappa=kappa)
-
-    @property
-    def cutoff_kind(self) -> CutoffKind:
-        """What the cutoff holds between: "charge group" or "atom"; set None for what is usual."""
-        if self._cutoff_kind is not None:
-            return self._cutoff_kind
-        return "atom" if self.use_pme else self._settings.cutoff_kind
-
-    @cutoff_kind.setter
-    def cutoff_kind(self, value: CutoffKind | None) -> None:
-        if value is not None:
-            _check_choice("cutoff_kind", value, CutoffKind)
-        self._cutoff_kind = value
-
-    @property
-    def boundary(self) -> Boundary | None:
-        """Shape of the box; None: as the state has it."""
-        return self._boundary
-
-    @boundary.setter
-    def boundary(self, value: Boundary | None) -> None:
-        if value is not None:
-            _check_choice("boundary", value, Boundary)
-        self._boundary = value
-
-    @property
-    def constrained_bonds(self) -> ConstrainedBonds:
-        """Bonds of the solute that exert no force: "none", "hydrogen" or "all"."""
-        return self._settings.constrained_bonds
-
-    @constrained_bonds.setter
-    def constrained_bonds(self, value: ConstrainedBonds) -> None:
-        _check_choice("constrained_bonds", value, ConstrainedBonds)
-        self._settings = replace(self._settings, constrained_bonds=value)
-
-    @property
-    def bond_form(self) -> BondForm:
-        """Form of the bonds: "quartic" or "harmonic"."""
-        return self._settings.bond_form
-
-    @bond_form.setter
-    def bond_form(self, value: BondForm) -> None:
-        _check_choice("bond_form", value, BondForm)
-        self._settings = replace(self._settings, bond_form=value)
-
-    @property
-    def angle_form(self) -> AngleForm:
-        """Form of the angles: "cosine" or "harmonic"."""
-        return self._settings.angle_form
-
-    @angle_form.setter
-    def angle_form(self, value: AngleForm) -> None:
-        _check_choice("angle_form", value, AngleForm)
-        self._settings = replace(self._settings, angle_form=value)
-
-    @property
-    def virial(self) -> Virial:
-        """Which virial is calculated: "molecular", "atomic" or "none"."""
-        return self._settings.virial
-
-    @virial.setter
-    def virial(self, value: Virial) -> None:
-        _check_choice("virial", value, Virial)
-        self._settings = replace(self._settings, virial=value)
-
-    @property
-    def pme_tolerance(self) -> float:
-        """What particle-mesh Ewald leaves of a Coulomb interaction at the cutoff."""
-        return self._settings.ewald_tolerance
-
-    @pme_tolerance.setter
-    def pme_tolerance(self, value: float) -> None:
-        tolerance = _number("pme_tolerance", value, "between 0 and 1", 0.0 < value < 1.0)
-        self._settings = replace(self._settings, ewald_tolerance=tolerance)
-
-    @property
-    def pme_spacing(self) -> float | None:
-        """The most that points of the mesh are apart (nm); None: as the tolerance needs."""
-        return self._settings.mesh_spacing
-
-    @pme_spacing.setter
-    def pme_spacing(self, value: float | None) -> None:
-        if value is not None:
-            value = _number("pme_spacing", value, "above 0, or None", 0.0 < value < math.inf)
-        self._settings = replace(self._settings, mesh_spacing=value)
-
-    @property
-    def pme_order(self) -> int | None:
-        """Order of the mesh's splines; None: as the tolerance needs."""
-        return self._settings.mesh_order
-
-    @pme_order.setter
-    def pme_order(self, value: int | None) -> None:
-        if value not in (None, 4, 6, 8, 10, 12):
-            raise ValueError(f"pme_order: expected 4, 6, 8, 10, 12 or None, got {value}")
-        self._settings = replace(self._settings, mesh_order=value)
-
-    @property
-    def precision(self) -> Precision:
-        """Of the pair interactions: "mixed" or "double"."""
-        return self._precision
-
-    @precision.setter
-    def precision(self, value: Precision) -> None:
-        _check_choice("precision", value, Precision)
-        self._precision = value
+    def _value(self, name: str) -> Any:
+        asked = self._settings
+        if name == "boundary":
+            return asked.boundary
+        # What follows from a state is told as for one in a box.
+        return getattr(asked.completed(asked.boundary or "triclinic"), name)
 
     def settings(self, state: State) -> ForceSettings:
         """Return the settings of the forces on this state."""
-        boundary: Boundary = "vacuum" if state.box is None else state.box_shape
-        if self._boundary is not None:
-            boundary = self._boundary
-        return replace(
-            self._settings,
-            boundary=boundary,
-            cutoff_kind=self.cutoff_kind,
-            reaction_field_radius=self.reaction_field_radius,
-            virial="none" if boundary == "vacuum" else self.virial,
-        )
+        return self._settings.completed("vacuum" if state.box is None else state.box_shape)
 
     def model(self, state: State, topology: Topology) -> ForceModel:
         """Return the model that calculates the forces on states like this one.
@@ -416,13 +236,13 @@ list_steps=5, cutoff_short=0.8)
         """
         try:
             settings = self.settings(state)
-            n_groups = settings.energy_groups(state.num_atoms())[1]
+            n_groups = energy_groups(settings, state.num_atoms())[1]
             if state.num_energy_groups() not in (1, n_groups):
                 raise ValueError(
                     f"the state has {state.num_energy_groups()} energy groups, the settings "
                     f"{n_groups}"
                 )
-            return _model(topology, state.num_atoms(), settings, self._precision)
+            return _model(topology, state.num_atoms(), settings)
         except (TopologyError, ValueError) as error:
             raise ForceError(f"Force calculation failed: {error}") from error
 
@@ -457,30 +277,13 @@ list_steps=5, cutoff_short=0.8)
         return result
 
     def __repr__(self) -> str:
+        usual = type(self)(self.cutoff, self.use_pme)
         shown = ["cutoff", "use_pme", "epsilon_rf"]
-        shown += [name for name, usual in _USUAL.items() if getattr(self, name) != usual]
-        if self.list_steps > 1 and self.cutoff_short != self.cutoff:
-            shown.append("cutoff_short")
-        if self._cutoff_kind is not None:
-            shown.append("cutoff_kind")
-        if self._radius not in (None, self.cutoff):
-            shown.append("reaction_field_radius")
+        for setting in of_scopes("forces", "simulation"):
+            name = setting.name
+            if name not in shown and getattr(self, name) != getattr(usual, name):
+                shown.append(name)
         return f"ForceCalculator({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
-
-
-_USUAL: Final = {
-    "kappa": 0.0,
-    "boundary": None,
-    "list_steps": 1,
-    "constrained_bonds": "none",
-    "bond_form": "quartic",
-    "angle_form": "cosine",
-    "virial": "molecular",
-    "pme_tolerance": 1e-5,
-    "pme_spacing": None,
-    "pme_order": None,
-    "precision": "mixed",
-}
 
 
 def compute(
@@ -538,9 +341,7 @@ def _failures_named() -> Iterator[None]:
 
 
 @lru_cache(maxsize=8)
-def _model(
-    topology: Topology, n_atoms: int, settings: ForceSettings, precision: Precision
-) -> ForceModel:
+def _model(topology: Topology, n_atoms: int, settings: ForceSettings) -> ForceModel:
     """Return the model for these; of equal topologies and settings the one that there is."""
     try:
         whole = topology.with_n_atoms(n_atoms)
@@ -548,17 +349,5 @@ def _model(
         raise TopologyError(
             f"the state has {n_atoms} atoms, which do not fit the topology ({topology})"
         ) from error
-    warn_of_mesh(settings, precision)
-    return ForceModel(whole, settings, precision=precision)
-
-
-def _number(name: str, value: float, expected: str, fine: bool) -> float:
-    if not fine:
-        raise ValueError(f"{name}: expected a number {expected}, got {value}")
-    return float(value)
-
-
-def _check_choice(name: str, value: str, choices: Any) -> None:
-    if value not in get_args(choices):
-        known = ", ".join(map(repr, get_args(choices)))
-        raise ValueError(f"{name}: expected one of {known}, got {value!r}")
+    warn_of_mesh(settings)
+    return ForceModel(whole, settings)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gromos_dist import kernels
 from gromos_dist.errors import ConstraintError, ForceError, SimulationError
-from gromos_dist.force_model import ForceModel, ListedPairs
+from gromos_dist.forces.model import ForceModel, ListedPairs
 from gromos_dist.kernels import Constraints
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.md.continuation import Continuation, checksum_of

@@ -26,7 +26,8 @@ from gromos_dist.io.rounding import check_precision
 from gromos_dist.io.source import Source
 from gromos_dist.io.trajectory import Paths, TopologyLike
 from gromos_dist.io.writer import Contents, EncodedFile, check_writable, make_encoder, open_encoded
-from gromos_dist.topology import Selection, Topology, load_topology
+from gromos_dist.selection import Selection
+from gromos_dist.topology import Topology, load_topology
 
 _BLOCK_BYTES = 4 * 2**20
 _READERS = 2

@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,8 @@ def plain(value: object, name: str) -> object:  # noqa: PLR0911
     content_hash = getattr(value, "content_hash", None)
     if isinstance(content_hash, str):
         return {"type": type(value).__name__, "content_hash": content_hash}
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, Mapping):
         return {str(key): plain(part, f"{name}[{key!r}]") for key, part in value.items()}
     if isinstance(value, Sequence) and len(value) <= _LONGEST_LIST:

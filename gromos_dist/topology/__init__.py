@@ -1,27 +1,16 @@
-"""Topologies, force fields, settings of the forces, and selections of atoms."""
+"""Topologies and force fields."""
 
-from gromos_dist.topology.bonded_terms import bonded_terms
 from gromos_dist.topology.force_field import ForceField
 from gromos_dist.topology.guessed_bonds import guess_bonds
-from gromos_dist.topology.imd import ForceSettings, load_imd
 from gromos_dist.topology.load import as_topology, load_topology
-from gromos_dist.topology.nonbonded_parameters import nonbonded_parameters
-from gromos_dist.topology.selection import Selection, resolve, select
 from gromos_dist.topology.topology import Topology
 from gromos_dist.topology.write import write_topology
 
 __all__ = [
     "ForceField",
-    "ForceSettings",
-    "Selection",
     "Topology",
     "as_topology",
-    "bonded_terms",
     "guess_bonds",
-    "load_imd",
     "load_topology",
-    "nonbonded_parameters",
-    "resolve",
-    "select",
     "write_topology",
 ]

@@ -81,6 +81,29 @@ def starts_of_runs(*arrays: NDArray[np.str_] | NDArray[np.int64]) -> NDArray[np.
     return starts
 
 
+def places_of_bonds(bonds: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the bonds between some atoms of a file, as places among them.
+
+    Parameters
+    ----------
+    bonds : (n, 2) int64 array
+        Pairs of numbers of atoms in the file, from 0.
+    numbers : (atoms,) int64 array
+        The number of each atom.
+
+    Raises
+    ------
+    ValueError
+        An atom is there twice.
+    """
+    if len(np.unique(numbers)) < len(numbers):
+        raise ValueError("atom_number: an atom is there twice, so that bonds have no meaning")
+    place = np.full(max(numbers.max(initial=-1), bonds.max(initial=-1)) + 1, -1, np.int64)
+    place[numbers] = np.arange(len(numbers))
+    found = place[bonds]
+    return np.ascontiguousarray(found[(found >= 0).all(axis=1)])
+
+
 def links_along_bonds(bonds: NDArray[np.int64], n_atoms: int) -> NDArray[np.int64]:
     """Walk every molecule along its bonds, from its first atom on.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gromos_dist.input_file import suffix_of
+from gromos_dist.input_file import file_state, suffix_of
 from gromos_dist.topology.cnf import load_cnf
 from gromos_dist.topology.gro import load_gro
 from gromos_dist.topology.gromos import load_gromos
@@ -73,7 +73,33 @@ def load_topology(path: str | Path | Any) -> Topology:
         raise ValueError(
             f"{path}: no topology reader for {suffix or 'a file without a suffix'}; known: {known}"
         )
-    return LOADERS[suffix](path)
+    # What is no file (a pipe), or is not there, is told by the reader.
+    state = file_state(path) if Path(path).is_file() else None
+    topology = LOADERS[suffix](path)
+    if state is not None:
+        # Not a field: the same content is the same topology, wherever it is from.
+        object.__setattr__(topology, "_file", (str(Path(path).absolute()), state))
+    return topology
+
+
+def file_of(topology: Topology) -> str | None:
+    """Return the path of the file that has this topology: that it was read from, unchanged since.
+
+    None: it was not read from a file, was changed, or the file was.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> topology = load_topology("tests/data/spc.top").solvate(2)
+    >>> Path(file_of(topology)).name
+    'spc.top'
+    >>> file_of(replace(topology, bond_origin="guessed")) is None
+    True
+    """
+    path, state = topology.unsolvated.__dict__.get("_file", (None, None))
+    if path is None or not Path(path).is_file() or file_state(path) != state:
+        return None
+    return str(path)
 
 
 def as_topology(topology: Topology | str | os.PathLike[str] | Any) -> Topology:

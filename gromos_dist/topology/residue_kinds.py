@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.topology.connectivity import starts_of_runs
-from gromos_dist.topology.residue_names import NUCLEIC, PROTEIN, WATER
+from gromos_dist.topology.residue_names import ION, NUCLEIC, PROTEIN, WATER
 
 Mask = NDArray[np.bool_]
 Strings = NDArray[np.str_]
@@ -25,6 +25,14 @@ _NUCLEIC_ATOMS = tuple(
     {f"{name}'", f"{name}*"} for name in ("C1", "C2", "C3", "C4", "C5", "O4", "O5")
 )
 _MOST_SITES = 5  # of a model of water
+# Elements that are ions when nothing is bonded to them.
+_IONS = frozenset(
+    {
+        *("Li", "Na", "K", "Rb", "Cs", "Be", "Mg", "Ca", "Sr", "Ba", "Al", "Ga", "In", "Tl", "Pb"),
+        *("Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ag", "Cd", "Hg", "Y", "La", "Ce", "Pr", "Nd"),
+        *("Sm", "Eu", "Gd", "Tb", "Dy", "Er", "Tm", "Yb", "Lu", "Th", "U", "F", "Cl", "Br", "I"),
+    }
+)
 
 
 def residue_starts(known: Callable[[str], NDArray[Any] | None]) -> Mask:
@@ -84,6 +92,19 @@ def is_water(starts: Mask, residue_name: Strings, element: Strings | None) -> Ma
         (counts[0] == 1) & (counts[1] == 2) & (counts[2] == size) & (size <= _MOST_SITES)
     )
     return np.asarray(water | np.repeat(is_like_water, size), bool)
+
+
+def is_ion(starts: Mask, residue_name: Strings, element: Strings | None) -> Mask:
+    """Tell which atoms are ions: by residue name, or in residues of metals and halogens alone.
+
+    Parameters are those of `is_water`.
+    """
+    ion = among(residue_name, ION)
+    if element is None:
+        return ion
+    first = np.flatnonzero(starts)
+    others = np.add.reduceat(~among(element, _IONS), first)
+    return np.asarray(ion | np.repeat(others == 0, np.diff(np.append(first, len(starts)))), bool)
 
 
 def is_polymer(starts: Mask, residue_name: Strings, atom_name: Strings | None) -> Mask:

@@ -1,4 +1,4 @@
-"""Residue names that stand for protein, nucleic acid and water in the usual force fields."""
+"""Residue names of protein, nucleic acid, water, ions and lipids in the usual force fields."""
 
 from __future__ import annotations
 
@@ -41,3 +41,25 @@ WATER: Final = frozenset(_WATER_MODELS.split())
 
 ANY_SOLVENT: Final = frozenset({"SOLV", "SOL"})
 """Names that GROMOS and GROMACS give to the solvent, whatever it is."""
+
+_IONS = (
+    "LI LI+ NA NA+ SOD K K+ POT RB RB+ RUB CS CS+ CES MG MG2+ MG+2 CA2+ CA+2 CAL SR BA BAR "
+    "ZN ZN2 ZN2+ CD CD2 CAD FE FE2 FE3 MN MN2 CO CU CU1 CU2 CU2+ NI HG AG AL "
+    "F- CL CL- CLA BR BR- BRO I- IOD ION IONS"
+)
+
+ION: Final = frozenset(_IONS.split())
+"""Ions of one atom. Others are known by their elements: `gromos_dist.topology.residue_kinds`."""
+
+_HEADS = "PC PE PG PS PA PI"
+_TAILS = "DL DM DP DS DO DY DA PO SO SL SD PL PA PD PE"
+# Two fatty acids and a head: DPPC, POPE, DOPG, ...
+_PHOSPHOLIPIDS = " ".join(tails + head for tails in _TAILS.split() for head in _HEADS.split())
+_OTHER_LIPIDS = (
+    "CHL CHL1 CHOL CLR ERG CER CER1 CER160 CER180 PSM SSM DPSM POSM NSM TMCL TOCL CDL "
+    "LPPC LPC LYPC LSM DHPC PALM PLM OLE OLEO STE MYR LAU "
+    "PA PC PE PS PGR PH- LAL OL MY ST DHA"
+)
+
+LIPID: Final = frozenset(f"{_PHOSPHOLIPIDS} {_OTHER_LIPIDS}".split())
+"""Lipids, fatty acids and sterols; AMBER's are of three residues each: two tails and a head."""

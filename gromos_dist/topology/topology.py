@@ -196,11 +196,16 @@ class Topology(FrozenArrays):
         """Number of molecules."""
         return len(np.unique(self.molecule))
 
+    @property
+    def unsolvated(self) -> Topology:
+        """What `solvate` made it from; itself if nothing was made of another."""
+        made_from: Topology = self.__dict__.get("_unsolvated", self)
+        return made_from
+
     def __reduce__(self) -> tuple[Any, ...]:
-        unsolvated = self.__dict__.get("_unsolvated")
-        if unsolvated is None:
+        if self.unsolvated is self:
             return super().__reduce__()
-        return Topology.solvate, (unsolvated, self.n_solvent_molecules)
+        return Topology.solvate, (self.unsolvated, self.n_solvent_molecules)
 
     def __repr__(self) -> str:
         text = (
@@ -277,7 +282,7 @@ class Topology(FrozenArrays):
             },
         )
         # Not a field: what is pickled instead of a million equal molecules.
-        object.__setattr__(solvated, "_unsolvated", self.__dict__.get("_unsolvated", self))
+        object.__setattr__(solvated, "_unsolvated", self.unsolvated)
         return solvated
 
     def with_n_atoms(self, n_atoms: int) -> Topology:

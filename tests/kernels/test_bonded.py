@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from plain_gromos import frames
 
 from gromos_dist import FrameError, instruction_set
+from gromos_dist.forces.bonded_terms import BONDED_TERMS, bonded_terms
+from gromos_dist.forces.groups import energy_groups
+from gromos_dist.forces.imd import load_imd
 from gromos_dist.kernels import bonded
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.topology import load_topology
-from gromos_dist.topology.bonded_terms import BONDED_TERMS, bonded_terms
-from gromos_dist.topology.imd import load_imd
 
 Array = NDArray[np.float64]
 
@@ -378,7 +379,7 @@ def test_energies_are_those_of_a_rerun(reference: Path, name: str, system: str) 
     topology = topology.with_n_atoms(positions.shape[1])
     assert topology.n_solvent_molecules == settings.n_solvent_molecules
     assert topology.force_field is not None
-    group, n_groups = settings.energy_groups(topology.n_atoms)
+    group, n_groups = energy_groups(settings, topology.n_atoms)
     result = bonded(
         positions,
         boxes,
@@ -418,7 +419,7 @@ def test_energies_are_those_of_the_first_step_of_a_run(reference: Path) -> None:
         positions = np.array([frame["positions"]])
         topology = load_topology(files["topology"]).with_n_atoms(positions.shape[1])
         assert topology.force_field is not None
-        group, n_groups = settings.energy_groups(topology.n_atoms)
+        group, n_groups = energy_groups(settings, topology.n_atoms)
         vacuum = settings.boundary == "vacuum"
         result = bonded(
             positions,

@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from plain_gromos import frames
 
 from gromos_dist.errors import TopologyError
+from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.groups import energy_groups
+from gromos_dist.forces.imd import load_imd
+from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.kernels import bonded, nonbonded_plain, prepare_nonbonded, reaction_field
-from gromos_dist.topology import (
-    ForceSettings,
-    Topology,
-    bonded_terms,
-    load_imd,
-    load_topology,
-    nonbonded_parameters,
-)
+from gromos_dist.topology import Topology, load_topology
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -42,7 +40,7 @@ def total(topology: Topology, settings: ForceSettings, read: list[dict[str, Any]
     if settings.boundary != "vacuum":
         assert settings.boundary == "rectangular"
         boxes = np.stack([np.diag(frame["box"][-4:][0]) for frame in read])
-    group, n_groups = settings.energy_groups(topology.n_atoms)
+    group, n_groups = energy_groups(settings, topology.n_atoms)
     one = bonded(
         positions,
         boxes,
@@ -52,8 +50,8 @@ def total(topology: Topology, settings: ForceSettings, read: list[dict[str, Any]
     )
     field = reaction_field(
         settings.reaction_field_radius,
-        settings.reaction_field_epsilon,
-        kappa=settings.reaction_field_kappa,
+        settings.epsilon_rf,
+        kappa=settings.kappa,
     )
     parameters = prepare_nonbonded(**nonbonded_parameters(topology, settings), field=field)
     other = nonbonded_plain(positions, boxes, parameters, virial=True)
@@ -144,7 +142,7 @@ def test_where_mdpp_does_not_exclude(reference: Path) -> None:
     assert settings.cutoff_short < r < settings.cutoff
     kind = field.lj_type[0], field.lj_type[1]
     c6, c12 = field.c6[kind], field.c12[kind]
-    constants = reaction_field(settings.reaction_field_radius, settings.reaction_field_epsilon)
+    constants = reaction_field(settings.reaction_field_radius, settings.epsilon_rf)
     charges = field.constants.coulomb * topology.charge[0] * topology.charge[1]
     lennard_jones = c12 / r**12 - c6 / r**6
     coulomb = charges * (1 / r - constants.force_term * r**2 / 2 - constants.energy_term)

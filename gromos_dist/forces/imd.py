@@ -5,105 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeVar, get_args, get_origin, get_type_hints
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final, TypeVar
 
 from gromos_dist.errors import SettingsError
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.topology.gromos_blocks import Block, Tokens, read_blocks
 
-Boundary = Literal["vacuum", "rectangular", "triclinic", "truncated octahedron"]
-
 _Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True)
-class ForceSettings:
-    """How forces are computed: what of an input file of GROMOS decides them."""
-
-    boundary: Boundary
-    """BOUNDCOND."""
-    n_solvent_molecules: int | None = None
-    """SYSTEM; None: as many as the atoms of the trajectory make up."""
-    with_solute: bool = True
-    """SYSTEM."""
-    bonds: bool = True
-    """FORCE: whether this term acts; so the next five."""
-    angles: bool = True
-    impropers: bool = True
-    dihedrals: bool = True
-    electrostatics: bool = True
-    lennard_jones: bool = True
-    energy_group_end: tuple[int, ...] = ()
-    """FORCE: for each energy group the atom after its last, counting from 0. Atoms beyond the last
-    one are a group of their own; so are all of them when this is empty."""
-    bond_form: Literal["quartic", "harmonic"] = "quartic"
-    """COVALENTFORM."""
-    angle_form: Literal["cosine", "harmonic"] = "cosine"
-    """COVALENTFORM."""
-    phases: Literal["any", "0 or 180"] = "any"
-    """COVALENTFORM: phase shifts of dihedrals."""
-    constrained_bonds: Literal["none", "hydrogen", "all"] = "none"
-    """CONSTRAINT: bonds of the solute that are constrained exert no force."""
-    cutoff_kind: Literal["charge group", "atom"] = "charge group"
-    """PAIRLIST: what the cutoff is applied to."""
-    list_steps: int = 1
-    """PAIRLIST: how many steps of a simulation a list of pairs is for; 1: every configuration has
-    its own, of all pairs within `cutoff`."""
-    cutoff_short: float = 0.8
-    """PAIRLIST (nm): of a list for several steps. Forces of pairs between the two cutoffs stay what
-    they were when the list was made."""
-    cutoff: float = 1.4
-    """PAIRLIST (nm): the outer one of the two."""
-    reaction_field_radius: float = 1.4
-    """NONBONDED (nm); 0: infinite, so that there is no reaction field."""
-    reaction_field_epsilon: float = 1.0
-    """NONBONDED: relative permittivity outside; may be infinite."""
-    reaction_field_kappa: float = 0.0
-    """NONBONDED: inverse Debye length outside (nm-1)."""
-    reaction_field_excluded: bool = True
-    """NONBONDED: whether excluded pairs, and every atom with itself, feel the reaction field."""
-    virial: Literal["none", "atomic", "molecular"] = "none"
-    """PRESSURESCALE."""
-    particle_mesh_ewald: bool = False
-    """Electrostatics by particle-mesh Ewald, instead of a reaction field. It and the next three
-    are not read from files: GROMOS' own lattice sums differ."""
-    ewald_tolerance: float = 1e-5
-    """What is left of a Coulomb interaction at the cutoff: decides how the sum is split."""
-    mesh_spacing: float | None = None
-    """The most that points of the mesh are apart (nm); None: as the tolerance needs."""
-    mesh_order: int | None = None
-    """Of the mesh's splines; None: as the tolerance needs."""
-
-    def __post_init__(self) -> None:
-        # What comes from an input file is checked there; keywords of calls come here.
-        for name, annotation in get_type_hints(type(self)).items():
-            if get_origin(annotation) is Literal and getattr(self, name) not in get_args(
-                annotation
-            ):
-                known = ", ".join(map(repr, get_args(annotation)))
-                raise ValueError(f"{name}: expected one of {known}, got {getattr(self, name)!r}")
-
-    def energy_groups(self, n_atoms: int) -> tuple[NDArray[np.int32], int]:
-        """Return the energy group of every atom, from 0, and how many groups there are.
-
-        Raises
-        ------
-        ValueError
-            A group ends beyond the last atom.
-        """
-        ends = self.energy_group_end
-        if ends and ends[-1] > n_atoms:
-            raise ValueError(
-                f"the last energy group ends with atom {ends[-1]}, but there are {n_atoms} atoms"
-            )
-        if not ends or ends[-1] < n_atoms:
-            ends = (*ends, n_atoms)
-        sizes = np.diff(ends, prepend=0)
-        return np.repeat(np.arange(len(ends), dtype=np.int32), sizes), len(ends)
 
 
 # Blocks that steer a run, write files or print, but do not change what acts in a frame.
@@ -187,9 +96,9 @@ def load_imd(path: str | Path) -> ForceSettings:
 
     Examples
     --------
-    >>> from gromos_dist.topology.imd import load_imd
+    >>> from gromos_dist.forces.imd import load_imd
     >>> settings = load_imd("tests/data/water.imd")
-    >>> settings.cutoff, settings.reaction_field_epsilon, settings.constrained_bonds
+    >>> settings.cutoff, settings.epsilon_rf, settings.constrained_bonds
     (1.4, 61.0, 'none')
     """
     blocks = read_blocks(path, SettingsError)
@@ -198,7 +107,8 @@ def load_imd(path: str | Path) -> ForceSettings:
     for name in ("BOUNDCOND", "CONSTRAINT", "FORCE", "NONBONDED", "PAIRLIST"):
         if name not in blocks:
             raise SettingsError(f"{path}: no block {name}, which decides the forces")
-    values: dict[str, object] = {}
+    # Without PRESSURESCALE there is no virial.
+    values: dict[str, object] = {"virial": "none"}
     for name, read in _READERS.items():
         if name in blocks:
             values |= read(blocks[name].tokens())
@@ -354,9 +264,9 @@ def _read_nonbonded(tokens: Tokens) -> dict[str, object]:
             "expected APPAK and RCRF of at least 0, and EPSRF 0 (infinity) or of at least 1; "
             f"found {kappa:g}, {radius:g} and {epsilon:g}"
         )
-    values["reaction_field_kappa"] = kappa
+    values["kappa"] = kappa
     values["reaction_field_radius"] = radius
-    values["reaction_field_epsilon"] = epsilon or math.inf
+    values["epsilon_rf"] = epsilon or math.inf
     values["reaction_field_excluded"] = _choice(tokens, "NSLFEXCL", _SWITCH)
     # 20 numbers on lattice sums, which do not matter to a reaction field.
     for _ in range(20):

@@ -6,22 +6,23 @@ import warnings
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist import kernels
 from gromos_dist.errors import FrameError, TopologyError
+from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.groups import Groups
+from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
+from gromos_dist.forces.settings import ForceSettings, Precision
 from gromos_dist.kernels.boxes import octahedron_vectors, without_box
-from gromos_dist.topology import ForceSettings, Topology, bonded_terms, nonbonded_parameters
+from gromos_dist.topology import Topology
 from gromos_dist.topology.force_field import ForceField
 
 Floats = NDArray[np.float64]
-Precision = Literal["mixed", "double"]
 
-EPSILON_RF: Final = 61.0
-"""Of the reaction field where nothing else is said: SPC water's, as GROMOS is used."""
 # By how much an estimate of the mesh's error may exceed that of the cutoff.
 _ROOM = 1.1
 # kJ mol-1 nm-1, root mean square, of water.
@@ -35,15 +36,6 @@ QUANTITIES: Final = (
     *PRESSURES,
 )
 """What a model computes, by the names of the registry of variables."""
-
-
-class Groups(NamedTuple):
-    """How atoms are divided."""
-
-    of_atom: NDArray[np.int32]
-    """For each atom its group, from 0."""
-    interacting: NDArray[np.bool_] | None = None
-    """Which groups interact with which, symmetric; None: all with all, bonded terms included."""
 
 
 class ListedPairs(NamedTuple):
@@ -60,13 +52,13 @@ def with_mesh(settings: ForceSettings) -> ForceSettings:
 
     What the settings say of them already stays.
     """
-    if not settings.particle_mesh_ewald or None not in (settings.mesh_spacing, settings.mesh_order):
+    if not settings.use_pme or None not in (settings.pme_spacing, settings.pme_order):
         return settings
     mesh = _mesh_of(settings)
-    return replace(settings, mesh_spacing=mesh.spacing, mesh_order=mesh.order)
+    return replace(settings, pme_spacing=mesh.spacing, pme_order=mesh.order)
 
 
-def warn_of_mesh(settings: ForceSettings, precision: Precision) -> None:
+def warn_of_mesh(settings: ForceSettings) -> None:
     """Warn of a mesh, or a precision, that cannot reach the tolerance of the settings.
 
     Warns
@@ -74,10 +66,10 @@ def warn_of_mesh(settings: ForceSettings, precision: Precision) -> None:
     UserWarning
         With the estimated error.
     """
-    if not settings.particle_mesh_ewald:
+    if not settings.use_pme:
         return
     mesh = _mesh_of(settings)
-    asked = f"pme_tolerance {settings.ewald_tolerance:g} allows {mesh.allowed:.2g}"
+    asked = f"pme_tolerance {settings.pme_tolerance:g} allows {mesh.allowed:.2g}"
     if mesh.error > _ROOM * mesh.allowed:
         warnings.warn(
             f"particle-mesh Ewald: a mesh of spacing {mesh.spacing:g} nm and order {mesh.order} "
@@ -86,7 +78,7 @@ def warn_of_mesh(settings: ForceSettings, precision: Precision) -> None:
             "tolerance that they can reach",
             stacklevel=3,
         )
-    elif precision == "mixed" and mesh.allowed < _ROUNDING_OF_MIXED:
+    elif settings.precision == "mixed" and mesh.allowed < _ROUNDING_OF_MIXED:
         warnings.warn(
             "particle-mesh Ewald: rounding in mixed precision makes errors of forces of about "
             f"{_ROUNDING_OF_MIXED:.2g} kJ mol-1 nm-1 (root mean square, in water), where {asked}; "
@@ -96,9 +88,10 @@ def warn_of_mesh(settings: ForceSettings, precision: Precision) -> None:
 
 
 def _mesh_of(settings: ForceSettings) -> kernels.Mesh:
-    alpha = kernels.ewald_splitting(settings.cutoff, settings.ewald_tolerance).alpha
+    assert settings.cutoff is not None
+    alpha = kernels.ewald_splitting(settings.cutoff, settings.pme_tolerance).alpha
     return kernels.choose_mesh(
-        alpha, settings.cutoff, spacing=settings.mesh_spacing, order=settings.mesh_order
+        alpha, settings.cutoff, spacing=settings.pme_spacing, order=settings.pme_order
     )
 
 
@@ -112,9 +105,9 @@ class ForceModel:
     topology : Topology
         With a force field, and as many solvent molecules as the frames have.
     settings : ForceSettings
-        How forces are computed.
-    precision : {"mixed", "double"}
-        Of the pair interactions; all else is double.
+        How forces are computed; cutoff and boundary may not be open.
+    precision : {"mixed", "double"}, optional
+        Takes the place of that of the settings.
     groups : Groups, optional
         Energy groups; those of the settings when None. Where only some of them interact, bonded
         terms are left out.
@@ -124,14 +117,17 @@ class ForceModel:
     TopologyError
         The topology has no force field.
     ValueError
-        Topology, settings and groups do not fit each other.
+        The settings have no cutoff or no boundary; topology, settings and groups do not fit each
+        other.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from gromos_dist.force_model import ForceModel
-    >>> from gromos_dist.topology import ForceSettings, load_topology
-    >>> model = ForceModel(load_topology("tests/data/butane.top"), ForceSettings("vacuum"))
+    >>> from gromos_dist.forces.model import ForceModel
+    >>> from gromos_dist.forces.settings import ForceSettings
+    >>> from gromos_dist.topology import load_topology
+    >>> settings = ForceSettings("vacuum", cutoff=1.4)
+    >>> model = ForceModel(load_topology("tests/data/butane.top"), settings)
     >>> positions = np.array([[[0.0, 0, 0], [0.153, 0, 0], [0.2, 0.15, 0], [0.15, 0.15, 0.15]]])
     >>> computed = model(positions, wanted=["forces", "energy"])
     >>> dict(zip(model.terms, computed["energy"][0].round(2).tolist()))["dihedral"]
@@ -143,15 +139,20 @@ class ForceModel:
         topology: Topology,
         settings: ForceSettings,
         *,
-        precision: Precision = "mixed",
+        precision: Precision | None = None,
         groups: Groups | None = None,
     ) -> None:
-        if precision not in get_args(Precision):
-            raise ValueError(f"precision: expected 'mixed' or 'double', got {precision!r}")
-        self._arguments = (topology, settings, precision, groups)
+        if settings.boundary is None:
+            raise ValueError("the settings leave the boundary open, which a model has to know")
+        settings = settings.completed(settings.boundary)
+        if precision is not None:
+            settings = replace(settings, precision=precision)
+        assert settings.cutoff is not None
+        assert settings.reaction_field_radius is not None
+        self._arguments = (topology, settings, groups)
         self.topology = topology
         self.settings = settings
-        self.precision = precision
+        self.precision = settings.precision
         parameters = nonbonded_parameters(topology, settings)
         self._interacting = None if groups is None else groups.interacting
         if groups is not None:
@@ -159,7 +160,7 @@ class ForceModel:
         self._energy_group = parameters["energy_group"]
         self._mesh = None
         field: kernels.ReactionField | kernels.EwaldSplitting
-        if settings.particle_mesh_ewald:
+        if settings.use_pme:
             if settings.boundary == "vacuum":
                 raise ValueError("particle-mesh Ewald needs a periodic system, not a vacuum")
             if self._only_some_interact:
@@ -167,21 +168,21 @@ class ForceModel:
                     "particle-mesh Ewald has no forces between two groups alone: the mesh knows no "
                     "groups; take a reaction field"
                 )
-            field = kernels.ewald_splitting(settings.cutoff, settings.ewald_tolerance)
-            settings = with_mesh(settings)
+            field = kernels.ewald_splitting(settings.cutoff, settings.pme_tolerance)
+            mesh = with_mesh(settings)
             parameters["excluded_reaction_field"] = True
             self._mesh = kernels.prepare_ewald_mesh(
                 charge=topology.charge * settings.electrostatics,
                 splitting=field,
-                spacing=settings.mesh_spacing,
-                order=settings.mesh_order,
+                spacing=mesh.pme_spacing,
+                order=mesh.pme_order,
                 coulomb=parameters["coulomb"],
             )
         else:
             field = kernels.reaction_field(
                 settings.reaction_field_radius,
-                settings.reaction_field_epsilon,
-                kappa=settings.reaction_field_kappa,
+                settings.epsilon_rf,
+                kappa=settings.kappa,
             )
         self._pair_parameters = parameters | {"field": field}
         self._field = kernels.prepare_nonbonded(**self._pair_parameters)
@@ -192,10 +193,10 @@ class ForceModel:
         return _remade, self._arguments
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        topology, settings, precision, groups = self._arguments
+        topology, settings, groups = self._arguments
         of_atom, interacting = (None, None) if groups is None else groups
         arrays = [None if array is None else np.asarray(array) for array in (of_atom, interacting)]
-        return ("gromos_dist.ForceModel", topology.content_hash, repr(settings), precision, arrays)
+        return ("gromos_dist.ForceModel", topology.content_hash, repr(settings), arrays)
 
     @property
     def nonbonded_terms(self) -> tuple[str, str]:
@@ -368,6 +369,8 @@ class ForceModel:
     def _field_of_lists(self) -> kernels.NonbondedField:
         """The pairs of a list: those within the shorter cutoff."""
         settings = self.settings
+        assert settings.cutoff is not None
+        assert settings.cutoff_short is not None
         if self._mesh is not None and settings.cutoff_short < settings.cutoff:
             raise ValueError(
                 f"particle-mesh Ewald has no twin range: the shorter cutoff "
@@ -465,7 +468,5 @@ def _add(pairs: kernels.Nonbonded, others: kernels.Nonbonded, sign: float = 1.0)
             np.add(own, sign * other, out=own)
 
 
-def _remade(
-    topology: Topology, settings: ForceSettings, precision: Precision, groups: Groups | None
-) -> ForceModel:
-    return ForceModel(topology, settings, precision=precision, groups=groups)
+def _remade(topology: Topology, settings: ForceSettings, groups: Groups | None) -> ForceModel:
+    return ForceModel(topology, settings, groups=groups)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
-from gromos_dist.topology.imd import ForceSettings
+from gromos_dist.forces.groups import energy_groups
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.topology.topology import Topology
 
 
@@ -30,7 +31,7 @@ def nonbonded_parameters(topology: Topology, settings: ForceSettings) -> dict[st
     topology : Topology
         One with a force field and as many solvent molecules as the trajectory has.
     settings : ForceSettings
-        How forces are computed.
+        How forces are computed; with nothing open (`ForceSettings.completed`).
 
     Raises
     ------
@@ -43,13 +44,15 @@ def nonbonded_parameters(topology: Topology, settings: ForceSettings) -> dict[st
     Examples
     --------
     >>> from gromos_dist.kernels import prepare_nonbonded, reaction_field
-    >>> from gromos_dist.topology import load_imd, load_topology, nonbonded_parameters
+    >>> from gromos_dist.forces.imd import load_imd
+    >>> from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
+    >>> from gromos_dist.topology import load_topology
     >>> topology = load_topology("tests/data/butane.top").solvate(1000)
     >>> settings = load_imd("tests/data/water.imd")
     >>> field = reaction_field(
     ...     settings.reaction_field_radius,
-    ...     settings.reaction_field_epsilon,
-    ...     kappa=settings.reaction_field_kappa,
+    ...     settings.epsilon_rf,
+    ...     kappa=settings.kappa,
     ... )
     >>> prepare_nonbonded(**nonbonded_parameters(topology, settings), field=field).n_atoms
     3004
@@ -70,7 +73,7 @@ def nonbonded_parameters(topology: Topology, settings: ForceSettings) -> dict[st
             f"the settings are for {settings.n_solvent_molecules} solvent molecules (SYSTEM), the "
             f"topology has {topology.n_solvent_molecules}"
         )
-    group, _ = settings.energy_groups(topology.n_atoms)
+    group, _ = energy_groups(settings, topology.n_atoms)
     has_charges = settings.electrostatics
     has_dispersion = settings.lennard_jones
     solvent_charge = np.empty(0) if topology.solvent is None else topology.solvent.charge

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.topology.force_field import ForceField, Terms
-from gromos_dist.topology.imd import ForceSettings
 
 BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "cross_dihedral")
 """Names of the terms, in the order of `bonded_terms` and of an energy trajectory."""

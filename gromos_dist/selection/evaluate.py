@@ -1,0 +1,277 @@
+"""From a tree to atoms: those of all frames, or a mask for each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gromos_dist.errors import FrameError, SelectionError
+from gromos_dist.selection.distances import is_between, is_within
+from gromos_dist.selection.known_atoms import Atoms, KnownAtoms, Mask
+from gromos_dist.selection.look_up import error_at, mask_of, relation_of, word_of
+from gromos_dist.selection.tree import (
+    And,
+    Bonded,
+    Everything,
+    Indices,
+    Kind,
+    Not,
+    Or,
+    Property,
+    Region,
+    Same,
+    Sphere,
+    Tree,
+    Within,
+    depends_on_frame,
+    first_that_depends_on_frame,
+    nodes_of,
+    parts_of,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundSelection:
+    """A selection of which all that is not a matter of positions has been looked up.
+
+    It is picklable, and needs the atoms' names and numbers no more.
+    """
+
+    tree: Tree
+    n_atoms: int
+    masks: Mapping[Tree, Mask]
+    """What the parts choose that are the same in every frame, shape (atom,)."""
+    relations: Mapping[Tree, NDArray[np.int64]]
+    """The group of each atom for a `Same`, pairs of atoms for a `Bonded`."""
+
+
+def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
+    """Return the atoms that a selection chooses in every frame.
+
+    Parameters
+    ----------
+    tree : Tree
+        What to choose.
+    atoms : Topology, xarray.Dataset or xarray.DataArray
+        The atoms.
+
+    Returns
+    -------
+    (n,) int64 array
+        Atoms, from 0, rising; there may be none.
+
+    Raises
+    ------
+    SelectionError
+        The selection asks for what is not known of the atoms, or depends on the frame.
+
+    Examples
+    --------
+    >>> from gromos_dist.selection.tree import Like, Not, Property
+    >>> from gromos_dist.topology import load_topology
+    >>> topology = load_topology("tests/data/spc.top").solvate(2)
+    >>> evaluate(Not(Property("name", (Like("H*"),))), topology)
+    array([0, 3])
+    """
+    moving = first_that_depends_on_frame(tree)
+    if moving is not None:
+        raise error_at(
+            moving,
+            f"{word_of(moving)!r} chooses other atoms in every frame, "
+            "and here the same ones are needed in all; choose by names, numbers, kinds or bonds",
+        )
+    bound = bind(tree, atoms)
+    return np.flatnonzero(bound.masks[tree]).astype(np.int64)
+
+
+def evaluate_in_frames(
+    tree: Tree, atoms: Atoms, positions: ArrayLike, box: ArrayLike | None = None
+) -> Mask:
+    """Return the atoms that a selection chooses in each of some frames.
+
+    Parameters
+    ----------
+    tree : Tree
+        What to choose.
+    atoms : Topology, xarray.Dataset or xarray.DataArray
+        The atoms.
+    positions, box
+        As `masks_of_frames` takes them.
+
+    Returns
+    -------
+    (frame, atom) bool array
+        True for the atoms chosen; there may be frames without any.
+
+    Raises
+    ------
+    SelectionError
+        The selection asks for what is not known of the atoms.
+    FrameError, ValueError
+        As `masks_of_frames` does.
+    """
+    return masks_of_frames(bind(tree, atoms), positions, box)
+
+
+def bind(tree: Tree, atoms: Atoms) -> BoundSelection:
+    """Look up what a selection says of atoms, so that only positions are left to be asked.
+
+    Parameters
+    ----------
+    tree : Tree
+        What to choose.
+    atoms : Topology, xarray.Dataset or xarray.DataArray
+        The atoms.
+
+    Returns
+    -------
+    BoundSelection
+        For `masks_of_frames`.
+
+    Raises
+    ------
+    SelectionError
+        The selection asks for what is not known of the atoms.
+    """
+    try:
+        return _bound(tree, KnownAtoms(atoms))
+    except RecursionError:
+        raise SelectionError("the selection has too many parts within each other") from None
+
+
+def _bound(tree: Tree, known: KnownAtoms) -> BoundSelection:
+    masks: dict[Tree, Mask] = {}
+    relations: dict[Tree, NDArray[np.int64]] = {}
+    for node in nodes_of(tree):
+        if isinstance(node, Everything | Indices | Property | Kind):
+            masks[node] = mask_of(node, known)
+        elif isinstance(node, Same | Bonded):
+            relations[node] = relation_of(node, known)
+    leaves = BoundSelection(tree, known.n_atoms, masks, relations)
+    fixed = list(_parts_without_frame(tree))
+    return BoundSelection(
+        tree,
+        known.n_atoms,
+        {part: _mask(part, leaves, None) for part in fixed},
+        {node: values for node, values in relations.items() if depends_on_frame(node)},
+    )
+
+
+def _parts_without_frame(tree: Tree) -> Iterator[Tree]:
+    """Return the largest parts of a tree that are the same in every frame."""
+    if not depends_on_frame(tree):
+        yield tree
+        return
+    for part in parts_of(tree):
+        yield from _parts_without_frame(part)
+
+
+def masks_of_frames(
+    bound: BoundSelection, positions: ArrayLike, box: ArrayLike | None = None
+) -> Mask:
+    """Return the atoms that a selection chooses in each of some frames.
+
+    Parameters
+    ----------
+    bound : BoundSelection
+        A selection whose words have been looked up by `bind`.
+    positions : array, shape (frame, atom, 3)
+        In nm.
+    box : array, shape (frame, 3, 3), optional
+        Rows are lattice vectors, in nm (of a truncated octahedron those that
+        `gromos_dist.kernels.boxes.octahedron_vectors` gives); NaN or zeros, or None, stand for no
+        box.
+
+    Returns
+    -------
+    (frame, atom) bool array
+        True for the atoms chosen; there may be frames without any.
+
+    Raises
+    ------
+    FrameError
+        The selection looks at positions, and one is NaN or infinite, or a box has no volume.
+    ValueError
+        Positions and boxes do not belong together.
+    """
+    positions = np.asarray(positions)
+    n_frames, n_atoms = positions.shape[:2]
+    boxes = np.zeros((n_frames, 3, 3)) if box is None else np.asarray(box, np.float64)
+    if positions.shape != (n_frames, n_atoms, 3) or boxes.shape != (n_frames, 3, 3):
+        raise ValueError(
+            f"expected positions (frame, atom, 3) and box (frame, 3, 3), got {positions.shape} and "
+            f"{boxes.shape}"
+        )
+    if n_atoms != bound.n_atoms:
+        raise ValueError(
+            f"the selection is of {bound.n_atoms} atoms, the positions of {n_atoms}: give the "
+            "positions of all atoms that the words were looked up of"
+        )
+    chosen = np.empty((n_frames, n_atoms), bool)
+    if bound.tree in bound.masks:
+        chosen[:] = bound.masks[bound.tree]
+        return chosen
+    for frame in range(n_frames):
+        coordinates = positions[frame].astype(np.float64)
+        finite = np.isfinite(coordinates).all(axis=1)
+        if not finite.all():
+            atom = int(np.argmin(finite))
+            raise FrameError(f"a coordinate is NaN or infinite (atom {atom})", frame)
+        try:
+            chosen[frame] = _mask(bound.tree, bound, _Frame(coordinates, boxes[frame]))
+        except ValueError as error:
+            raise FrameError(str(error), frame) from None
+    return chosen
+
+
+class _Frame(NamedTuple):
+    positions: NDArray[np.float64]
+    box: NDArray[np.float64]
+
+
+def _mask(tree: Tree, bound: BoundSelection, frame: _Frame | None) -> Mask:
+    """Return what a part of a selection chooses, shape (atom,)."""
+    if tree in bound.masks:
+        return bound.masks[tree]
+    parts = [_mask(part, bound, frame) for part in parts_of(tree)]
+    match tree:
+        case Not():
+            return ~parts[0]
+        case And():
+            return np.asarray(np.logical_and.reduce(parts), bool)
+        case Or():
+            return np.asarray(np.logical_or.reduce(parts), bool)
+        case Same() | Bonded():
+            return _related(tree, parts[0], bound.relations[tree])
+    if frame is None or not isinstance(tree, Within | Sphere | Region):
+        raise TypeError(f"{type(tree).__name__} is no node of a selection")
+    return _by_positions(tree, parts, frame)
+
+
+def _related(tree: Same | Bonded, members: Mask, relation: NDArray[np.int64]) -> Mask:
+    if isinstance(tree, Same):
+        return np.isin(relation, relation[members])
+    mask = np.zeros(len(members), bool)
+    for end, other in permutations(relation.T):
+        mask[other[members[end]]] = True
+    return mask
+
+
+def _by_positions(tree: Within | Sphere | Region, parts: Sequence[Mask], frame: _Frame) -> Mask:
+    positions, box = frame
+    match tree:
+        case Within(distance=distance):
+            return is_within(positions, positions[parts[0]], distance, box)
+        case Sphere(radius=radius, centre=tuple() as point):
+            return is_within(positions, [point], radius, box)
+        case Sphere(radius=radius):
+            members = positions[parts[0]]
+            centre = members.mean(axis=0, keepdims=True) if len(members) else members
+            return is_within(positions, centre, radius, box)
+        case Region(lower=lower, upper=upper):
+            return is_between(positions, lower, upper, box)
