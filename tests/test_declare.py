@@ -399,6 +399,29 @@ def toy_many(ds, unknown: "Nowhere" = 3, *others, kind: Literal[4, 6] | None = N
         del declare._ANALYSES["toy_many"]
 
 
+def test_a_trajectory_is_written_as_one(tmp_path: Path) -> None:
+    source = '''
+from gromos_dist.variables import VARIABLES
+_UP = Map(lambda r, by: (r + np.float32([0, 0, by])).astype(r.dtype), VARIABLES["positions"], None)
+
+@analysis(VARIABLES["positions"], view="trajectory", topic="Toys")
+def toy_lift(ds: xr.Dataset, *, by: float = 0.5) -> xr.Dataset:
+    """Lift all atoms (nm)."""
+    return ds.assign(positions=_UP(positions_of(ds), by=by))
+'''
+    load(source, tmp_path)
+    output = tmp_path / "up.xtc"
+    try:
+        text = words(succeed("toy-lift", *BUTANE, "--by", "1", "-o", output).stdout)
+        assert f"written {output}" in text
+        lifted = gd.open_trajectory(output).positions - gd.open_trajectory(BUTANE[0]).positions
+        np.testing.assert_allclose(lifted[:, :, 2], 1.0, atol=2e-3)
+        said = refuse("toy-lift", *BUTANE, "-p", tmp_path / "a.png")
+        assert "nothing in positions, box can be drawn" in said
+    finally:
+        del declare._ANALYSES["toy_lift"]
+
+
 @pytest.mark.filterwarnings("default")
 def test_needs(tmp_path: Path) -> None:
     alone = DATA / "butane.trc"
@@ -410,11 +433,16 @@ def test_needs(tmp_path: Path) -> None:
             assert said in refuse(ANALYSES[toy.name].command or "", alone, *options)
         finally:
             del declare._ANALYSES[toy.name]
+    broken = gd.open_trajectory(BUTANE[0], BUTANE[2]).load()
+    broken["positions"][:, 0, 0] += broken["box"].values[0, 0, 0]
+    path = gd.store(broken, tmp_path / "broken.nc", progress=False)
     toy = TOYS["map"]
     load(toy.source, tmp_path)
     try:
-        result = succeed("toy-height", *BUTANE)
-        assert "Note: toy_height: " in result.stderr or "broken" not in result.stderr
+        result = succeed("toy-height", path, "-t", BUTANE[2], "-a", "resname BUT")
+        assert result.stderr.startswith("Note: toy_height: ")
+        assert "--whole" in result.stderr
+        assert not succeed("toy-height", path, "-t", BUTANE[2], "-a", "resname BUT", "--whole").stderr
     finally:
         del declare._ANALYSES[toy.name]
 

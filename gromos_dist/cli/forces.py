@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gromos_dist.cli import options
 from gromos_dist.cli.bundles import with_bundles
@@ -68,8 +68,6 @@ class ForceJob(Job):
     """Where forces are computed, and where they go."""
 
     output: options.ForceOutput = None
-
-    suffixes: ClassVar[Sequence[str]] = (".zarr", ".nc", ".csv", ".trf", ".trf.gz")
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ def forces(
         source,
         job,
         lambda trajectory: analysis.forces(trajectory, variables=wanted, **arguments),
-        view="energies",
+        view="forces",
         title=lambda found: plain_text(f"{_what(found)}, {source.names}"),
         heading=f"forces, {source.names}",
         asked=force_field.asked,

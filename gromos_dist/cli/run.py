@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gromos_dist.cli import options, stores
 from gromos_dist.cli.tables import printable, require_standard_output
-from gromos_dist.cli.views import view_of
+from gromos_dist.cli.views import VIEWS, view_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gromos_dist.distributed import XarrayObject
 
 REPORT_SUFFIXES = (".html",)
+RESULT_SUFFIXES = (*stores.SUFFIXES, ".csv")
 _OF_FILES = ("on_truncated", "overlap", "verify")
 
 
@@ -151,8 +152,6 @@ class Job(Place):
     as_json: options.AsJson = False
     quiet: options.Quiet = False
 
-    suffixes: ClassVar[Sequence[str]] = (".zarr", ".nc", ".csv")
-
     @property
     def prints(self) -> bool:
         """Whether the result goes to standard output."""
@@ -173,8 +172,13 @@ class Job(Place):
         """Whether an earlier run has left nothing to do."""
         return self.resumes and stores.is_finished(str(self.output))
 
-    def check(self) -> None:
+    def check(self, suffixes: Sequence[str]) -> None:
         """Refuse what could not be written, before anything is computed.
+
+        Parameters
+        ----------
+        suffixes : sequence of str
+            What the result can be written as, beside the formats of all results.
 
         Raises
         ------
@@ -192,7 +196,7 @@ class Job(Place):
                 "--output - and --json both print to standard output: leave one of them out"
             )
         if not self.prints:
-            _check_target("--output", self.output, self.suffixes)
+            _check_target("--output", self.output, (*RESULT_SUFFIXES, *suffixes))
         _check_target("--report", self.report, REPORT_SUFFIXES)
         if self.plot is not None:
             from gromos_dist.plot import SUFFIXES
@@ -271,7 +275,7 @@ def run(
     asked : mapping, optional
         What the command was given, of which the selection `atoms` is counted in the summary.
     """
-    job.check()
+    job.check(VIEWS[view].suffixes() if view in VIEWS else ())
     asked = asked or {}
     with ExitStack() as open_files:
         try:

@@ -40,6 +40,8 @@ class View:
     facts: Callable[[Result], Facts]
     draw: Callable[[Result, Path, str, Mapping[str, Any]], object]
     """Draws to a path, with a title; what the command was asked for may decide on how."""
+    suffixes: Callable[[], tuple[str, ...]] = tuple
+    """What it can be written as, beside the formats of all results."""
 
 
 def _later(function: str) -> Callable[..., Any]:
@@ -52,17 +54,27 @@ def _later(function: str) -> Callable[..., Any]:
     return call
 
 
+def _of_trajectories() -> tuple[str, ...]:
+    from gromos_dist.io.formats.registry import WRITABLE
+
+    return tuple(sorted(WRITABLE))
+
+
 VIEWS: Mapping[str, View] = MappingProxyType(
     {
-        name: View(_later(facts), _later(draw))
-        for name, facts, draw in (
+        name: View(_later(facts), _later(draw), *suffixes)
+        for name, facts, draw, *suffixes in (
             ("time series", "facts.of_series", "drawing.draw_series"),
             ("matrix", "facts.of_matrix", "drawing.draw_map"),
             ("map", "facts.of_values", "drawing.draw_map"),
             ("profile", "facts.of_values", "drawing.draw_profile"),
             ("number", "facts.of_values", "drawing.draw_nothing"),
-            ("trajectory", "facts.of_trajectory", "drawing.draw_nothing"),
+            ("trajectory", "facts.of_trajectory", "drawing.draw_nothing", _of_trajectories),
             ("energies", "energy_tables.of_energies", "drawing.draw_energies"),
+            (
+                *("forces", "energy_tables.of_energies", "drawing.draw_energies"),
+                lambda: (".trf", ".trf.gz"),
+            ),
             ("statistics", "energy_tables.of_statistics", "drawing.draw_nothing"),
             ("events", "facts.of_events", "drawing.draw_events"),
         )
