@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # An editable install: C sources that changed are compiled again when gromos_dist is imported.
 EDITABLE = CFLAGS="$$(cat $(VENV)/cflags 2>/dev/null) $$CFLAGS" $(PIP) --no-build-isolation --editable
+COMPILING := Compiling the C core for every instruction set (a minute on two cores, once)
 BUILD_FILES := pyproject.toml meson.build csrc/meson.build $(wildcard meson.options)
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -73,7 +74,7 @@ $(VENV)/build-requirements: $(VENV)/created pyproject.toml
 	@touch $@
 
 $(VENV)/installed: $(VENV)/build-requirements $(BUILD_FILES)
-	@echo "Compiling and installing gromos_dist with what it needs"
+	@echo "$(COMPILING), and installing gromos_dist with what it needs"
 	@$(EDITABLE) .
 	@touch $@
 
@@ -84,6 +85,6 @@ $(VENV)/demo-data: $(VENV)/created pyproject.toml
 	@touch $@
 
 $(VENV)/installed-%: $(VENV)/build-requirements $(BUILD_FILES)
-	@echo "Compiling and installing gromos_dist with what '$*' needs"
+	@echo "$(COMPILING), and installing gromos_dist with what '$*' needs"
 	@$(EDITABLE) '.[$*]'
 	@touch $@ $(VENV)/installed

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar, overload
@@ -510,35 +511,55 @@ def work_of(arrays: Sequence[Any], dims: Sequence[Sequence[Hashable]]) -> Tasks:
     >>> work_of([da.ones((4, 3), chunks=2)], [("frame", "xyz")]).frames
     [[1.0, 1.0, 1.0, 1.0]]
     """
-    keys = [list(flatten(array.__dask_keys__())) for array in arrays]
-    merged = HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))
-    merged = read_together(merged, [key for of_array in keys for key in of_array])
-    frames, watched = _frames_of(merged, keys, dims, [array.chunks for array in arrays])
-    name = "-".join(["blocks", *(array.name for array in arrays)])
-    watchers = {key: (f"{name}-watched", i) for i, key in enumerate(watched)}
-    tasks = {new: Task(new, _nothing, TaskRef(key)) for key, new in watchers.items()}
-    # dask.optimize would fuse the shared tasks into each array's own.
-    whole = HighLevelGraph(
-        {**merged.layers, f"{name}-watched": MaterializedLayer(tasks)},
-        {**merged.dependencies, f"{name}-watched": set(merged.layers)},
-    )
-    optimized = optimize(whole, [*(key for of_array in keys for key in of_array), *tasks])
-    graph = HighLevelGraph.from_collections(name, optimized, dependencies=())
-
-    def one(key: Any) -> Delayed:
-        return Delayed(key, graph, layer=name)
-
+    graph, keys = _merged(arrays)
+    frames, watched = _frames_of(graph, keys, dims, [array.chunks for array in arrays])
+    graph, watchers = _watched(graph, f"{_name_of(arrays)}-watched", list(watched))
+    *blocks, watching = _blocks(graph, _name_of(arrays), [*keys, watchers])
+    counts_frames = watched or any("frame" in names for names in dims)
     return Tasks(
-        [list(map(one, of_array)) for of_array in keys],
+        blocks,
         frames,
-        [(one(watchers[key]), count) for key, count in watched.items()],
-        "frames" if watched or any("frame" in names for names in dims) else "blocks",
+        list(zip(watching, watched.values(), strict=True)),
+        "frames" if counts_frames else "blocks",
     )
 
 
 def to_blocks(arrays: Sequence[Any]) -> list[list[Delayed]]:
     """Return the blocks of several Dask arrays, each array's in C order, as `work_of` does."""
-    return work_of(arrays, [("frame",)] * len(arrays)).blocks
+    graph, keys = _merged(arrays)
+    return _blocks(graph, _name_of(arrays), keys)
+
+
+def _merged(arrays: Sequence[Any]) -> tuple[HighLevelGraph, list[list[Any]]]:
+    """Return the graph of several arrays, which reads the same files once, and their keys."""
+    keys = [list(flatten(array.__dask_keys__())) for array in arrays]
+    graph = HighLevelGraph.merge(*(array.__dask_graph__() for array in arrays))
+    return read_together(graph, chain.from_iterable(keys)), keys
+
+
+def _name_of(arrays: Sequence[Any]) -> str:
+    return "-".join(["blocks", *(array.name for array in arrays)])
+
+
+def _blocks(graph: HighLevelGraph, name: str, keys: Sequence[list[Any]]) -> list[list[Delayed]]:
+    # Optimized together, so that what they share is computed once: dask.optimize would fuse the
+    # shared tasks into each array's own.
+    optimized = optimize(graph, list(chain.from_iterable(keys)))
+    whole = HighLevelGraph.from_collections(name, optimized, dependencies=())
+    return [[Delayed(key, whole, layer=name) for key in of_array] for of_array in keys]
+
+
+def _watched(
+    graph: HighLevelGraph, name: str, keys: Sequence[Any]
+) -> tuple[HighLevelGraph, list[Any]]:
+    """Return a graph with a layer of tasks without a value, each done after one of some keys."""
+    if not keys:
+        return graph, []
+    tasks = {(name, i): Task((name, i), _nothing, TaskRef(key)) for i, key in enumerate(keys)}
+    # Keys begin with the names of their layers. Others are left alone: Dask fuses what is needed
+    # by one layer.
+    layers = {**graph.layers, name: MaterializedLayer(tasks)}
+    return HighLevelGraph(layers, {**graph.dependencies, name: {key[0] for key in keys}}), [*tasks]
 
 
 def _nothing(_: Any) -> None:
@@ -679,8 +700,8 @@ def compute(*results: Any, progress: bool | None = None) -> Any:
         tasks = work_of(arrays, [variable.dims for variable in variables])
         with progress_bar(_title(results), tasks.total, show=progress, unit=tasks.unit) as advance:
             take_blocks(
-                [block for of_array in tasks.blocks for block in of_array],
-                [count for of_array in tasks.frames for count in of_array],
+                list(chain.from_iterable(tasks.blocks)),
+                list(chain.from_iterable(tasks.frames)),
                 take,
                 advance,
                 tasks.watchers,

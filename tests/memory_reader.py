@@ -1,9 +1,13 @@
-"""A Reader of frames that are in memory, which notes what was read of it."""
+"""A Reader of frames that are in memory, which notes what was read of it.
+
+With a file to note it in, so do readers in other processes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +28,7 @@ class MemoryReader:
     single_precision: tuple[str, ...] = ()
     preferred_step: int = 1
     damage: str = ""
+    notes: str = ""
 
     def frames(self) -> dict[str, NDArray[Any]]:
         random = np.random.default_rng(self.seed)
@@ -37,6 +42,9 @@ class MemoryReader:
     def read(
         self, frames: range, out: Mapping[str, NDArray[Any]], atoms: NDArray[np.int64] | None = None
     ) -> None:
+        if self.notes:
+            with Path(self.notes).open("a") as file:
+                file.write(f"{self.path},{frames.start},{frames.stop},{frames.step}\n")
         whole = self.frames()
         for name, buffer in out.items():
             values = whole[name][frames.start : frames.stop : frames.step]
@@ -46,7 +54,9 @@ class MemoryReader:
             READ.append((self.path, frames, buffer[0].size if len(buffer) else 0))
 
 
-def memory_source(*n_frames: int, n_atoms: int = 5) -> Source:
-    readers = tuple(MemoryReader(f"file {i}", i, n, n_atoms) for i, n in enumerate(n_frames))
+def memory_source(*n_frames: int, n_atoms: int = 5, notes: str = "") -> Source:
+    readers = tuple(
+        MemoryReader(f"file {i}", i, n, n_atoms, notes=notes) for i, n in enumerate(n_frames)
+    )
     tokens = tuple(reader.path for reader in readers)
     return Source(readers, tuple(range(n) for n in n_frames), tokens)

@@ -25,7 +25,7 @@ def blocks(text: str) -> list[tuple[str, list[str]]]:
     """Return name and lines of each block, without comments."""
     found: list[tuple[str, list[str]]] = []
     inside = False
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if inside and line.strip() == "END":
             inside = False
         elif inside:
@@ -44,15 +44,28 @@ def frames(path: Path) -> list[dict[str, Any]]:
     """Return the frames of a file, each a dict of lists of numbers; the box as it is written."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt") as file:
-        text = file.read()
+        return [numbers_of(lines) for lines in lines_of_frames(file.read())]
+
+
+def lines_of_frames(text: str) -> list[dict[str, Any]]:
+    """Return the lines of each field of each frame; step and time where no block tells them."""
     found: list[dict[str, Any]] = []
     for name, lines in blocks(text):
-        numbers = [[float(word) for word in line.split()] for line in lines if name in FIELDS]
         if name == "TIMESTEP":
-            words = " ".join(lines).split()
-            found.append({"step": int(words[0]), "time": float(words[1])})
+            found.append({name: lines})
         elif name in FIELDS:
             if not found or FIELDS[name] in found[-1]:
                 found.append({"step": len(found), "time": float(len(found))})
-            found[-1][FIELDS[name]] = numbers
+            found[-1][FIELDS[name]] = lines
     return found
+
+
+def numbers_of(lines: dict[str, Any]) -> dict[str, Any]:
+    """Return a frame, as `frames` has it."""
+    frame = dict(lines)
+    if "TIMESTEP" in frame:
+        [words] = [" ".join(frame.pop("TIMESTEP")).split()]
+        frame["step"], frame["time"] = int(words[0]), float(words[1])
+    for name in frame.keys() - {"step", "time"}:
+        frame[name] = [[float(word) for word in line.split()] for line in frame[name]]
+    return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +97,11 @@ class Frame:
 
 
 def decode(content: bytes) -> list[Frame]:
-    frames, at = [], 0
+    return list(each_frame(content))
+
+
+def each_frame(content: bytes) -> Iterator[Frame]:
+    at = 0
     while at < len(content):
         magic, n_atoms, step, time = struct.unpack_from(">3if", content, at)
         assert magic in (1995, 2023)
@@ -105,7 +110,7 @@ def decode(content: bytes) -> list[Frame]:
         at += 56
         if n_atoms <= 9:
             floats = np.frombuffer(content, ">f4", 3 * n_atoms, at).reshape(-1, 3)
-            frames.append(Frame(step, time, box, 0, None, floats.astype(np.float32)))
+            yield Frame(step, time, box, 0, None, floats.astype(np.float32))
             at += 12 * n_atoms
             continue
         precision, *rest, small = struct.unpack_from(">f7i", content, at)
@@ -117,9 +122,8 @@ def decode(content: bytes) -> list[Frame]:
         frame = Frame(step, time, box, precision, [], None)
         _decode_groups(frame, bits, n_atoms, low, high, small)
         assert (bits.at + 7) // 8 == size
-        frames.append(frame)
+        yield frame
         at += size + -size % 4
-    return frames
 
 
 def _decode_groups(

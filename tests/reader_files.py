@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import MDAnalysisTests
 import numpy as np
 from dcd_files import Flavour, dcd
+from plain_trr import trr_frame
+from plain_xtc import Group, encode, encode_small
 
 from gromos_dist.io.reader import FRAME_FIELDS, Reader
 
@@ -23,13 +25,44 @@ class Format(NamedTuple):
     content: bytes
 
 
-def _dcd(free: tuple[int, ...] = ()) -> bytes:
+def _dcd(free: tuple[int, ...] = (), flavour: Flavour | None = None) -> bytes:
     angstrom = np.random.default_rng(7).normal(scale=20, size=(6, 9, 3)).astype(np.float32)
     if free:
         fixed = [atom for atom in range(9) if atom not in free]
         angstrom[1:, fixed] = angstrom[0, fixed]
+    if flavour is not None:
+        return dcd(angstrom, flavour, free=free)
     cells = [(30.0 + i, 0.0, 40.0, 0.0, 0.0, 50.0) for i in range(6)]
     return dcd(angstrom, Flavour(first_step=100, step_interval=5), cells=cells, free=free)
+
+
+def _water(n_molecules: int, seed: int, box: float = 3.0) -> Any:
+    """Positions in nm that look like those of a simulation: molecules of three close atoms."""
+    generator = np.random.default_rng(seed)
+    oxygens = generator.uniform(0, box, (n_molecules, 1, 3))
+    hydrogens = oxygens + generator.normal(0, 0.06, (n_molecules, 2, 3))
+    return np.concatenate([oxygens, hydrogens], axis=1).reshape(-1, 3)
+
+
+def _xtc_2023() -> bytes:
+    groups = [Group(1, 1), Group(0, -1), Group(8), Group(3, 0), Group(7)]
+    return b"".join(
+        encode(np.rint(1000 * _water(8, seed)).astype(int), groups, 60, magic=2023, step=seed)
+        for seed in range(3)
+    )
+
+
+def _xtc_of_runs() -> bytes:
+    atoms = np.rint(1000 * _water(5, 0)).astype(int)
+    return b"".join(encode(atoms, [Group(2)] * 5, 30, step=step) for step in range(3))
+
+
+def _trr_of_forces() -> bytes:
+    random = np.random.default_rng(5)
+    return b"".join(
+        trr_frame({"forces": random.normal(size=(2, 3))}, i, double=True, virial=True)
+        for i in range(4)
+    )
 
 
 def _free_format() -> bytes:
@@ -62,8 +95,11 @@ def _structure(suffix: str) -> bytes:
 FORMATS = {
     "dcd": Format(".dcd", _dcd()),
     "dcd with fixed atoms": Format(".dcd", _dcd((1, 4, 5))),
+    "dcd, big-endian": Format(".dcd", _dcd((1, 2, 6), Flavour(">", "q"))),
     "trc": Format(".trc", (_OURS / "triclinic.trc").read_bytes()),
     "trc, free format": Format(".trc", _free_format()),
+    "trc, octahedron": Format(".trc", (_OURS / "octahedron.trc").read_bytes()),
+    "trc, no box": Format(".trc", (_OURS / "vacuum.trc").read_bytes()),
     "trc.gz": Format(".trc.gz", (_OURS / "rectangular.trc.gz").read_bytes()),
     "trv": Format(".trv", (_OURS / "small.trv").read_bytes()),
     "trf": Format(".trf", (_OURS / "small.trf").read_bytes()),
@@ -73,13 +109,17 @@ FORMATS = {
     "g96.gz": Format(".g96.gz", (_OURS / "small.cnf.gz").read_bytes()),
     "xtc": Format(".xtc", (_THEIRS / "xtc_test_only_10_frame_10_atoms.xtc").read_bytes()),
     "xtc, uncompressed": Format(".xtc", (_THEIRS / "coordinates" / "test.xtc").read_bytes()),
+    "xtc, runs": Format(".xtc", _xtc_of_runs()),
+    "xtc, 2023": Format(".xtc", _xtc_2023()),
+    "xtc, 2023, few atoms": Format(".xtc", encode_small(_water(2, 1), magic=2023) * 3),
     "trr": Format(".trr", (_THEIRS / "trr_test_only_10_frame_10_atoms.trr").read_bytes()),
+    "trr, all fields": Format(".trr", (_THEIRS / "coordinates" / "test.trr").read_bytes()),
+    "trr, forces in double": Format(".trr", _trr_of_forces()),
     "pdb": Format(".pdb", _structure("pdb")),
     "pdb.gz": Format(".pdb.gz", gzip.compress(_structure("pdb"), mtime=0)),
     "ent": Format(".ent", _structure("pdb")),
     "gro": Format(".gro", _structure("gro")),
     "gro.gz": Format(".gro.gz", gzip.compress(_structure("gro"), mtime=0)),
-    "trr, all fields": Format(".trr", (_THEIRS / "coordinates" / "test.trr").read_bytes()),
 }
 
 

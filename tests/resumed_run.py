@@ -3,6 +3,7 @@
 ``python -c "import resumed_run; resumed_run.main()" out.zarr events threads 2`` stores a result.
 In the environment, RESUMED_RUN_LOG is a folder in which each computed block of frames leaves a
 file; when there are more than RESUMED_RUN_KILL_AFTER of them, RESUMED_RUN_PID is killed.
+RESUMED_RUN_SECONDS is how long a block takes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +22,10 @@ from memory_reader import memory_source
 from numpy.typing import NDArray
 
 from gromos_dist.distributed import scheduler
-from gromos_dist.io.source import Source
 from gromos_dist.io.lazy import trajectory_array
+from gromos_dist.io.source import Source
 from gromos_dist.mapping import Events, Map, Reduction, Series, Variable, reduce, series
-from gromos_dist.provenance import InputFile, history
+from gromos_dist.provenance import InputFile, record_of
 from gromos_dist.store import store
 
 Array = NDArray[Any]
@@ -50,6 +52,7 @@ def noted(place: int) -> None:
     """Leave a file that tells which block is computed, or kill."""
     if log := os.environ.get("RESUMED_RUN_LOG"):
         Path(log, f"{place}.{uuid.uuid4().hex}").touch()
+    time.sleep(float(os.environ.get("RESUMED_RUN_SECONDS", "0")))
     if len(list(Path(log or ".").iterdir())) > int(os.environ.get("RESUMED_RUN_KILL_AFTER", "999")):
         os.kill(int(os.environ.get("RESUMED_RUN_PID", os.getpid())), signal.SIGKILL)
         os._exit(1)
@@ -143,9 +146,8 @@ def lazy_result(name: str, factor: float = 1.0) -> Any:
         result = REDUCTION(data, factor=factor)
         if name == "with a map":
             result = result.assign(height=HEIGHT(data))
-    return result.assign_attrs(
-        history=history(name, {"factor": factor}, [InputFile("md.trc", 1000, "quick:00")])
-    )
+    own = record_of(name, {"factor": factor}, [InputFile("md.trc", 1000, "quick:00")])
+    return result.assign_attrs(**own.attributes)
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import AdK
-from distributed import Client
 from MDAnalysis.analysis.rms import RMSD
 
 import gromos_dist as gd
@@ -165,30 +164,6 @@ ANALYSES = {
     "tensor": lambda ds: gd.radius_of_gyration(ds, tensor=True),
     "centre": lambda ds: gd.center_of_mass(ds, atoms="name CA CB"),
 }
-
-
-def bits(array: xr.DataArray) -> bytes:
-    return np.ascontiguousarray(array.values).tobytes()
-
-
-@pytest.mark.parametrize("name", ANALYSES)
-def test_the_same_bits_in_numpy_and_for_any_chunks(name: str, ds: xr.Dataset) -> None:
-    expected = bits(ANALYSES[name](ds.compute()))
-    for chunks in (1, 7, 64, 98):
-        if name != "matrix" or chunks > 1:
-            assert bits(ANALYSES[name](ds.chunk(frame=chunks))) == expected
-    # An ordinary Dask array, chunked along atoms too, that knows nothing of files.
-    plain = ds.compute().chunk(frame=13, atom=1000)
-    assert bits(ANALYSES[name](plain)) == expected
-
-
-@pytest.mark.parametrize("name", ANALYSES)
-def test_the_same_bits_on_threads_and_processes(name: str, ds: xr.Dataset, client: Client) -> None:
-    expected = bits(ANALYSES[name](ds.compute()))
-    lazy = ANALYSES[name](ds.chunk(frame=11))
-    assert bits(lazy.compute(scheduler=client)) == expected
-    assert bits(lazy.compute(scheduler="threads", num_workers=3)) == expected
-    assert bits(lazy.compute(scheduler="synchronous")) == expected
 
 
 def test_only_the_atoms_needed_are_read(ds: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

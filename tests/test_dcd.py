@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import struct
 import tracemalloc
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from gromos_dist import instruction_set
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io.check import check_files
 from gromos_dist.io.formats.dcd import AKMA_TIME, DCDReader, open_dcd
-from gromos_dist.io.reader import open_reader
 
 REAL_FILES = {
     name: Path(getattr(mda_files, name))
@@ -409,18 +407,7 @@ def test_a_time_step_of_one_is_none(tmp_path: Path) -> None:
     assert ds.time.values.tolist() == [0, 1, 2]
 
 
-# ---- the reader as an object ----
-
-
-def test_reader_is_small_and_picklable() -> None:
-    reader = open_reader(REAL_FILES["DCD"])
-    content = pickle.dumps(reader)
-    assert len(content) < 1000
-    assert pickle.loads(content) == reader
-    assert reader.fields == ("positions", "time", "step")
-    assert reader.preferred_step == 1
-    with pytest.raises(AttributeError):
-        reader.path = "another"  # type: ignore[misc]
+# ---- how many frames there are ----
 
 
 @pytest.mark.parametrize("declared", [0, -1, 3, 1000, 2**31 - 1])
@@ -443,36 +430,7 @@ def test_title_longer_than_the_first_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(open_dcd(path))["positions"], angstrom / np.float32(10))
 
 
-@pytest.mark.parametrize(
-    ("frames", "out", "atoms", "message"),
-    [
-        (range(98, 99), {}, None, "within the 98 frames"),
-        (range(-1, 1), {}, None, "within the 98 frames"),
-        (range(5, 2, -1), {}, None, "rising range"),
-        (range(1), {"velocities": np.empty((1, 3341, 3))}, None, "has no 'velocities'"),
-        (range(1), {"positions": np.empty((2, 3341, 3))}, None, r"shape \(1, 3341, 3\)"),
-        (range(1), {"positions": np.empty((1, 3341, 3), int)}, None, "float32 or float64"),
-        (range(1), {"positions": np.empty((1, 3, 3341)).swapaxes(1, 2)}, None, "C-contiguous"),
-        (range(1), {"time": np.empty(1, np.float32)}, None, "float64"),
-        (range(1), {}, np.array([3341]), "within the 3341 atoms"),
-        (range(1), {}, np.array([-1]), "within the 3341 atoms"),
-        (range(1), {}, np.array([1.0]), "int64"),
-        (range(1), {}, np.array([], np.int64), "at least one atom"),
-    ],
-)
-def test_bad_arguments(frames: range, out: Any, atoms: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        open_dcd(REAL_FILES["DCD"]).read(frames, out, atoms)
-
-
 # ---- damaged files ----
-
-
-def test_missing_file_and_directory(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="absent"):
-        open_dcd(tmp_path / "absent.dcd")
-    with pytest.raises(IsADirectoryError):
-        open_dcd(tmp_path)
 
 
 def test_empty_and_text_file(tmp_path: Path) -> None:
@@ -607,53 +565,6 @@ def test_file_that_shrank(tmp_path: Path) -> None:
         path.unlink()
         with pytest.raises(FileNotFoundError):
             read(reader)
-
-
-def test_file_that_became_a_directory(tmp_path: Path) -> None:
-    path = written(tmp_path / "file.dcd", dcd(some_positions(3, 5)))
-    reader = open_dcd(path)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(IsADirectoryError):
-        read(reader)
-
-
-MUTATED = [
-    dcd(some_positions(4, 7), Flavour(order, marker), cells=cells, free=free)
-    for order, marker in (("<", "i"), (">", "q"))
-    for cells in (None, [(30.0, 0.0, 40.0, 0.0, 0.0, 50.0)] * 4)
-    for free in ((), (1, 2, 6))
-]
-
-
-@settings(
-    max_examples=400,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(data=st.data())
-def test_mutated_files_are_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
-    content = bytearray(data.draw(st.sampled_from(MUTATED)))
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(content) - 1) | st.integers(0, 300))
-        value = data.draw(st.binary(min_size=1, max_size=8))
-        content[at : at + len(value)] = value
-    del content[data.draw(st.just(len(content)) | st.integers(0, len(content))) :]
-    path = written(tmp_path / "file.dcd", bytes(content))
-    on_truncated = data.draw(st.sampled_from(["raise", "drop"]))
-    tracemalloc.start()
-    try:
-        reader = open_dcd(path, on_truncated=on_truncated)
-        assert 12 * reader.n_atoms * min(reader.n_frames, 1) <= len(content)
-        read(reader)
-        read(reader, range(0, reader.n_frames, 2), [0, reader.n_atoms - 1, 0])
-    except TrajectoryError:
-        pass
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    # The scratch and what reading any file takes, then in proportion to the file.
-    assert peak < (2 << 20) + 20 * len(content)
 
 
 @pytest.mark.parametrize("cells", [None, [(30.0, 0.0, 40.0, 0.0, 0.0, 50.0)] * 3])

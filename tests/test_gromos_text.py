@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import gzip
 import locale
-import os
 import pickle
 import re
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +52,6 @@ def read(
     out["step"] = np.full(len(frames), 7, np.int64)
     reader.read(frames, out, None if atoms is None else np.array(atoms, np.int64))
     return out
-
-
-def attempt(call: Callable[[], Any]) -> Any:
-    """Return what a call returns, or the TrajectoryError that it raises."""
-    try:
-        return call()
-    except TrajectoryError as error:
-        return error
 
 
 def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
@@ -381,26 +370,6 @@ def test_a_bad_number_is_named(tmp_path: Path, line: str, message: str, name: st
 # ---- ranges and selections ----
 
 
-@pytest.mark.parametrize("path", SMALL, ids=lambda p: p.name)
-@settings(deadline=None, max_examples=30)
-@given(data=st.data())
-def test_any_range_and_atoms_equal_slicing(path: Path, data: st.DataObject) -> None:
-    reader = open_gromos_text(path)
-    whole = read(reader)
-    start = data.draw(st.integers(0, reader.n_frames))
-    stop = data.draw(st.integers(start, reader.n_frames))
-    frames = range(start, stop, data.draw(st.integers(1, 4)))
-    atoms = data.draw(
-        st.none() | st.lists(st.integers(0, reader.n_atoms - 1), min_size=1, max_size=40)
-    )
-    got = read(reader, frames, atoms)
-    for name, values in whole.items():
-        expected = values[frames.start : frames.stop : frames.step]
-        if atoms is not None and name in VECTORS:
-            expected = expected[:, atoms]
-        assert expected.tobytes() == got[name].tobytes()
-
-
 @pytest.fixture(scope="module")
 def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compressed text of several access points: 40 frames of 9000 atoms, 17 MB of text."""
@@ -450,9 +419,6 @@ def test_other_threads_run_while_the_reader_reads(long_file: Path) -> None:
         reader = open_gromos_text(long_file / name)
         out = {"positions": np.zeros((40, 9000, 3), np.float32)}
         check_that_threads_run(lambda reader=reader, out=out: reader.read(range(40), out))
-
-
-# ---- damage ----
 
 
 # ---- step and time ----
@@ -507,16 +473,7 @@ def test_a_line_that_is_not_quite_two_columns_is_named(tmp_path: Path, line: str
         open_gromos_text(path)
 
 
-def test_the_system_s_errors(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        open_gromos_text(tmp_path / "none.trc")
-    with pytest.raises(IsADirectoryError):
-        open_gromos_text(tmp_path)
-    path = write(tmp_path, trc("1 2 3\n"))
-    path.chmod(0)
-    if not os.access(path, os.R_OK):
-        with pytest.raises(PermissionError):
-            open_gromos_text(path)
+# ---- damage ----
 
 
 @pytest.mark.parametrize("name", ["a.trc", "a.trc.gz"])
@@ -550,36 +507,6 @@ def test_text_that_is_none_is_named(
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["a.trc", "a.trc.gz"])
-def test_an_empty_file_is_named(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    path.touch()
-    with pytest.raises(TrajectoryError, match="the file is empty"):
-        open_gromos_text(path)
-
-
-@pytest.mark.parametrize("name", ["rectangular.trc", "vacuum.trc", "small.cnf"])
-def test_a_file_cut_anywhere_is_an_error_or_its_whole_frames(tmp_path: Path, name: str) -> None:
-    text = (DATA / name).read_text()
-    whole = read(open_gromos_text(DATA / name))
-    opened = 0
-    for cut in range(0, len(text), 7):
-        path = write(tmp_path, text[:cut], name)
-        reader = attempt(partial(open_gromos_text, path))
-        dropped = attempt(partial(open_gromos_text, path, on_truncated="drop"))
-        for some in (reader, dropped):
-            if isinstance(some, TrajectoryError):
-                assert name in str(some)
-                continue
-            got, n = read(some), some.n_frames
-            assert all(got[x].tobytes() == whole[x][:n].tobytes() for x in got if x in some.fields)
-        if text[:cut].count("POSITIONRED") > 1 and name != "small.cnf":
-            assert dropped.n_frames >= text[:cut].count("POSITIONRED") - 1
-        opened += not isinstance(reader, TrajectoryError)
-    # Only a cut between two frames leaves a file that is right in itself.
-    assert opened <= len(whole["step"]) * (3 if name == "small.cnf" else 1)
-
-
 def test_a_killed_run_s_last_frame_is_named(tmp_path: Path) -> None:
     text = trc("1 2 3\n", "1 2 3\n", "1 2 3\n")
     path = write(tmp_path, text[: text.rindex("2 3")])
@@ -594,15 +521,6 @@ def test_a_killed_run_s_last_frame_is_named(tmp_path: Path) -> None:
     assert reader == open_gromos_text(path, on_truncated="drop")
     assert reader.n_frames == 2
     assert re.fullmatch(f"frame 2 left out: {message}", reader.damage)
-
-
-@pytest.mark.parametrize("cut", [5, 20, 1000, -1, -8, -9, -100])
-def test_a_compressed_file_cut_short_is_an_error(tmp_path: Path, cut: int) -> None:
-    data = (DATA / "rectangular.trc.gz").read_bytes()
-    path = tmp_path / "cut.trc.gz"
-    path.write_bytes(data[:cut])
-    with pytest.raises(TrajectoryError, match=r"cut\.trc\.gz"):
-        open_gromos_text(path)
 
 
 def test_a_long_compressed_file_cut_short_is_an_error(tmp_path: Path, long_file: Path) -> None:
@@ -635,54 +553,6 @@ def test_every_frame_of_gzip_by_itself(tmp_path: Path) -> None:
             np.testing.assert_allclose(got, positions[frame], rtol=0, atol=2e-9)
 
 
-@pytest.mark.parametrize(
-    "name", ["rectangular.trc", "small.cnf", "triclinic.trc.gz", "small.trf", "octahedron.trc"]
-)
-@settings(deadline=None, max_examples=150)
-@given(data=st.data())
-def test_mutated_files_raise_or_give_numbers(
-    tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
-) -> None:
-    content = bytearray((DATA / name).read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(content) - 1))
-        kind = data.draw(st.sampled_from(["flip", "set", "cut", "drop", "double"]))
-        if kind == "flip":
-            content[at] ^= 1 << data.draw(st.integers(0, 7))
-        elif kind == "set":
-            content[at] = data.draw(st.sampled_from(b"\n #E0-.*\x00\xff"))
-        elif kind == "cut":
-            del content[max(at, 1) :]
-        elif kind == "drop":
-            del content[at : at + data.draw(st.integers(1, 60))]
-        else:
-            content[at:at] = content[at : at + data.draw(st.integers(1, 200))]
-        if not content:
-            return
-    path = tmp_path_factory.mktemp("mutated") / name
-    path.write_bytes(content)
-    reader = attempt(lambda: open_gromos_text(path))
-    whole = reader if isinstance(reader, TrajectoryError) else attempt(lambda: read(reader))
-    if isinstance(whole, TrajectoryError):
-        assert str(path) in str(whole)
-        return
-    assert 0 < reader.n_frames <= len(content)
-    atoms = [reader.n_atoms - 1, 0, reader.n_atoms // 2]
-    part = read(reader, atoms=atoms)
-    for field in VECTORS:
-        if field in whole:
-            assert np.isfinite(whole[field]).all()
-            assert part[field].tobytes() == whole[field][:, atoms].tobytes()
-
-
-def test_a_file_that_shrank_since_it_was_opened_is_an_error(tmp_path: Path) -> None:
-    path = write(tmp_path, trc(*["1 2 3\n"] * 5))
-    reader = open_gromos_text(path)
-    path.write_text(path.read_text()[:100])
-    with pytest.raises(TrajectoryError, match="shorter since it was opened"):
-        read(reader)
-
-
 def test_a_file_that_changed_since_it_was_opened_is_no_wrong_frame(tmp_path: Path) -> None:
     path = write(tmp_path, trc(*["1 2 3\n"] * 5))
     reader = open_gromos_text(path)
@@ -691,36 +561,7 @@ def test_a_file_that_changed_since_it_was_opened_is_no_wrong_frame(tmp_path: Pat
         read(reader)
 
 
-# ---- arguments ----
-
-
-@pytest.mark.parametrize(
-    ("frames", "out", "atoms", "message"),
-    [
-        (range(6), {"step": np.empty(6, np.int64)}, None, "within the 5 frames"),
-        (range(-1, 2), {"step": np.empty(3, np.int64)}, None, "within the 5 frames"),
-        (range(2, 0, -1), {"step": np.empty(2, np.int64)}, None, "rising range"),
-        (range(2), {"positions": np.empty((2, 22, 3))}, None, r"of shape \(2, 23, 3\)"),
-        (range(2), {"positions": np.empty((2, 23, 3), int)}, None, "got int64"),
-        (range(2), {"positions": np.empty((2, 23, 6))[:, :, ::2]}, None, "C-contiguous"),
-        (range(2), {"time": np.empty(2, np.float32)}, None, "got float32"),
-        (range(2), {"forces": np.empty((2, 23, 3))}, None, "has no 'forces': it has positions"),
-        (range(2), {"masses": np.empty((2, 23, 3))}, None, "has no 'masses'"),
-        (range(2), {}, np.array([], np.int64), "at least one atom"),
-        (range(2), {}, np.array([1.0]), "int64"),
-        (range(2), {}, np.array([23]), "23 to 23 is not within the 23 atoms"),
-        (range(2), {}, np.array([-1]), "-1 to -1 is not within"),
-    ],
-)
-def test_bad_arguments(frames: range, out: Any, atoms: Any, message: str) -> None:
-    reader = open_gromos_text(DATA / "rectangular.trc")
-    with pytest.raises(ValueError, match=message):
-        reader.read(frames, out, atoms)
-
-
-def test_an_empty_range_reads_nothing() -> None:
-    reader = open_gromos_text(DATA / "rectangular.trc")
-    reader.read(range(0), {"positions": np.empty((0, 23, 3)), "time": np.empty(0)})
+# ---- scanning ----
 
 
 def test_layouts_are_those_of_the_c_core() -> None:

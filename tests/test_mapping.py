@@ -9,7 +9,6 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_reader import memory_source
@@ -271,22 +270,6 @@ def test_any_irregular_chunks(sizes: list[int]) -> None:
         xr.testing.assert_identical(SCAN(chunked).compute(), whole)
 
 
-def test_threads_and_processes_give_the_same_bits(client: Client) -> None:
-    results = [
-        Map(tensor, TENSOR)(IN_MEMORY),
-        MEAN(IN_MEMORY),
-        SCAN(IN_MEMORY),
-    ]
-    lazy = [
-        Map(tensor, TENSOR)(backed_by("dask", 7)),
-        MEAN(backed_by("dask", 7)),
-        SCAN(backed_by("dask", 7)),
-    ]
-    for expected, one in zip(results, lazy, strict=True):
-        xr.testing.assert_identical(one.compute(scheduler=client), expected)
-        xr.testing.assert_identical(one.compute(scheduler="threads"), expected)
-
-
 class Moments(NamedTuple):
     count: float
     total: Array
@@ -440,20 +423,3 @@ def test_series_give_the_same_bits(kind: str, chunks: int, monkeypatch: pytest.M
     result = CORRELATION(backed_by(kind, chunks), coords=coords, n_lags=4)
     xr.testing.assert_identical(result.compute(), expected)
     assert expected.lag.attrs["units"] == "ps"
-
-
-def test_a_graph_of_many_chunks_has_few_layers_and_is_built_soon() -> None:
-    n_frames = 10_000
-    data = labelled(da.zeros((n_frames, 5, 3), chunks=(1, 5, 3), dtype=np.float32))
-    for record, coords in (
-        (Map(tensor, TENSOR), {}),
-        (FIELDS, {"term": ["a", "b"]}),
-        (MEAN, {}),
-        (SCAN, {}),
-        (RANGES, {}),
-        (CORRELATION, {"lag": range(4)}),
-    ):
-        constants = {"n_lags": 4} if record is CORRELATION else {}
-        result = record(data, coords=coords, **constants)
-        for array in result.values() if isinstance(result, xr.Dataset) else [result]:
-            assert len(array.data.dask.layers) <= 10

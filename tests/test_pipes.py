@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 import gromos_dist as gd
 from gromos_dist.cli.application import application
-from gromos_dist.io.formats.registry import READABLE
 from gromos_dist.io.reader import open_reader
+from gromos_dist.io.registry import READABLE
 from gromos_dist.provenance import describe_file
 
 DATA = Path(__file__).parent / "data"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,14 +15,12 @@ import numpy as np
 import pytest
 import resumed_run
 import xarray as xr
-from distributed import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from resumed_run import lazy_result
 from store_run import tree
 
-from gromos_dist.distributed import scheduler
 from gromos_dist.mapping.tree import tree_of_arrays, tree_to_arrays
 from gromos_dist.store import open_store, store
 
@@ -61,16 +60,39 @@ def states(path: Path) -> list[Path]:
     return sorted(file for file in found if file.name.count(".") == 1)
 
 
-def killed(path: Path, name: str, where: str = "threads", workers: int = 1) -> None:
+def killed(path: Path, log: Path, name: str, where: str = "threads", workers: int = 1) -> None:
     """Store a result in another process, which is killed in the middle."""
     process = subprocess.run(
         [*RUN, str(path), name, where, str(workers)],
         cwd=HERE,
-        env={**os.environ, "RESUMED_RUN_KILL_AFTER": str(KILL_AFTER[name])},
+        env={
+            **os.environ,
+            "RESUMED_RUN_LOG": str(log),
+            "RESUMED_RUN_KILL_AFTER": str(KILL_AFTER[name]),
+            "RESUMED_RUN_SECONDS": "0.5" if where == "processes" else "0",
+        },
         check=False,
         capture_output=True,
     )
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def killed_stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A store of each result whose run was killed."""
+    folder = tmp_path_factory.mktemp("killed")
+    for name in PLACES:
+        (folder / f"log of {name}").mkdir()
+        killed(folder / f"{name}.zarr", folder / f"log of {name}", name)
+    return {name: folder / f"{name}.zarr" for name in PLACES}
+
+
+@pytest.fixture
+def path(tmp_path: Path, killed_stores: dict[str, Path], request: pytest.FixtureRequest) -> Path:
+    """A copy of the killed store of the result that the test names."""
+    name = request.node.callspec.params.get("name")
+    copy: Path = shutil.copytree(killed_stores[name], tmp_path / "result.zarr")
+    return copy
 
 
 def undisturbed(name: str, folder: Path) -> dict[str, bytes]:
@@ -78,9 +100,7 @@ def undisturbed(name: str, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_a_killed_run_goes_on(name: str, tmp_path: Path, log: Path) -> None:
-    path = tmp_path / "result.zarr"
-    killed(path, name)
+def test_a_killed_run_goes_on(name: str, path: Path, tmp_path: Path, log: Path) -> None:
     there = len(states(path))
     assert 0 < there < 6
     computed(log)
@@ -101,30 +121,25 @@ def test_a_killed_run_goes_on(name: str, tmp_path: Path, log: Path) -> None:
 @pytest.mark.parametrize("name", ["with a map", "events"])
 def test_a_killed_run_of_processes_goes_on(name: str, tmp_path: Path, log: Path) -> None:
     path = tmp_path / "result.zarr"
-    killed(path, name, "processes", 2)
+    killed(path, log, name, "processes", 2)
     computed(log)
     store(lazy_result(name), path, progress=False)
     assert len(computed(log)) < len(PLACES[name])
     assert tree(path) == undisturbed(name, tmp_path)
 
 
+@pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("name", PLACES)
-def test_a_cluster_goes_on(name: str, tmp_path: Path, client: Client) -> None:
-    path = tmp_path / "result.zarr"
-    killed(path, name)
-    with scheduler("threads"):
-        assert client.scheduler_info()["workers"]
-        store(lazy_result(name), path, progress=False)
+def test_a_cluster_goes_on(name: str, path: Path, tmp_path: Path) -> None:
+    store(lazy_result(name), path, progress=False)
     assert tree(path) == undisturbed(name, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["shorter", "other bytes", "empty", "gone"])
 @pytest.mark.parametrize("name", ["reduction", "events"])
 def test_what_is_damaged_is_computed_anew(
-    name: str, damage: str, tmp_path: Path, log: Path
+    name: str, damage: str, path: Path, tmp_path: Path, log: Path
 ) -> None:
-    path = tmp_path / "result.zarr"
-    killed(path, name)
     intact = len(states(path)) - 1
     state = states(path)[0]
     content = bytearray(state.read_bytes())
@@ -140,26 +155,26 @@ def test_what_is_damaged_is_computed_anew(
     assert tree(path) == undisturbed(name, tmp_path)
 
 
-def test_states_of_another_graph_are_not_taken(tmp_path: Path, log: Path) -> None:
-    path = tmp_path / "result.zarr"
-    killed(path, "reduction")
+@pytest.mark.parametrize("name", ["reduction"])
+def test_states_of_another_graph_are_not_taken(name: str, path: Path, log: Path) -> None:
     with pytest.raises(ValueError, match="the unfinished store of another run"):
-        store(lazy_result("reduction", factor=2.0), path, progress=False)
+        store(lazy_result(name, factor=2.0), path, progress=False)
     # The same history, but other values: as after a change that the history does not tell.
-    other = lazy_result("reduction", factor=2.0)
-    attrs = lazy_result("reduction").attrs
+    other = lazy_result(name, factor=2.0)
+    attrs = lazy_result(name).attrs
     computed(log)
-    store(other.assign_attrs(attrs), path, progress=False)
+    store(other.assign_attrs(**attrs), path, progress=False)
     assert computed(log) == PLACES["reduction"]
     xr.testing.assert_equal(open_store(path).compute(), other.compute())
 
 
-def test_an_unfinished_store_of_events(tmp_path: Path) -> None:
-    path = tmp_path / "result.zarr"
-    killed(path, "events")
-    with pytest.raises(ValueError, match=r"is unfinished: 0 of 0 blocks are done, [3-6] partial results are kept"):
+@pytest.mark.parametrize("name", ["events"])
+def test_an_unfinished_store_of_events(name: str, path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is unfinished: .*done, [3-6] partial results are kept"):
         open_store(path)
     assert open_store(path, allow_unfinished=True).sizes["event"] == 0
+    store(lazy_result(name), path, progress=False)
+    xr.testing.assert_identical(open_store(path).compute(), lazy_result(name).compute())
 
 
 def test_a_finished_store_of_events_computes_nothing(tmp_path: Path, log: Path) -> None:
@@ -196,7 +211,10 @@ NUMBERS = st.one_of(
 )
 
 
-@given(st.dictionaries(st.tuples(st.integers(0, 9), st.integers(0, 99)), st.tuples(NUMBERS, NUMBERS)))
+NODES = st.tuples(st.integers(0, 9), st.integers(0, 99))
+
+
+@given(st.dictionaries(NODES, st.tuples(NUMBERS, NUMBERS)))
 def test_states_come_back_as_they_were(tree: Any) -> None:
     back = tree_of_arrays(tree_to_arrays(tree), tuple)
     assert back.keys() == tree.keys()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import gromos_dist as gd
 from gromos_dist.io.lazy import trajectory_array
 from gromos_dist.mapping import Events, LazyEvents, Map, Reduction, Series, Variable, to_pandas
-from gromos_dist.store import check_storable, open_store, store
+from gromos_dist.store import check_storable, netcdf_file, open_store, store, zarr_folder
 
 Array = NDArray[Any]
 
@@ -168,7 +168,8 @@ def test_csv_of_events(kind: str, tmp_path: Path) -> None:
     assert list(table) == ["frame", "time", "atom_index", "height"]
     expected = to_pandas(result.compute())
     for column in expected:
-        np.testing.assert_array_equal(table[column].astype(expected[column].dtype), expected[column])
+        values = table[column].astype(expected[column].dtype)
+        np.testing.assert_array_equal(values, expected[column])
 
 
 @pytest.mark.parametrize("suffix", [".zarr", ".nc", ".csv"])
@@ -195,7 +196,7 @@ def test_several_results_by_their_names(suffix: str, tmp_path: Path) -> None:
 def test_several_results_that_do_not_go_together(tmp_path: Path) -> None:
     positions = frames("of files")
     far = SEVERAL(positions).far
-    with pytest.raises(ValueError, match="some does not go together with all: .*Rename its dims"):
+    with pytest.raises(ValueError, match=r"some does not go together with all: .*Rename its dims"):
         store({"all": far, "some": far[:3]}, tmp_path / "results.zarr")
     with pytest.raises(ValueError, match="more: there is a far already"):
         store({"far": far, "more": SEVERAL(positions)}, tmp_path / "results.zarr")
@@ -216,8 +217,8 @@ def test_what_is_no_trajectory_is_not_written_as_one(tmp_path: Path) -> None:
 def test_large_results_without_frames_are_read_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gromos_dist.store.zarr_folder._BYTES_OF_A_SHARD", 2**20)
-    monkeypatch.setattr("gromos_dist.store.netcdf_file._CHUNK_BYTES", 2**20)
+    monkeypatch.setattr(zarr_folder, "_BYTES_OF_A_SHARD", 2**20)
+    monkeypatch.setattr(netcdf_file, "_CHUNK_BYTES", 2**20)
     values = np.random.default_rng(1).normal(size=(100_000, 3))
     lazy = xr.DataArray(da.from_array(values, (100_000, 3)), dims=("atom", "xyz"), name="far")
     opened = open_store(store(lazy, tmp_path / "far.zarr", progress=False))

@@ -11,6 +11,7 @@ import pytest
 
 import gromos_dist as gd
 from gromos_dist.errors import TopologyError, TrajectoryError
+from gromos_dist.io.reader import open_reader
 
 ATOMS = [
     "ATOM      1  N   ALA A   1       1.000   2.000   3.000  1.00  0.00           N",
@@ -135,3 +136,16 @@ def test_frames_with_the_same_names_are_not(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         assert gd.open_trajectory(pdb(tmp_path, ATOMS, moved)).sizes["frame"] == 2
         assert gd.open_trajectory(gro(tmp_path, GRO, GRO)).sizes["frame"] == 2
+
+
+@pytest.mark.parametrize("behind", [16, 26])
+def test_positions_behind_the_end_of_a_line_are_not_taken_from_the_next(
+    behind: int, tmp_path: Path
+) -> None:
+    """A line that is broken where its names stand: the rest of it is in the same columns."""
+    broken = ATOMS[1][:behind] + "\n" + ATOMS[1][behind + 1 :]
+    reader = open_reader(pdb(tmp_path, [ATOMS[0], broken, ATOMS[2]]))
+    message = rf"frame 0, line 3, atom 1: expected positions up to column 54, .* column {behind}"
+    with pytest.raises(TrajectoryError, match=message):
+        reader.read(range(1), {"positions": np.empty((1, 3, 3))})
+    reader.read(range(1), {"positions": np.empty((1, 2, 3))}, np.array([0, 2]))

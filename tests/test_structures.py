@@ -173,13 +173,30 @@ _OURS = "REMARK   1 WRITTEN BY GROMOS_DIST 0.2.0\n"
             "frame 2, which begins at line 9: expected 1 atoms, found 0",
         ),
         (_MODELS + "MOD", 2, "frame 2, which begins at line 9: expected 1 atoms, found 0"),
+        (
+            _MODELS.removesuffix("ENDMDL\n") + "MODEL        3\n",
+            2,
+            "frame 2, which begins at line 8: expected 1 atoms, found 0",
+        ),
         (_MODELS + "TITLE     t= 3.0\n", 2, "frame 2, which begins at line 9: expected 1"),
         (_MODELS + "TITLE     t=", 2, "frame 2, which begins at line 9: expected 1 atoms"),
         (_OURS + _MODELS, 2, "line 9 without END, which gromos_dist writes last"),
         (_OURS + _MODELS + "EN", 2, "frame 2, which begins at line 10|without END"),
         ("NUMMDL    3\n" + _MODELS, 2, r"line 1 \(NUMMDL\) announces more models"),
     ],
-    ids=["no ENDMDL", "END", "ENDM", "MODEL", "MOD", "TITLE", "t=", "no END", "EN", "NUMMDL"],
+    ids=[
+        "no ENDMDL",
+        "END",
+        "ENDM",
+        "MODEL",
+        "MOD",
+        "no ENDMDL, MODEL",
+        "TITLE",
+        "t=",
+        "no END",
+        "EN",
+        "NUMMDL",
+    ],
 )
 def test_pdb_cut_behind_a_whole_frame(
     tmp_path: Path, text: str, n_frames: int, problem: str

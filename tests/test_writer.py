@@ -1,21 +1,15 @@
+"""How a file is written: what holds for every format is in formats/test_writers.py."""
+
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gromos_dist.io.formats.registry import WRITABLE
 from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
-
-# Those that hold several frames of positions.
-SUFFIXES = sorted(set(WRITABLE) - {".trv", ".trf", ".cnf"})
 
 
 def frames(n_frames: int, n_atoms: int = 12) -> dict[str, Any]:
@@ -32,54 +26,6 @@ def positions_of(path: Path) -> Any:
 
 def files(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
-
-
-# DCD knows no uneven times: see test_formats_written.py.
-@pytest.mark.parametrize("suffix", sorted(set(SUFFIXES) - {".dcd"}))
-def test_blocks_follow_each_other(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"file{suffix}"
-    with open_writer(path) as writer:
-        writer.write(frames(3))
-        writer.write({**frames(2), "step": np.array([7, 9]), "time": np.array([0.5, 1.0])})
-        writer.write(frames(1))
-        assert not path.exists()
-        assert (writer.n_frames, writer.n_atoms) == (6, 12)
-    assert files(tmp_path) == [path.name]
-    expected = np.concatenate([frames(n)["positions"] for n in (3, 2, 1)])
-    np.testing.assert_allclose(positions_of(path), expected, atol=1e-6)
-    out: dict[str, Any] = {"time": np.empty(6), "step": np.empty(6, np.int64)}
-    open_reader(path).read(range(6), out)
-    assert out["step"].tolist() == [0, 1, 2, 7, 9, 5]
-    assert out["time"].tolist() == [0, 1, 2, 0.5, 1, 5]
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, ">f4"])
-def test_any_numbers_in_any_order_of_memory(tmp_path: Path, suffix: str, dtype: Any) -> None:
-    path = tmp_path / f"file{suffix}"
-    array = np.arange(3 * 12 * 3).reshape(3, 12, 3)
-    with open_writer(path) as writer:
-        writer.write({"positions": np.asfortranarray(array.astype(dtype))})
-    np.testing.assert_array_equal(np.round(positions_of(path), 4), array)
-
-
-def write_and_raise(path: Path, error: BaseException) -> None:
-    with open_writer(path, overwrite=True) as writer:
-        writer.write(frames(3))
-        raise error
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_exception_leaves_nothing(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"file{suffix}"
-    with pytest.raises(KeyboardInterrupt):
-        write_and_raise(path, KeyboardInterrupt())
-    assert files(tmp_path) == []
-    path.write_bytes(b"what was there")
-    with pytest.raises(RuntimeError, match="in between"):
-        write_and_raise(path, RuntimeError("in between"))
-    assert path.read_bytes() == b"what was there"
-    assert files(tmp_path) == [path.name]
 
 
 def test_existing_files_are_kept_unless_asked(tmp_path: Path) -> None:
@@ -113,30 +59,6 @@ def test_two_writers_of_one_file(tmp_path: Path) -> None:
         with pytest.raises(BlockingIOError, match="another run is writing"), open_writer(path):
             pass
     assert len(positions_of(path)) == 1
-
-
-def write_slowly(path: Path, started: Any) -> None:
-    with open_writer(path) as writer:
-        writer.write(frames(50))
-        started.set()
-        time.sleep(60)
-
-
-def test_killed_writer_leaves_no_file_and_does_not_hinder_the_next(tmp_path: Path) -> None:
-    path = tmp_path / "file.xtc"
-    context = multiprocessing.get_context("spawn")
-    started = context.Event()
-    process = context.Process(target=write_slowly, args=(path, started))
-    process.start()
-    assert started.wait(60)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert not path.exists()
-    with open_writer(path) as writer:
-        writer.write(frames(2))
-    assert files(tmp_path) == [path.name]
-    assert len(positions_of(path)) == 2
 
 
 def test_number_of_atoms_stays(tmp_path: Path) -> None:

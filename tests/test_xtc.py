@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import os
-import pickle
 import struct
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from stalls import check_that_threads_run
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io.formats.xtc import XTCReader, encode_xtc, open_xtc, scan
 from gromos_dist.io.index import frame_index
-from gromos_dist.io.reader import open_reader
 from gromos_dist.io.writer import open_writer
 
 NAMES = (
@@ -201,30 +198,6 @@ def test_mdanalysis_reads_the_streams_of_plain_python_the_same(
         np.testing.assert_array_equal(file.read().x, frame.single)
 
 
-@settings(PROPERTY)
-@given(data=st.data())
-def test_any_range_and_atoms_equal_slicing(tmp_path: Path, data: st.DataObject) -> None:
-    n_frames = data.draw(st.integers(1, 8), "n_frames")
-    n_molecules = data.draw(st.integers(1, 60), "n_molecules")
-    frames = np.stack([water(n_molecules, seed) for seed in range(n_frames)])
-    path = file_of(tmp_path / "file.xtc", frames)
-    reader = open_xtc(path)
-    assert (reader.n_frames, reader.n_atoms) == (n_frames, 3 * n_molecules)
-    dtype = data.draw(st.sampled_from([np.float32, np.float64]))
-    whole = read(reader, dtype=dtype)
-    start = data.draw(st.integers(0, n_frames), "start")
-    chosen = range(start, data.draw(st.integers(start, n_frames)), data.draw(st.integers(1, 4)))
-    atoms = data.draw(
-        st.none() | st.lists(st.integers(0, 3 * n_molecules - 1), min_size=1, max_size=90)
-    )
-    got = read(reader, chosen, atoms, dtype)
-    for name, array in got.items():
-        expected = whole[name][chosen.start : chosen.stop : chosen.step]
-        if name == "positions" and atoms is not None:
-            expected = expected[:, atoms]
-        np.testing.assert_array_equal(array, expected)
-
-
 @pytest.mark.parametrize(
     "atoms",
     [[0], [47680], list(range(1000)), list(range(46000, 47681)), [47000, 3, 3, 20000]],
@@ -314,14 +287,6 @@ def test_index_of_many_frames_is_that_of_the_headers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(got["positions"], expected)
 
 
-def test_reader_is_small_and_picklable() -> None:
-    reader = open_xtc(REAL_FILES["XTC"])
-    data = pickle.dumps(reader)
-    assert len(data) < 2000
-    assert pickle.loads(data) == reader
-    assert open_reader(REAL_FILES["XTC"]) == reader
-
-
 # ---- damage ----
 
 
@@ -331,46 +296,9 @@ def three_frames() -> bytes:
     return b"".join(encode(atoms, groups, 30, step=step) for step in range(3))
 
 
-def test_empty_file(tmp_path: Path) -> None:
-    with pytest.raises(TrajectoryError, match=r"file\.xtc: the file is empty"):
-        open_xtc(written(tmp_path / "file.xtc", b""))
-
-
 def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(TrajectoryError, match="this is no XTC file"):
         open_xtc(written(tmp_path / "file.xtc", b"TITLE\n" + 100 * b"a"))
-    with pytest.raises(FileNotFoundError):
-        open_xtc(tmp_path / "none.xtc")
-    with pytest.raises(IsADirectoryError):
-        open_xtc(tmp_path)
-
-
-@pytest.mark.parametrize("place", [2, 30, 57, 91, 100, -1])
-def test_truncated_file(tmp_path: Path, place: int) -> None:
-    content = three_frames()
-    size = len(content) // 3
-    cut = 2 * size + (place if place > 0 else size - 1)
-    path = written(tmp_path / "file.xtc", content[:cut])
-    with pytest.raises(
-        TrajectoryError, match=rf"ends inside frame 2, which begins at byte {2 * size}"
-    ):
-        open_xtc(path)
-    reader = open_xtc(path, on_truncated="drop")
-    assert reader.n_frames == 2
-    assert "frame 2 left out" in reader.damage
-    np.testing.assert_array_equal(read(reader)["step"], [0, 1])
-    with pytest.warns(UserWarning, match="frame 2 left out"):
-        assert open_xtc(path, on_truncated="warn") == reader
-    with pytest.raises(ValueError, match="on_truncated"):
-        open_xtc(path, on_truncated="ignore")  # type: ignore[arg-type]
-    with pytest.raises(TrajectoryError, match="there is no whole frame"):
-        open_xtc(written(path, content[: place % size]), on_truncated="drop")
-
-
-def test_whole_file_has_no_damage(tmp_path: Path) -> None:
-    assert (
-        open_xtc(written(tmp_path / "file.xtc", three_frames()), on_truncated="drop").damage == ""
-    )
 
 
 def changed(content: bytes, frame: int, at: int, value: int) -> bytes:
@@ -474,76 +402,6 @@ def test_file_that_changes_after_it_was_opened(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError):
         read(reader)
-
-
-MUTATED = [
-    three_frames(),
-    encode_small(water(2)) * 3,
-    *(
-        b"".join(
-            encode(
-                np.rint(1000 * water(8, seed, box)).astype(int),
-                [Group(1, 1), Group(0, -1), Group(8), Group(3, 0), Group(7)],
-                small,
-                magic=2023,
-            )
-            for seed in range(3)
-        )
-        for small, box in ((60, 3.0), (46, 1.0))
-    ),
-]
-
-
-@settings(PROPERTY, max_examples=500)
-@given(data=st.data())
-def test_mutated_files_are_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
-    content = bytearray(data.draw(st.sampled_from(MUTATED)))
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(content) - 1) | st.integers(0, 99))
-        value = data.draw(st.binary(min_size=1, max_size=8))
-        content[at : at + len(value)] = value
-    del content[data.draw(st.just(len(content)) | st.integers(0, len(content))) :]
-    path = written(tmp_path / "file.xtc", bytes(content))
-    on_truncated = data.draw(st.sampled_from(["raise", "drop"]))
-    tracemalloc.start()
-    try:
-        reader = open_xtc(path, on_truncated=on_truncated)
-        # Two bits an atom are the least that a frame can have.
-        assert reader.n_atoms <= 4 * len(content)
-        read(reader)
-        read(reader, range(0, reader.n_frames, 2), [0, reader.n_atoms - 1, 0], np.float64)
-    except TrajectoryError:
-        pass
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peak < (2 << 20) + 4 * 12 * 4 * len(content)
-
-
-# ---- arguments ----
-
-
-def test_bad_arguments() -> None:
-    reader = open_xtc(REAL_FILES["XTC_multi_frame"])
-    out = {"positions": np.empty((1, 10, 3), np.float32)}
-    one = range(1)
-    for frames in (range(10, 11), range(-1, 0), range(1, 0, -1)):
-        with pytest.raises(ValueError, match="frames: expected a rising range"):
-            reader.read(frames, out)
-    for atoms in ([], [10], [-1]):
-        with pytest.raises(ValueError, match="atoms:"):
-            reader.read(one, out, np.array(atoms, np.int64))
-    with pytest.raises(ValueError, match="int64"):
-        reader.read(one, out, np.array([1.0]))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="has no 'velocities'"):
-        reader.read(one, {"velocities": out["positions"]})
-    with pytest.raises(ValueError, match="expected float32 or float64 of shape"):
-        reader.read(one, {"positions": np.empty((2, 10, 3), np.float32)})
-    with pytest.raises(ValueError, match="expected int64 of shape"):
-        reader.read(one, {"step": np.empty(1)})
-    with pytest.raises(ValueError, match="C-contiguous"):
-        reader.read(one, {"positions": np.empty((1, 3, 10), np.float32).transpose(0, 2, 1)})
-    reader.read(range(0), {"positions": np.empty((0, 10, 3), np.float32)})
 
 
 # ---- writing ----

@@ -1,1 +1,2 @@
+/* What the module that cffi makes is compiled with. */
 #include "gd.h"

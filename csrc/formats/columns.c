@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "gd.h"
+#include "gd/columns.h"
 
 enum { MOST_DECIMALS = 9, WIDEST = 24, MOST_POWER = 10 };
 

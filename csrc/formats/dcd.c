@@ -1,4 +1,5 @@
-#include "gd.h"
+/* DCD: the header, frames read with pread, cells to box vectors. */
+#include "gd/dcd.h"
 #include "interleave.h"
 
 #include <errno.h>

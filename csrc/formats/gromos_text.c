@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gd.h"
+#include "gd/gromos_text.h"
 
 enum {
     N_BLOCKS = 5,

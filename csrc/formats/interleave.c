@@ -1,3 +1,4 @@
+/* Planes of x, y and z to (atom, xyz), and the order of bytes, in vectors where they exist. */
 #include "interleave.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Choose the loops of interleave.c that are in use. */
 #include "dispatch.h"
 #include "interleave.h"
 

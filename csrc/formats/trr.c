@@ -1,6 +1,6 @@
 /* TRR: GROMACS' positions, velocities and forces in full precision. A frame is a header, which
  * tells the size of each block, and the blocks, of float or double. */
-#include "gd.h"
+#include "gd/trr.h"
 #include "interleave.h"
 #include "xdr.h"
 

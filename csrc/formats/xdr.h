@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gd.h"
+#include "gd/status.h"
 
 static inline uint32_t xdr_word(const unsigned char *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];

@@ -7,7 +7,7 @@
  * group are differences from the atom before, three in a number of `small` bits. The first two
  * atoms of a group are exchanged, for the sake of water, whose hydrogens are close to the oxygen.
  * Mixed numbers stand with their lowest byte first, each byte with its highest bit first. */
-#include "gd.h"
+#include "gd/xtc.h"
 #include "xdr.h"
 #include "xtc_format.h"
 

@@ -4,7 +4,7 @@
  * of small differences that it uses, which may go up or down by one after every group. A group is
  * as long as its range allows; the range follows what would take the fewest bits in the atoms that
  * come next. */
-#include "gd.h"
+#include "gd/xtc.h"
 #include "xdr.h"
 #include "xtc_format.h"
 

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "frames.h"
-#include "gd.h"
+#include "frames/frames.h"
+#include "gd/bonded.h"
 #include "lattice.h"
 
 /* An atom nearer (nm) to the axis of a dihedral than this has no defined dihedral: it gets no
@@ -97,7 +97,8 @@ static void bend(struct frame *frame, const int32_t *atoms, const double *ij, co
     add_virial(frame, kj, fk);
 }
 
-/* Every term: atoms and parameters as gd.h says; adds forces and virial, gives the energy. */
+/* Every term: atoms and parameters as gd/bonded.h says; adds forces and virial, gives the energy.
+ */
 typedef int term(struct frame *frame, const int32_t *atoms, const double *p, double *energy);
 
 static int bond_quartic(struct frame *frame, const int32_t *atoms, const double *p,

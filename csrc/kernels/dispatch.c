@@ -1,3 +1,4 @@
+/* Choose the table of kernels that is in use. */
 #include "dispatch.h"
 #include "table.h"
 

@@ -1,8 +1,9 @@
+/* Centres, radii and tensors of gyration, from sums over the atoms. */
 #include <math.h>
 #include <string.h>
 
-#include "frames.h"
-#include "gd.h"
+#include "frames/frames.h"
+#include "gd/gyration.h"
 #include "table.h"
 
 struct walk {

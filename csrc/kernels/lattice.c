@@ -1,3 +1,4 @@
+/* Box vectors made short, and their reciprocal ones. */
 #include "lattice.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The lattice of a periodic box, and nearest images in it. */
-#ifndef GD_LATTICE_H
-#define GD_LATTICE_H
+#ifndef GD_KERNELS_LATTICE_H
+#define GD_KERNELS_LATTICE_H
 
 #include <math.h>
 

@@ -1,6 +1,9 @@
+/* Molecular virials from atomic ones. */
 #include <string.h>
 
-#include "nonbonded.h"
+#include "frames/frames.h"
+#include "gd/molecular_virial.h"
+#include "lattice.h"
 
 /* Move from the last atom to this one, by the nearest image. */
 static void next_atom(const struct gd_frames *frames, const struct gd_lattice *lattice,

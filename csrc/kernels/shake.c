@@ -2,7 +2,7 @@
  * (1977) 327. */
 #include <math.h>
 
-#include "gd.h"
+#include "gd/shake.h"
 #include "lattice.h"
 
 /* A constraint that has turned by nearly a right angle within a step: its length cannot be

@@ -1,8 +1,9 @@
+/* Molecules that are broken at the box, made whole. */
 #include <math.h>
 #include <string.h>
 
-#include "frames.h"
-#include "gd.h"
+#include "frames/frames.h"
+#include "gd/whole.h"
 #include "lattice.h"
 
 /* Move `xyz` by lattice vectors so that it lies next to `neighbour`. */

@@ -1,3 +1,4 @@
+/* The vector layer with AVX2 and FMA: 4 doubles, 8 floats. */
 #include <immintrin.h>
 #include <stdint.h>
 

@@ -1,3 +1,4 @@
+/* The vector layer with AVX-512: 8 doubles, 16 floats. */
 #include <immintrin.h>
 #include <stdint.h>
 

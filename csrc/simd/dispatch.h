@@ -2,7 +2,7 @@
 #ifndef GD_DISPATCH_H
 #define GD_DISPATCH_H
 
-#include "gd.h"
+#include "gd/instruction_set.h"
 
 /* The symbol's address, where the compiler could build it. */
 #if defined(GD_HAVE_AVX2)

@@ -1,4 +1,7 @@
-#include "gd.h"
+/* Which instruction sets this machine has, and the one in use. */
+#include "gd/instruction_set.h"
+
+#include "gd/status.h"
 
 static int active = GD_ISA_SCALAR;
 

@@ -1,3 +1,4 @@
+/* The vector layer without vectors: what each of its operations means. */
 #include <stdint.h>
 
 #define GD_LANES 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gromos_dist.io.atoms import ATOMS_IN_FILE
+from gromos_dist.errors import TopologyError
+from gromos_dist.io.atoms import ATOMS_IN_FILE, atom_numbers, bond_coordinate
 from gromos_dist.io.graphs import chosen_atoms, source_of, values_of
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.topology import Topology
@@ -111,3 +113,72 @@ def one_frame(array: xr.DataArray, frame: int) -> NDArray[Any]:
 def reads_single_frames(array: xr.DataArray) -> bool:
     """Say whether one frame can be had without computing the chunk around it."""
     return isinstance(array.data, np.ndarray) or source_of(array.data) is not None
+
+
+def topology_of_file(topology: Topology, data: xr.Dataset) -> tuple[Topology, Numbers]:
+    """Return the topology of the whole file that `data` has atoms of, and which these are.
+
+    Raises
+    ------
+    TopologyError
+        It is not that of so many atoms.
+    """
+    if "atom_number" not in data.coords:
+        topology = topology.with_n_atoms(data.sizes["atom"])
+        return topology, Numbers(np.arange(topology.n_atoms), topology.n_atoms)
+    numbers = numbers_of(data)
+    return topology.with_n_atoms(numbers.n_in_file), numbers
+
+
+def some_atoms(topology: Topology, numbers: Numbers) -> Topology:
+    """Return some atoms of a topology, without bonds."""
+    chosen = numbers.of_atoms
+    columns = (
+        *("atom_name", "residue_name", "residue", "molecule", "element", "mass", "charge"),
+        *("chain", "segment", "insertion_code"),
+    )
+    known = {name: getattr(topology, name) for name in columns}
+    return Topology(
+        **{name: values[chosen] for name, values in known.items() if values is not None},
+        bond_origin=topology.bond_origin,
+    )
+
+
+def topology_of_atoms(topology: Topology, data: xr.Dataset) -> Topology:
+    """Return the topology of the atoms of `data`, given that of their whole file, or of them.
+
+    Raises
+    ------
+    TopologyError
+        It is neither.
+    """
+    whole, numbers = _of_file_or_atoms(topology, data)
+    if numbers.are_all:
+        return whole
+    return replace(some_atoms(whole, numbers), bonds=numbers.places(whole.bonds))
+
+
+def labelled_by(topology: Topology, data: xr.Dataset) -> xr.Dataset:
+    """Return data whose atoms have the names, masses, ... and bonds of a topology.
+
+    Raises
+    ------
+    TopologyError
+        As `topology_of_atoms`.
+    """
+    whole, numbers = _of_file_or_atoms(topology, data)
+    coords = {
+        **(whole if numbers.are_all else some_atoms(whole, numbers)).coordinates(),
+        **bond_coordinate(whole.bonds, numbers.of_atoms, numbers.n_in_file),
+        "atom_number": atom_numbers(numbers.of_atoms, numbers.n_in_file),
+    }
+    return data.drop_vars("bonds", errors="ignore").assign_coords(coords)
+
+
+def _of_file_or_atoms(topology: Topology, data: xr.Dataset) -> tuple[Topology, Numbers]:
+    try:
+        return topology_of_file(topology, data)
+    except TopologyError:
+        if topology.n_atoms != data.sizes["atom"]:
+            raise
+        return topology, Numbers(np.arange(topology.n_atoms), topology.n_atoms)

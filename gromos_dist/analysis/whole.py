@@ -20,6 +20,8 @@ from gromos_dist.analysis.connections import (
     lattice_of,
     numbers_of,
     one_frame,
+    some_atoms,
+    topology_of_file,
 )
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import BOX
@@ -109,9 +111,9 @@ def make_whole(
         numbers, known = numbers_of(ds), bonds_of(ds)
         atoms = atoms_of(positions)
     else:
-        given, numbers = _of_the_file(as_topology(topology), ds)
+        given, numbers = topology_of_file(as_topology(topology), ds)
         known = given.bonds
-        atoms = _taken(given, numbers)
+        atoms = some_atoms(given, numbers)
     atoms = replace(
         atoms, bonds=numbers.places(known), bond_origin=ds.attrs.get("bonds", atoms.bond_origin)
     )
@@ -155,29 +157,6 @@ def _frame_with_box(ds: xr.Dataset) -> int:
     n_frames = ds.sizes["frame"]
     places = sorted({0, n_frames // 2, n_frames - 1})
     return next((frame for frame in places if lattice_of(ds, frame) is not None), 0)
-
-
-def _of_the_file(topology: Topology, ds: xr.Dataset) -> tuple[Topology, Numbers]:
-    """Return the topology of the file that `ds` has atoms of, and which these are."""
-    if "atom_number" not in ds.coords:
-        topology = topology.with_n_atoms(ds.sizes["atom"])
-        return topology, Numbers(np.arange(topology.n_atoms), topology.n_atoms)
-    numbers = numbers_of(ds)
-    return topology.with_n_atoms(numbers.n_in_file), numbers
-
-
-def _taken(topology: Topology, numbers: Numbers) -> Topology:
-    """Return some atoms of a topology, without bonds."""
-    chosen = numbers.of_atoms
-    columns = (
-        *("atom_name", "residue_name", "residue", "molecule", "element", "mass", "charge"),
-        *("chain", "segment", "insertion_code"),
-    )
-    known = {name: getattr(topology, name) for name in columns}
-    return Topology(
-        **{name: values[chosen] for name, values in known.items() if values is not None},
-        bond_origin=topology.bond_origin,
-    )
 
 
 def _require_whole_molecules(

@@ -50,7 +50,7 @@ def convert(
     from gromos_dist.store.trajectory_file import can_write
 
     if target.suffix.lower() not in stores.SUFFIXES and not can_write(target):
-        from gromos_dist.io.formats.registry import WRITABLE
+        from gromos_dist.io.registry import WRITABLE
 
         known = ", ".join([*stores.SUFFIXES, *sorted(WRITABLE)])
         raise ValueError(f"{target}: no format for this suffix; known: {known}")

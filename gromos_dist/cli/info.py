@@ -77,7 +77,6 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
     origin = source_of(vectors.data)
     assert origin is not None
     readers = origin.source.readers
-    n_atoms = trajectory.sizes["atom"]
     sizes = [Path(reader.path).stat().st_size for reader in readers]
     return {
         "files": [
@@ -94,7 +93,7 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
         "size": sum(sizes),
         "overlap": trajectory.attrs.get("overlap", "").splitlines(),
         # A PDB, GRO or GROMOS configuration is its own.
-        "topology": _topology(topology or trajectory.attrs.get("topology"), n_atoms),
+        "topology": _topology(topology or trajectory.attrs.get("topology"), trajectory),
         "chunks": _chunks(vectors),
     }
 
@@ -137,7 +136,7 @@ def _describe_store(path: str, topology: Path | None) -> dict[str, Any]:
             for name, array in data.data_vars.items()
         ],
         "computed": stores.origin(data),
-        "topology": None if n_atoms is None else _topology(topology, n_atoms),
+        "topology": None if n_atoms is None else _topology(topology, data),
         "chunks": _chunks(max(data.data_vars.values(), key=lambda array: array.nbytes)),
     }
 
@@ -152,7 +151,7 @@ def _chunks(array: xr.DataArray) -> dict[str, Any] | None:
 
 def _format(path: str) -> str:
     from gromos_dist.input_file import suffix_of
-    from gromos_dist.io.formats.registry import READABLE
+    from gromos_dist.io.registry import READABLE
 
     suffix = suffix_of(path)
     name = READABLE[suffix].name if suffix in READABLE else _STORES[suffix]
@@ -191,14 +190,15 @@ def _box(trajectory: xr.Dataset) -> dict[str, list[float]] | None:
     }
 
 
-def _topology(path: Path | str | None, n_atoms: int) -> dict[str, Any] | None:
+def _topology(path: Path | str | None, data: xr.Dataset) -> dict[str, Any] | None:
     import numpy as np
 
+    from gromos_dist.analysis.connections import topology_of_atoms
     from gromos_dist.topology import load_topology
 
     if path is None:
         return None
-    atoms = load_topology(path).with_n_atoms(n_atoms)
+    atoms = topology_of_atoms(load_topology(path), data)
     elements = Counter(str(element) or "unknown" for element in atoms.element)
     mass = float(atoms.mass.sum())
     return {

@@ -105,9 +105,7 @@ class Input:
 
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
-        import numpy as np
-
-        from gromos_dist.io.atoms import atom_numbers, bond_coordinate
+        from gromos_dist.analysis.connections import labelled_by
         from gromos_dist.selection import resolve
         from gromos_dist.topology import load_topology
 
@@ -116,11 +114,7 @@ class Input:
             raise ValueError(f"{path}: expected a trajectory, found {list(trajectory)}")
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
-            topology = load_topology(self.topology).with_n_atoms(trajectory.sizes["atom"])
-            known = topology.coordinates() | bond_coordinate(topology.bonds, None, topology.n_atoms)
-            numbers = atom_numbers(np.arange(topology.n_atoms), topology.n_atoms)
-            trajectory = trajectory.drop_vars("bonds", errors="ignore")
-            trajectory = trajectory.assign_coords(known | {"atom_number": numbers})
+            trajectory = labelled_by(load_topology(self.topology), trajectory)
         if atoms is not None:
             trajectory = trajectory.isel(atom=resolve(atoms, trajectory))
         return trajectory

@@ -16,11 +16,11 @@ from numpy.typing import DTypeLike, NDArray
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import file_state, suffix_of
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
-from gromos_dist.io.formats.registry import READABLE
 from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
 from gromos_dist.io.presence import presence
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms, Reader, open_reader, warn_of_cautions
+from gromos_dist.io.registry import READABLE
 from gromos_dist.io.source import Source
 from gromos_dist.io.trajectory import attributes_in
 from gromos_dist.provenance import describe_file, record_of

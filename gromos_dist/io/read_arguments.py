@@ -1,4 +1,4 @@
-"""What every reader checks of the arguments of `gromos_dist.io.reader.Reader.read`."""
+"""What every reader does with the arguments of `gromos_dist.io.reader.Reader.read`."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ def _check_atoms(reader: Reader, atoms: Atoms) -> None:
             f"atoms: {atoms.min()} to {atoms.max()} is not within the {reader.n_atoms} atoms "
             f"(from 0) of {reader.path}"
         )
+
+
+def deliver(out: NDArray[Any], values: NDArray[Any]) -> None:
+    """Put numbers into the caller's buffer; what is too large for its dtype becomes infinite."""
+    with np.errstate(over="ignore"):
+        out[...] = values
 
 
 def pointer(kind: str, array: NDArray[Any] | None) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.input_file import require_regular, suffix_of
-from gromos_dist.io.formats.registry import ENGINES, READABLE, load
+from gromos_dist.io.registry import ENGINES, READABLE, load
 from gromos_dist.io.truncated import OnTruncated
 
 # A per-frame field and its shape within a frame; None stands for the number of atoms.

@@ -20,7 +20,6 @@ from xarray.core import indexing
 from gromos_dist.errors import TopologyError
 from gromos_dist.input_file import FileState, file_state, suffix_of, unchanged
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
-from gromos_dist.io.formats.registry import READABLE
 from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
 from gromos_dist.io.overlap import (
     Clock,
@@ -32,6 +31,7 @@ from gromos_dist.io.overlap import (
 from gromos_dist.io.own_labels import check_labels, labels_of, own_topology
 from gromos_dist.io.presence import presence
 from gromos_dist.io.reader import Reader, open_reader, warn_of_cautions
+from gromos_dist.io.registry import READABLE
 from gromos_dist.io.source import Source
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated
 from gromos_dist.provenance import InputFile, describe_file, record_of

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from gromos_dist.beside import file_beside
 from gromos_dist.input_file import suffix_of
-from gromos_dist.io.formats.registry import WRITABLE, Format, load
 from gromos_dist.io.reader import FRAME_FIELDS
+from gromos_dist.io.registry import WRITABLE, Format, load
 from gromos_dist.io.rounding import check_precision, rounded
 
 Frames = Mapping[str, NDArray[Any]]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from itertools import groupby, pairwise
 from math import lcm
 from typing import Any
@@ -48,7 +47,7 @@ def read_together(graph: HighLevelGraph, wanted: Iterable[Key]) -> HighLevelGrap
     needed = _needed(convert_legacy_graph(ensure_dict(graph)), wanted)
     readings = [reading.of(needed) for reading in readings]
     layers, dependencies = dict(graph.layers), dict(graph.dependencies)
-    for group in _of_the_same_files([reading for reading in readings if reading.blocks]):
+    for group in _at_one_time(graph, [reading for reading in readings if reading.blocks]):
         edges = _joint_edges(group)
         members = [reading for reading in group if reading.fits(edges)]
         if len(members) < 2:
@@ -82,9 +81,9 @@ def frames_of_tasks(
         if isinstance(value, Work | _Together):
             for layer in graph.dependents[name]:
                 found[layer] = {
-                    key: value.frame_chunks[task.args[1]]
-                    for key, task in graph.layers[layer].items()
-                    if _is_of_block(task, name)
+                    key: value.frame_chunks[i]
+                    for key, i in _blocks(graph.layers[layer], name).items()
+                    if isinstance(i, int)
                 }
     tasks = convert_legacy_graph(ensure_dict(graph)) if found else {}
     passes = []
@@ -170,18 +169,19 @@ def _constants(graph: HighLevelGraph) -> list[tuple[str, Any]]:
     ]
 
 
-def _is_of_block(task: Any, constant: str) -> bool:
-    """Say whether a task computes a block, of which its second argument tells, with a constant."""
-    return isinstance(task, Task) and len(task.args) > 1 and task.args[0] == TaskRef(constant)
+def _blocks(layer: Mapping[Key, Any], constant: str) -> dict[Key, Any]:
+    """Return what says which block a task computes with a constant, for the tasks that do."""
+    # A block's number, or the slices of a field.
+    return {
+        key: getattr(task.args[1], "value", task.args[1])
+        for key, task in layer.items()
+        if isinstance(task, Task) and len(task.args) > 1 and task.args[0] == TaskRef(constant)
+    }
 
 
 def _of_stream(graph: HighLevelGraph, layer: str, name: str, stream: Stream) -> _Reading | None:
     bounds = block_bounds(stream.work.frame_chunks)
-    blocks = {
-        key: bounds[task.args[1]]
-        for key, task in graph.layers[layer].items()
-        if _is_of_block(task, name)
-    }
+    blocks = {key: bounds[i] for key, i in _blocks(graph.layers[layer], name).items()}
     if len(blocks) < len(graph.layers[layer]):
         return None
     return _Reading(layer, stream, (0, *(stop for _, stop in bounds)), blocks)
@@ -194,8 +194,7 @@ def _of_field(
     if layer not in graph.layers:
         return None
     blocks = {}
-    for key, task in graph.layers[layer].items():
-        index = task.args[1].value if _is_of_block(task, name) else None
+    for key, index in _blocks(graph.layers[layer], name).items():
         if not isinstance(index, tuple) or any(key[2:]):
             return None
         blocks[key] = index[0].start, index[0].stop
@@ -228,6 +227,36 @@ def _of_the_same_files(readings: Sequence[_Reading]) -> list[list[_Reading]]:
     return groups
 
 
+def _at_one_time(graph: HighLevelGraph, readings: Sequence[_Reading]) -> list[list[_Reading]]:
+    """Return the readings of the same files that can be at the same time.
+
+    Values of frames from which the mean of all is taken, say, are read after those of the mean: all
+    would have to be kept until it is there.
+    """
+    groups = []
+    for group in _of_the_same_files(readings):
+        later = _that_wait(graph, group)
+        groups += [
+            [r for r in group if r.layer not in later],
+            [r for r in group if r.layer in later],
+        ]
+    return [group for group in groups if group]
+
+
+def _that_wait(graph: HighLevelGraph, readings: Sequence[_Reading]) -> set[str]:
+    """Return the layers of values of frames that are used together with a value of all frames."""
+    reduced = {r.layer for r in readings if r.stream.work.per_block}
+    of_frames = {r.layer for r in readings} - reduced
+    above: dict[str, set[str]] = {}
+    waiting: set[str] = set()
+    for name in graph._toposort_layers():
+        above[name] = {name} & (reduced | of_frames)
+        above[name].update(*(above[up] for up in graph.dependencies[name]))
+        if above[name] & reduced:
+            waiting |= above[name] & of_frames
+    return waiting
+
+
 # ---- what reads together ----
 
 
@@ -246,6 +275,7 @@ def _joint_layers(
     together = _together([member.stream for member in members], edges)
     starts = np.asarray(edges[:-1])
     parts: dict[int, list[tuple[int, int, int]]] = {}
+    layers: list[tuple[str, Mapping[Key, Any], set[str]]]
     layers = [(constant, {constant: DataNode(constant, together)}, set[str]())]
     for m, member in enumerate(members):
         picks = {}
@@ -273,11 +303,11 @@ def _together(streams: Sequence[Stream], edges: Sequence[int]) -> _Together:
     of_atoms = [stream.source for stream in streams if _reads_atoms(stream)]
     # Streams of boxes, say, tell neither atoms nor dtype.
     source = (of_atoms or [streams[0].source])[0]
-    if any(other.atoms is None for other in of_atoms):
+    chosen = [other.atoms for other in of_atoms if other.atoms is not None]
+    if len(chosen) < len(of_atoms):
         source = replace(source, atoms=None)
-    elif any(not np.array_equal(source.atoms, other.atoms) for other in of_atoms):
-        union = reduce(np.union1d, [other.atoms for other in of_atoms])
-        source = replace(source, atoms=union.astype(np.int64))
+    elif any(not np.array_equal(chosen[0], other) for other in chosen):
+        source = replace(source, atoms=np.unique(np.concatenate(chosen)))
     return _Together(
         tuple(streams),
         tuple(_places(stream, source) for stream in streams),
@@ -294,9 +324,11 @@ def _reads_atoms(stream: Stream) -> bool:
 def _places(stream: Stream, source: Source) -> NDArray[np.intp] | None:
     """Return where the atoms of a stream are among those of `source`; None if it has all these."""
     own = stream.source.atoms
-    if not _reads_atoms(stream) or own is None or np.array_equal(own, source.atoms):
+    if not _reads_atoms(stream) or own is None:
         return None
-    return own if source.atoms is None else np.searchsorted(source.atoms, own)
+    if source.atoms is None:
+        return own
+    return None if np.array_equal(own, source.atoms) else np.searchsorted(source.atoms, own)
 
 
 @dataclass(frozen=True)
@@ -376,8 +408,10 @@ class _Shares:
 
     def of(self, m: int) -> Piece:
         """Return the piece as stream `m` would have read it alone."""
-        piece, fields = self._piece, self._together.streams[m].fields
-        previous = piece.previous and [self._before(m, field) for field in fields]
+        stream, piece = self._together.streams[m], self._piece
+        fields = stream.fields
+        before = fields if stream.work.job.wants_previous else ()
+        previous = [self._before(m, field) for field in before]
         return replace(piece, arrays=[self._own(m, field) for field in fields], previous=previous)
 
     def _own(self, m: int, field: str) -> Array:

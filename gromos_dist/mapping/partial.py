@@ -58,7 +58,7 @@ def with_kept(
     keep: Callable[[str, int, Any, Array], Array],
     load: Callable[[str, int, Any], Array],
 ) -> list[da.Array]:
-    """Return the same arrays: of partial results, they keep what they compute and load what is there.
+    """Return the same arrays, which keep partial results, and load those that are there.
 
     Parameters
     ----------

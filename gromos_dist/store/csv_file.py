@@ -1,6 +1,6 @@
-"""Results as text: a row a frame, or atom, or event; numbers with as many digits as their bits need.
+"""Results as text: a row a frame, or atom, or event; numbers have the digits that give their bits.
 
-Rows run along the first dim of the first variable. Variables without dims are told after the rows.
+Rows run along the first dim of the first variable. What has no dims is told after the rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from gromos_dist.beside import file_beside
-from gromos_dist.distributed import take_blocks, to_blocks
+from gromos_dist.distributed import take_blocks, work_of
 from gromos_dist.mapping.events import EDGE
 from gromos_dist.progress import progress_bar
 from gromos_dist.provenance import found_in
@@ -49,7 +49,9 @@ class _Table:
     def by_row(self, name: str) -> xr.Variable:
         """Return a variable with the rows first."""
         variable = self.dataset[name].variable
-        return variable.expand_dims("row") if self.row is None else variable.transpose(self.row, ...)
+        if self.row is None:
+            return xr.Variable("row", variable.data.reshape(1), variable.attrs)
+        return variable.transpose(self.row, ...)
 
 
 def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
@@ -156,9 +158,12 @@ def _write_rows(file: TextIO, table: _Table, title: str, progress: bool | None) 
     scalars = {name: table.dataset[name].variable for name in table.scalars}
     later = {name: v.data for name, v in scalars.items() if v.chunks is not None}
     # All together, so that what they share is computed once.
-    tasks = to_blocks([*arrays, *later.values()])
-    blocks = [_together(*parts) for parts in zip(*tasks[: len(arrays)], strict=True)]
-    blocks += [_together(*of_scalar) for of_scalar in tasks[len(arrays) :]]
+    dims = [v.dims for v in lazy.values() if rows] + [()] * len(later)
+    work = work_of([*arrays, *later.values()], dims)
+    n = len(arrays)
+    groups = [*zip(*work.blocks[:n], strict=True), *work.blocks[n:]]
+    frames = [*map(sum, zip(*work.frames[:n], strict=True)), *map(sum, work.frames[n:])]
+    n_of_rows = len(groups) - len(later)
     told = {name: v.values for name, v in scalars.items() if name not in later}
     writer = csv.writer(file, lineterminator="\n")
     waiting: dict[int, tuple[NDArray[Any], ...]] = {}
@@ -181,21 +186,19 @@ def _write_rows(file: TextIO, table: _Table, title: str, progress: bool | None) 
     def take(index: int, values: tuple[NDArray[Any], ...]) -> None:
         # Rows are written in order; a block that comes early waits.
         nonlocal following
-        if index >= len(rows) or not arrays:
-            told[list(later)[index - (len(rows) if arrays else 0)]] = values[0]
+        if index >= n_of_rows:
+            told[list(later)[index - n_of_rows]] = values[0]
             return
         waiting[index] = values
         while following in waiting:
             write_block(following, waiting.pop(following))
             following += 1
 
-    frames = [*(sizes if arrays else ()), *(0.0 for _ in later)]
-    with progress_bar(title, table.n_rows, show=progress) as advance:
-        take_blocks(blocks, frames, take, advance)
-        if not arrays:
-            for index, size in enumerate(sizes):
-                write_block(index, ())
-                advance(size)
+    with progress_bar(title, work.total, show=progress, unit=work.unit) as advance:
+        take_blocks([_together(*group) for group in groups], frames, take, advance, work.watchers)
+    if not arrays:
+        for index in range(len(rows)):
+            write_block(index, ())
     for name in table.scalars:
         file.write(f"# {name} = {told[name].astype(str)}\n")
 
@@ -203,7 +206,7 @@ def _write_rows(file: TextIO, table: _Table, title: str, progress: bool | None) 
 def _edges(lazy: Iterable[xr.Variable], n_rows: int) -> list[int]:
     """Return where the blocks of rows begin and end: those of the first lazy variable."""
     for variable in lazy:
-        return sorted({0, *itertools.accumulate(variable.chunks[0])})
+        return sorted({0, *itertools.accumulate(variable.data.chunks[0])})
     return sorted({*range(0, n_rows, _ROWS_OF_A_BLOCK), n_rows})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist.beside import file_beside
-from gromos_dist.distributed import block_frames, block_slices, take_blocks, to_blocks
+from gromos_dist.distributed import block_slices, take_blocks, work_of
 from gromos_dist.progress import progress_bar
 from gromos_dist.provenance import Provenance
 from gromos_dist.store.coordinates import in_memory
@@ -65,7 +66,7 @@ def _create(file: Any, array: xr.DataArray) -> None:
     options: dict[str, Any] = {}
     if "precision" in array.attrs and array.ndim and array.size:
         # Rounded numbers end in zero bits, which compress well when these lie together.
-        rows = rows_of_a_chunk(array.chunks[0][0], array.nbytes // len(array))
+        rows = rows_of_a_chunk(array.data.chunks[0][0], array.nbytes // len(array))
         options = {
             **{"compression": "gzip", "compression_opts": 4, "shuffle": True},
             "chunks": (rows, *array.shape[1:]),
@@ -83,22 +84,21 @@ def _create(file: Any, array: xr.DataArray) -> None:
 
 def _fill(file: Any, lazy: Mapping[str, xr.Variable], title: str, progress: bool | None) -> None:
     arrays = [variable.data for variable in lazy.values()]
-    blocks = [block for of_array in to_blocks(arrays) for block in of_array]
+    work = work_of(arrays, [variable.dims for variable in lazy.values()])
     places = [
         (file[name], region)
         for name, array in zip(lazy, arrays, strict=True)
         for region in block_slices(array.chunks)
     ]
-    counts = block_frames([v.dims for v in lazy.values()], [array.chunks for array in arrays])
-    frames = [count for of_array in counts for count in of_array]
 
     def take(index: int, value: Any) -> None:
         variable, region = places[index]
         if value.size:
             variable[region] = value
 
-    with progress_bar(title, sum(frames), show=progress) as advance:
-        take_blocks(blocks, frames, take, advance)
+    blocks, frames = chain.from_iterable(work.blocks), chain.from_iterable(work.frames)
+    with progress_bar(title, work.total, show=progress, unit=work.unit) as advance:
+        take_blocks(list(blocks), list(frames), take, advance, work.watchers)
 
 
 def _attributes(attrs: Mapping[Any, Any]) -> dict[str, Any]:

@@ -13,13 +13,13 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist.beside import refuse_existing
-from gromos_dist.io.formats.registry import WRITABLE
+from gromos_dist.distributed import compute
+from gromos_dist.io.registry import WRITABLE
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
 from gromos_dist.mapping import LazyEvents
 from gromos_dist.mapping.events import EDGE
 from gromos_dist.provenance import restored
 from gromos_dist.store import trajectory_file
-from gromos_dist.store.events import found as found_events
 from gromos_dist.store.sources import refuse_own_source
 
 # The modules of the formats, imported when one is written: their libraries take long to import.
@@ -123,13 +123,14 @@ def store(
         return Path(path)
     if precision is not None:
         dataset = _with_precision(dataset, precision, target)
-    storable: xr.Dataset | LazyEvents = dataset
+    storable: Any = dataset
     if isinstance(result, LazyEvents):
-        # Others than Zarr have all events in memory, and no place for blocks.
-        is_zarr = target.suffix == ".zarr"
-        if not is_zarr:
+        if target.suffix != ".zarr":
             refuse_existing(target, overwrite)
-        storable = result if is_zarr else found_events(result, target.name, progress)
+        # Only a folder has a place for what is found, until all is.
+        storable = result.assign_attrs(**dataset.attrs)
+        if target.suffix != ".zarr":
+            storable = _dataset(compute(result, progress=progress))
     import_module(_FORMATS[target.suffix]).write(storable, target, overwrite, progress)
     return Path(path)
 

@@ -82,7 +82,9 @@ class _Visit(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, found: Any) -> Any:
         reduced = super().reducer_override(found)
-        if reduced is NotImplemented and not isinstance(found, type):
+        # Modules, among others, have a way of their own to be pickled.
+        has_none = type(found) not in self.dispatch_table and not isinstance(found, type)
+        if reduced is NotImplemented and has_none:
             try:
                 found.__reduce_ex__(5)
             except Exception:

@@ -28,13 +28,12 @@ from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
 from gromos_dist import provenance
 from gromos_dist.beside import folder_beside, full_disk_named, locked
-from gromos_dist.distributed import block_frames, take_blocks, to_blocks
+from gromos_dist.distributed import block_frames, compute, take_blocks, to_blocks, work_of
 from gromos_dist.errors import StoreError
 from gromos_dist.mapping import LazyEvents
 from gromos_dist.progress import note, progress_bar
 from gromos_dist.provenance import canonical_json
 from gromos_dist.store import contents
-from gromos_dist.store.events import found as found_events
 from gromos_dist.store.identity import describe, differences, plain
 from gromos_dist.store.layout import rows_of_a_chunk
 from gromos_dist.store.partial_states import resumed
@@ -133,7 +132,8 @@ def _plan_of_events(events: LazyEvents) -> _Plan:
         str(name): provenance.array_hash(of_frame.values)
         for name, of_frame in events.of_frames.items()
     }
-    if provenance.IN_MEMORY in str(events.attrs.get("history", "")):
+    origin = provenance.found_in(events.attrs)
+    if origin is not None and provenance.IN_MEMORY in origin.text:
         identity["array"] = events.blocks.name
     graph = {str(name): events.blocks.name for name in none.data_vars}
     return _Plan(none, {}, canonical_json(identity), graph, events)
@@ -207,8 +207,9 @@ def _prepare(plan: _Plan, folder: Path) -> None:
 def _layout(variable: xr.Variable, block: tuple[int, ...]) -> dict[str, Any]:
     """Return how the blocks of a lazy variable are laid out: as chunks, or as shards of some.
 
-    A large block is a shard, of which some rows (frames, mostly) can be read without the others. Numbers that were
-    rounded end in zero bits, which compress well when the bits of a place lie together.
+    A large block is a shard, of which some rows (frames, mostly) can be read without the others.
+    Numbers that were rounded end in zero bits, which compress well when the bits of a place lie
+    together.
     """
     layout: dict[str, Any] = {"chunks": block, "compressors": _COMPRESSED}
     if "precision" in variable.attrs and variable.dtype.kind == "f":
@@ -317,7 +318,7 @@ def _files_with_events(
 ) -> dict[str, bytes]:
     """Find all events, block by block, and return the files of a store that has them."""
     (blocks,) = resumed([events.blocks], target, run, progress)
-    dataset = found_events(events.with_blocks(blocks), target.name, progress)
+    dataset: Any = compute(events.with_blocks(blocks), progress=progress)
     with folder_beside(target) as folder:
         _prepare(replace(plan, dataset=dataset), folder / "new")
         return _files_of(folder / "new")
@@ -379,19 +380,15 @@ def _compute_missing(
     progress: bool | None,
 ) -> None:
     """Compute and write the blocks that are missing, and note in `found` what was written."""
+    names = [name for name in plan.grid if not all(found[name].values())]
+    if not names:
+        return
+    regular = resumed([_regular_array(plan, name) for name in names], target, run, progress)
+    work = work_of(regular, [plan.dataset[name].dims for name in names])
     blocks: list[Delayed] = []
     wanted: list[tuple[zarr.Array[Any], Place]] = []
     frames: list[float] = []
-    total = 0.0
-    if all(all(of_array.values()) for of_array in found.values()):
-        return
-    tasks_of_arrays = _to_tasks(resumed(_regular_arrays(plan), target, run, progress))
-    for array, tasks, counts in zip(
-        arrays(target, plan.grid), tasks_of_arrays, _frames(plan), strict=True
-    ):
-        total += sum(counts)
-        if not tasks:
-            continue
+    for array, tasks, counts in zip(arrays(target, names), work.blocks, work.frames, strict=True):
         for place, task, count in zip(places(array), tasks, counts, strict=True):
             if found[array.path][place] is None:
                 blocks.append(_write(task, str(target), array.path, place, run))
@@ -403,8 +400,10 @@ def _compute_missing(
         staged.put_in_place(array, place)
         found[array.path][place] = written
 
-    with progress_bar(target.name, total, done=total - sum(frames), show=progress) as advance:
-        take_blocks(blocks, frames, take, advance)
+    left = sum(frames) + sum(count for _, count in work.watchers)
+    done = work.total - left
+    with progress_bar(target.name, work.total, done=done, show=progress, unit=work.unit) as advance:
+        take_blocks(blocks, frames, take, advance, work.watchers)
 
 
 def _there(written: contents.Written | None) -> contents.Written:
@@ -436,21 +435,11 @@ def _chunks(plan: _Plan, name: str) -> list[list[int]]:
     ]
 
 
-def _regular_arrays(plan: _Plan) -> list[da.Array]:
-    """Return the lazy variables in the blocks of the grid."""
-    regular = []
-    for name in plan.grid:
-        data = plan.dataset[name].data
-        chunks = tuple(map(tuple, _chunks(plan, name)))
-        regular.append(data if data.chunks == chunks else data.rechunk(chunks))
-    return regular
-
-
-def _to_tasks(arrays: Sequence[da.Array]) -> list[list[Delayed]]:
-    """Return the tasks that compute the blocks, a list an array."""
-    return [
-        tasks if array.size else [] for tasks, array in zip(to_blocks(arrays), arrays, strict=True)
-    ]
+def _regular_array(plan: _Plan, name: str) -> da.Array:
+    """Return a lazy variable in the blocks of the grid."""
+    data = plan.dataset[name].data
+    chunks = tuple(map(tuple, _chunks(plan, name)))
+    return data if data.chunks == chunks else data.rechunk(chunks)
 
 
 _write = delayed(write_block, pure=False)
@@ -467,7 +456,7 @@ def _check_values(plan: _Plan, attrs: Attrs, target: Path, found: Found) -> None
         return
     stored: list[tuple[str, Place, NDArray[Any]]] = []
     compared: list[Delayed] = []
-    tasks_of_arrays = _to_tasks(_regular_arrays(plan))
+    tasks_of_arrays = to_blocks([_regular_array(plan, name) for name in plan.grid])
     for array, tasks in zip(arrays(target, plan.grid), tasks_of_arrays, strict=True):
         there = [i for i, place in enumerate(places(array)) if found[array.path][place]]
         for i in sorted({there[0], there[-1]}) if there else ():

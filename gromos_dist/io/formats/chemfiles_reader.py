@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import require_regular
-from gromos_dist.io.read_arguments import check_read
+from gromos_dist.io.read_arguments import check_read, deliver
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated
 
@@ -86,7 +86,7 @@ class ChemfilesReader:
                 if "box" in out:
                     # chemfiles has the vectors in columns; zeros where there is no cell.
                     box = np.asarray(frame.cell.matrix).T
-                    out["box"][i] = box / 10 if box.any() else np.nan
+                    deliver(out["box"][i], box / 10 if box.any() else np.full((3, 3), np.nan))
                 if "time" in out:
                     out["time"][i] = _time(frame, number)
 
@@ -148,7 +148,7 @@ def open_chemfiles(
 
 
 def _tenth(values: NDArray[np.float64], out: NDArray[Any]) -> None:
-    np.divide(values, 10.0, out=out, casting="same_kind")
+    deliver(out, values / 10.0)
 
 
 def _chemfiles() -> Any:

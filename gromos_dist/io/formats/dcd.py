@@ -21,7 +21,7 @@ from gromos_dist._version import __version__
 from gromos_dist.errors import TrajectoryError, check, new_where
 from gromos_dist.input_file import opened
 from gromos_dist.io.formats.decimal_times import decimal_ratio
-from gromos_dist.io.read_arguments import check_read, pointer
+from gromos_dist.io.read_arguments import check_read, deliver, pointer
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
@@ -47,7 +47,7 @@ _UNEVEN = 1e-3
 
 
 class DCDLayout(NamedTuple):
-    """How a DCD file is laid out: the members of ``struct gd_dcd`` in csrc/include/gd.h."""
+    """How a DCD file is laid out: the members of ``struct gd_dcd`` in csrc/include/gd/dcd.h."""
 
     n_atoms: int
     n_free: int
@@ -200,7 +200,7 @@ class DCDReader:
         if positions is not None or cells is not None:
             self._read_records(frames, positions, cells, atoms)
         if box is not None and cells is not None:
-            box[...] = self._boxes(frames, cells)
+            deliver(box, self._boxes(frames, cells))
 
     def _fill_time(self, frames: range, out: Mapping[str, NDArray[Any]]) -> None:
         layout = self.layout

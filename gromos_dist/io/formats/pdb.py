@@ -224,7 +224,9 @@ def _cut_behind(
 ) -> tuple[int, int]:
     """Tell whether a file is cut behind a whole frame, as the array ``cut`` of the index has it."""
     behind = records[last_atom:]
-    closed = int(np.flatnonzero((behind == b"ENDMDL") | (behind == b"END"))[0])
+    ends = np.flatnonzero((behind == b"ENDMDL") | (behind == b"END"))
+    # Without any, the next MODEL is what ended it.
+    closed = int(ends[0]) if len(ends) else 0
     heads = np.flatnonzero((behind == b"MODEL") | (behind == b"TITLE"))
     heads = heads[heads > closed]
     if len(heads):

@@ -31,7 +31,7 @@ from gromos_dist.io.index.frame_index import (
     open_index,
 )
 from gromos_dist.io.index.text_file import is_compressed, read_range, text_size
-from gromos_dist.io.read_arguments import check_read
+from gromos_dist.io.read_arguments import check_read, deliver
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 from gromos_dist.io.writer import Contents, Frames, no_octahedron
@@ -107,7 +107,7 @@ class StructureReader:
             if name in out:
                 out[name][...] = index[name][chosen]
         if "box" in out:
-            out["box"][...] = index["box"][chosen].reshape(-1, 3, 3)
+            deliver(out["box"], index["box"][chosen].reshape(-1, 3, 3))
         wanted = [name for name in self.columns if name in out]
         if not wanted:
             return
@@ -155,11 +155,13 @@ class StructureReader:
                 f"{self.path}: frame {frame}, line {first_line}: expected {self.n_atoms} atoms, "
                 f"found {len(rows)}; the file has changed since it was opened, open it again"
             )
+        line_ends = np.append(starts[1:] - 1, len(text))[rows]
         if atoms is not None:
-            rows = rows[atoms]
+            rows, line_ends = rows[atoms], line_ends[atoms]
         for name, columns in self.columns.items():
             if name not in out:
                 continue
+            place = f"{self.path}: frame {frame}, line"
             try:
                 parse_columns(
                     text, columns, starts[rows], np.zeros(1, np.int64), out[name][:, None]
@@ -167,9 +169,19 @@ class StructureReader:
             except ColumnsError as error:
                 row = int(rows[error.frame])
                 raise TrajectoryError(
-                    f"{self.path}: frame {frame}, line {first_line + row}, atom "
+                    f"{place} {first_line + row}, atom "
                     f"{error.frame if atoms is None else atoms[error.frame]}: {error.problem}"
                 ) from None
+            # Columns behind the end of a line are those of the next one.
+            end = columns.first + columns.n * columns.width
+            short = np.flatnonzero(line_ends - starts[rows] < end)
+            if len(short):
+                atom, row = int(short[0]), int(rows[short[0]])
+                raise TrajectoryError(
+                    f"{place} {first_line + row}, atom {atom if atoms is None else atoms[atom]}: "
+                    f"expected {name} up to column {end}, the line ends behind column "
+                    f"{line_ends[atom] - starts[row]}"
+                )
 
 
 def open_structure(

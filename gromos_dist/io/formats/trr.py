@@ -256,7 +256,7 @@ class TRREncoder:
 
 
 def trr_encoder(contents: Contents) -> Encoder:
-    """Return the encoder of a TRR file: see `gromos_dist.io.formats.registry.Format`."""
+    """Return the encoder of a TRR file: see `gromos_dist.io.registry.Format`."""
     if contents.box_shape == "truncated octahedron":
         raise no_octahedron(contents.path, "TRR")
     encoder = encode_trr(double=contents.double)

@@ -226,7 +226,7 @@ class XTCEncoder:
 
 
 def xtc_encoder(contents: Contents) -> XTCEncoder:
-    """Return the encoder of an XTC file: see `gromos_dist.io.formats.registry.Format`."""
+    """Return the encoder of an XTC file: see `gromos_dist.io.registry.Format`."""
     if contents.box_shape == "truncated octahedron":
         raise no_octahedron(contents.path, "XTC")
     return encode_xtc(precision=per_nm(contents.precision or 0.001))

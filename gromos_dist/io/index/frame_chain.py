@@ -24,7 +24,7 @@ from gromos_dist.io.index.frame_index import (
     check_rows,
     open_index,
 )
-from gromos_dist.io.read_arguments import check_read, pointer
+from gromos_dist.io.read_arguments import check_read, deliver, pointer
 from gromos_dist.io.reader import Atoms, Reader
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
 
@@ -229,7 +229,7 @@ def read_chain(
     index = index_of(reader, file_format)
     in_index = out.keys() & {"time", "step", "lambda"}
     for name in in_index:
-        _deliver(out[name], index[name][frames.start : frames.stop : frames.step])
+        deliver(out[name], index[name][frames.start : frames.stop : frames.step])
     if out.keys() == in_index:
         return
     boxes = np.empty((len(frames), 3, 3)) if "box" in out else None
@@ -241,7 +241,7 @@ def read_chain(
         where.frame = frames[where.frame]
     _check_frame(reader.path, status, where, fault, file_format.fault_message)
     if boxes is not None:
-        _deliver(out["box"], boxes)
+        deliver(out["box"], boxes)
 
 
 def check_chain(scan: Scan, columns: Mapping[str, type[np.generic]]) -> Check:
@@ -290,12 +290,6 @@ def _places_of(index: Arrays, frames: range) -> Places:
     chosen = slice(frames.start, frames.stop, frames.step)
     columns = (index["byte"][:-1], index["byte"][1:], index["step"])
     return Places(*(np.ascontiguousarray(column[chosen]) for column in columns))
-
-
-def _deliver(out: NDArray[Any], values: NDArray[Any]) -> None:
-    """Put numbers into the caller's buffer; what is too large for its dtype becomes infinite."""
-    with np.errstate(over="ignore"):
-        out[...] = values
 
 
 def _check_frame(

@@ -30,7 +30,7 @@ import rapidgzip
 from numpy.typing import NDArray
 
 from gromos_dist.errors import TrajectoryError
-from gromos_dist.input_file import opened
+from gromos_dist.input_file import opened, require_regular
 from gromos_dist.io.index.frame_index import DamagedIndexError, StoredArrays
 
 WINDOWS = "gzip_windows"
@@ -539,6 +539,7 @@ class _Beginning(io.RawIOBase):
 @contextmanager
 def _opened(path: str, size: int | None = None) -> Iterator[Any]:
     """Open a file, or its first so many bytes, with rapidgzip."""
+    require_regular(path)
     try:
         what = path if size is None else _Beginning(path, size)
         file = rapidgzip.open(what, parallelization=1)

@@ -35,7 +35,7 @@ from gromos_dist.io.index import gzip_access
 from gromos_dist.io.index.frame_index import FileKey, cached_index, open_index
 from gromos_dist.io.index.gzip_access import Fill
 from gromos_dist.io.index.text_file import is_compressed, read_range
-from gromos_dist.io.read_arguments import check_read
+from gromos_dist.io.read_arguments import check_read, deliver
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 
@@ -257,7 +257,7 @@ def _read_boxes(
                 f"{reader.path}: line {line}: a {BOX_SHAPES[kind]} box (GENBOX type {kind}), "
                 f"expected {reader.box_shape} as in the first frame"
             )
-    out[...] = boxes
+    deliver(out, boxes)
     return status
 
 

@@ -1,7 +1,0 @@
-/* Lennard-Jones and the real-space part of Ewald's sum between clusters, in both precisions. */
-#include "erfc_coefficients.h"
-
-#define IS_EWALD 1
-#define public_mixed GD_NAME(ewald_row_mixed)
-#define public_double GD_NAME(ewald_row_double)
-#include "nonbonded_rows_of_precisions.h"

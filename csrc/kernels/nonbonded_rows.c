@@ -1,5 +1,0 @@
-/* Lennard-Jones and Coulomb with reaction field between clusters, in both precisions. */
-#define IS_EWALD 0
-#define public_mixed GD_NAME(nonbonded_row_mixed)
-#define public_double GD_NAME(nonbonded_row_double)
-#include "nonbonded_rows_of_precisions.h"

@@ -1,0 +1,260 @@
+"""Every analysis, and a record of each shape: the same bits however it runs; stopped, it goes on.
+
+An analysis that is declared needs a line in `CASES`: how it is called.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from distributed import Client
+from numpy.typing import NDArray
+from store_run import tree
+
+import gromos_dist as gd
+from gromos_dist import mapping
+from gromos_dist.analysis.declare import ANALYSES
+from gromos_dist.mapping import (
+    Events,
+    Fields,
+    LazyEvents,
+    Map,
+    Pairs,
+    Reduction,
+    Scan,
+    Series,
+    Variable,
+)
+from gromos_dist.store import open_store, partial_states, store, zarr_blocks
+
+Array = NDArray[Any]
+Case = Callable[[xr.Dataset], Any]
+
+DATA = Path(__file__).parent / "data"
+N_FRAMES = 23
+SOLUTE = [0, 1, 2, 3]
+
+CASES: dict[str, Case] = {
+    "forces": lambda ds: gd.forces(ds, cutoff=0.6, groups="residue", virial="molecular"),
+    "energies": lambda ds: gd.energies(ds, cutoff=0.6),
+    "rmsd": lambda ds: gd.rmsd(ds, fit=SOLUTE, atoms=range(40), mass_weighted=True),
+    "superpose": lambda ds: gd.superpose(ds, fit=SOLUTE).positions,
+    "rmsd_matrix": lambda ds: gd.rmsd_matrix(ds, atoms=range(40)),
+    "radius_of_gyration": lambda ds: gd.radius_of_gyration(ds, atoms=SOLUTE, tensor=True),
+    "center_of_mass": lambda ds: gd.center_of_mass(ds, atoms=SOLUTE),
+    "center_of_geometry": lambda ds: gd.center_of_geometry(ds, atoms=SOLUTE),
+    "energy_statistics": lambda ds: gd.energy_statistics(gd.center_of_mass(ds, atoms=SOLUTE)),
+    "make_whole": lambda ds: gd.make_whole(ds).positions,
+}
+
+SCALAR = Variable("scalar", ("frame",), "f", "nm", "a scalar")
+AVERAGE = Variable("average", ("atom", "xyz"), "f", "nm", "mean position")
+
+
+class Sums(NamedTuple):
+    count: int
+    total: Array
+
+
+def sums(block: Array) -> Sums:
+    return Sums(len(block), block.astype(float).sum(axis=0) / 3)
+
+
+def high(block: Array) -> dict[str, Array]:
+    frame, atom = np.nonzero(block[..., 2] > 1.5)
+    return {"frame": frame, "height": block[frame, atom, 2]}
+
+
+def upward(block: Array, previous: Array) -> Array:
+    heights = np.concatenate([previous, block])[:, 0, 2]
+    return np.cumsum(np.diff(heights) > 0)
+
+
+def lags(series: Array) -> tuple[Array]:
+    wide = series.astype(float)
+    return (np.array([(wide[: len(wide) - k] * wide[k:]).sum() for k in range(3)]),)
+
+
+RECORDS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "Map": (Map(lambda block: np.sqrt(block[:, 0].astype(float) ** 2).sum(axis=1), SCALAR), {}),
+    "Fields": (
+        Fields(
+            lambda block: {"scalar": block[:, 0, 0] / 3, "other": block[:, 1] * 2},
+            [SCALAR, Variable("other", ("frame", "xyz"), "f", "nm", "another")],
+            {"scalar": np.float32},
+        ),
+        {},
+    ),
+    "Pairs": (
+        Pairs(
+            lambda a, b: np.abs(a[:, None, 0, 0] - b[None, :, 0, 0]).astype(float),
+            Variable("matrix", ("frame", "other_frame"), "f", "nm", "a matrix"),
+        ),
+        {},
+    ),
+    "Reduction": (
+        Reduction(
+            sums,
+            lambda a, b: Sums(a.count + b.count, a.total + b.total),
+            lambda state: state.total / state.count,
+            AVERAGE,
+            state=Sums,
+        ),
+        {},
+    ),
+    "Scan": (
+        Scan(
+            upward,
+            lambda carry, values: carry[-1] + values,
+            Variable("steps", ("frame",), "i", "", "steps upward so far"),
+        ),
+        {},
+    ),
+    "Events": (Events(high, [Variable("height", ("event",), "f", "nm", "height")]), {}),
+    "Series": (
+        Series(
+            lags,
+            Variable("correlation", ("lag",), "f", "nm2", "correlation"),
+            lambda a, b: (a[0] + b[0],),
+            lambda state: state[0],
+        ),
+        {"lag": range(3)},
+    ),
+}
+
+
+def of_record(name: str) -> Case:
+    record, coords = RECORDS[name]
+    return lambda ds: record(ds.positions, coords=coords)
+
+
+SEVERAL = ("forces", "energies", "Fields")
+EVERY = CASES | {name: of_record(name) for name in RECORDS}
+
+
+@pytest.fixture(scope="module")
+def ds(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
+    """Butane in water, over and over, of a file that is read anew."""
+    short = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top")
+    frames = short.isel(frame=np.arange(N_FRAMES) % 3)
+    shift = np.random.default_rng(1).normal(0, 0.05, (N_FRAMES, 1, 1))
+    positions = (frames.positions.astype(float) + shift).assign_attrs(short.positions.attrs)
+    frames = frames.assign(positions=positions).drop_vars("step", errors="ignore")
+    frames = frames.assign_coords(time=("frame", np.arange(N_FRAMES) * 2.0, short.time.attrs))
+    path = store(frames, tmp_path_factory.mktemp("butane") / "butane.trc", progress=False)
+    return gd.open_trajectory(path, DATA / "butane.top", dtype=np.float64)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take few frames, or atoms, at a time, so that trees of states have some depth."""
+    monkeypatch.setattr("gromos_dist.mapping.reduce.PIECE_BYTES", 2**17)
+    monkeypatch.setattr("gromos_dist.mapping.series.PIECE_BYTES", 2**17)
+
+
+def plain(result: Any) -> xr.Dataset:
+    """Return a result in memory, without what differs by origin."""
+    computed = result.compute()
+    dataset = computed if isinstance(computed, xr.Dataset) else computed.to_dataset()
+    return dataset.drop_attrs()
+
+
+def assert_same_bits(result: Any, expected: xr.Dataset) -> None:
+    found = plain(result)
+    xr.testing.assert_identical(found, expected)
+    for name, array in expected.variables.items():
+        if array.dtype.kind not in "OU":
+            assert found[name].dtype == array.dtype
+            assert found[name].values.tobytes() == array.values.tobytes(), name
+
+
+def test_every_analysis_has_a_case() -> None:
+    assert CASES.keys() == ANALYSES.keys()
+    shapes = {name for name in mapping.__all__ if isinstance(getattr(mapping, name), type)}
+    assert RECORDS.keys() == shapes - {"LazyEvents", "Variable"}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_same_bits_however_it_runs(name: str, ds: xr.Dataset, client: Client) -> None:
+    make = EVERY[name]
+    expected = plain(make(ds.compute()))
+    with dask.config.set(scheduler="threads", num_workers=3):
+        for chunks in (1, 7, N_FRAMES):
+            assert_same_bits(make(ds.chunk(frame=chunks)), expected)
+        # An ordinary Dask array, chunked along atoms too, that knows nothing of files.
+        assert_same_bits(make(ds.compute().chunk(frame=5, atom=100)), expected)
+    with client.as_current():
+        assert_same_bits(make(ds.chunk(frame=7)), expected)
+
+
+class StoppedError(Exception):
+    """What ends a run in the middle."""
+
+
+def written(path: Path, result: Any, monkeypatch: pytest.MonkeyPatch, most: int | None) -> int:
+    """Store a result, stopped before more files are written by workers; return how many were."""
+    counted = itertools.count()
+    n_written = 0
+
+    def stage(*arguments: Any) -> None:
+        nonlocal n_written
+        if next(counted) == most:
+            raise StoppedError
+        zarr_blocks_stage(*arguments)
+        n_written += 1
+
+    zarr_blocks_stage = zarr_blocks.stage
+    with monkeypatch.context() as patch, dask.config.set(scheduler="synchronous"):
+        for module in (zarr_blocks, partial_states):
+            patch.setattr(module, "stage", stage)
+        try:
+            store(result, path, progress=False)
+        except StoppedError:
+            assert most is not None
+    return n_written
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_stopped_it_goes_on(
+    name: str, ds: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = EVERY[name](ds.chunk(frame=7))
+    undisturbed = tmp_path / "undisturbed.zarr"
+    total = written(undisturbed, result, monkeypatch, None)
+    is_lazy = isinstance(result, LazyEvents) or bool(result.chunks)
+    assert (total > 1) == is_lazy
+    opened = open_store(undisturbed)
+    assert_same_bits(opened, plain(result))
+    path = tmp_path / "result.zarr"
+    first = written(path, result, monkeypatch, 2)
+    assert first == min(2, total)
+    second = written(path, result, monkeypatch, None)
+    # What was written is not written again.
+    assert second == total - first
+    assert tree(path) == tree(undisturbed)
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "energy_statistics"])
+def test_a_graph_of_many_chunks_has_few_layers(name: str, ds: xr.Dataset) -> None:
+    # The graph of pairs is as large as its square.
+    n_frames = 100 if name in ("Pairs", "rmsd_matrix") else 10_000
+    if name in CASES:
+        many = ds.isel(frame=np.zeros(min(n_frames, 1000), int)).compute().chunk(frame=1)
+    else:
+        data = da.zeros((n_frames, 5, 3), chunks=(1, 5, 3), dtype=np.float32)
+        many = xr.Dataset({"positions": (("frame", "atom", "xyz"), data)})
+    result = EVERY[name](many)
+    if isinstance(result, LazyEvents):
+        arrays = [result.blocks]
+    else:
+        arrays = [one.data for one in (result.values() if name in SEVERAL else [result])]
+    for array in arrays:
+        assert len(array.dask.layers) <= 10
