@@ -55,7 +55,7 @@ def _later(function: str) -> Callable[..., Any]:
 
 
 def _of_trajectories() -> tuple[str, ...]:
-    from gromos_dist.io.formats.registry import WRITABLE
+    from gromos_dist.io.registry import WRITABLE
 
     return tuple(sorted(WRITABLE))
 
