@@ -442,7 +442,9 @@ def test_needs(tmp_path: Path) -> None:
         result = succeed("toy-height", path, "-t", BUTANE[2], "-a", "resname BUT")
         assert result.stderr.startswith("Note: toy_height: ")
         assert "--whole" in result.stderr
-        assert not succeed("toy-height", path, "-t", BUTANE[2], "-a", "resname BUT", "--whole").stderr
+        assert not succeed(
+            "toy-height", path, "-t", BUTANE[2], "-a", "resname BUT", "--whole"
+        ).stderr
     finally:
         del declare._ANALYSES[toy.name]
 

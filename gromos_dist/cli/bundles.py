@@ -36,7 +36,7 @@ def with_bundles(command: Callable[..., None]) -> Callable[..., None]:
         option
         for value in vars(options).values()
         for option in (value.values() if isinstance(value, dict) else [value])
-        if get_origin(option) is Annotated
+        if hasattr(option, "__metadata__")
     ]
     parameters = sorted(
         [*(parameter for of in of_bundle.values() for parameter in of), *own, debug],
