@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from gromos_dist import plot
 from gromos_dist.plot.series import envelope
+from gromos_dist.plot.style import VERMILION
 from gromos_dist.plot.wording import MINUS
 
 
@@ -341,7 +342,7 @@ def test_terms_are_drawn_each_for_itself(tmp_path: Path, suffix: str) -> None:
 def test_terms_of_many_frames_have_no_legend(tmp_path: Path) -> None:
     figure = plot.plot_terms(terms(6000).chunk(frame=500), tmp_path / "energy.png")
     assert all(axes.get_legend() is None for axes in figure.axes)
-    assert all(axes.lines[0].get_color() == plot.VERMILION for axes in figure.axes)
+    assert all(axes.lines[0].get_color() == VERMILION for axes in figure.axes)
     assert figure.get_suptitle() == "Energy by term"
 
 
