@@ -58,12 +58,11 @@ def plot_profile(
     --------
     >>> import numpy as np, xarray as xr
     >>> distance = xr.DataArray(np.arange(0.1, 1.0, 0.1), dims="distance", attrs={"units": "nm"})
-    >>> density = xr.DataArray(
-    ...     np.exp(-distance), coords={"distance": distance}, dims="distance", name="density"
-    ... )
+    >>> density = np.exp(-distance).assign_coords(distance=distance).rename("density")
+    >>> density.attrs["units"] = "nm-3"
     >>> figure = plot_profile(density, "density.png")
     >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
-    ('Distance (nm)', 'Density')
+    ('Distance (nm)', 'Density (nm⁻³)')
     """
     require_suffix(path)
     arrays = [result] if isinstance(result, xr.DataArray) else list(result.data_vars.values())
