@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import gromos_dist
+from gromos_dist.cli.application import commands_by_topic
 from gromos_dist.variables import VARIABLES
 
 project = "gromos_dist"
@@ -116,7 +117,7 @@ def _help(*command: str) -> str:
 
 def _commands() -> str:
     """Show the help page of every command."""
-    names = ("info", "check", "convert", "rmsd", "rmsd-matrix", "rgyr", "forces", "energies")
+    names = [name for names in commands_by_topic().values() for name in names]
     pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
     return "\n".join(pages)
 

@@ -5,7 +5,7 @@ It is registered as soon as both gromos_dist and xarray are imported, in whichev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -58,16 +58,23 @@ class GromosAccessor:
         return chosen
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        analysis = _functions("analysis")
-        if name not in analysis.__all__:
-            known = ", ".join([*analysis.__all__, "select", "provenance"])
+        analyses = _analyses()
+        if name not in analyses:
+            known = ", ".join([*analyses, "select", "provenance"])
             raise AttributeError(f"gromos_dist has no analysis {name!r}; it has {known}")
-        function = partial(getattr(analysis, name), self._data)
-        function.__doc__ = getattr(analysis, name).__doc__
+        function = partial(analyses[name].function, self._data)
+        function.__doc__ = analyses[name].function.__doc__
         return function
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *_functions("analysis").__all__]
+        return [*super().__dir__(), *_analyses()]
+
+
+def _analyses() -> Mapping[str, Any]:
+    """Return all analyses that are declared, a user's own among them."""
+    _functions("analysis")
+    analyses: Mapping[str, Any] = _functions("analysis.declare").ANALYSES
+    return analyses
 
 
 def _functions(of: str) -> Any:

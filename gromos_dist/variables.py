@@ -27,6 +27,8 @@ class Variable:
     units: str
     """pint-readable; empty for what has no unit."""
     long_name: str
+    short_name: str = ""
+    """What a picture calls it, where the long name is too long."""
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -78,15 +80,16 @@ _ALL = (
         "f",
         "kJ mol-1 nm-1",
         "non-bonded force on a group from another",
+        "non-bonded force between groups",
     ),
     # Energy trajectories.
     *(
-        Variable(name, ("frame", *dims), "f", "kJ mol-1", f"{long_name}{suffix}")
+        Variable(name, ("frame", *dims), "f", "kJ mol-1", f"{long_name}{suffix}", *short_name)
         for derivative, suffix in (
             ("", ""),
             ("_derivative", ", derivative to the coupling parameter"),
         )
-        for name, dims, long_name in (
+        for name, dims, long_name, *short_name in (
             (f"energy{derivative}", ("term",), "energy by term"),
             (
                 f"energy{derivative}_bonded",
@@ -97,6 +100,7 @@ _ALL = (
                 f"energy{derivative}_nonbonded",
                 ("nonbonded_term", "group", "other_group"),
                 "energy of non-bonded terms by pair of groups",
+                *(() if derivative else ("non-bonded energy of pairs of groups",)),
             ),
             (
                 f"energy{derivative}_special",
@@ -155,6 +159,11 @@ _ALL = (
 )
 
 VARIABLES: Mapping[str, Variable] = MappingProxyType({variable.name: variable for variable in _ALL})
+
+TERM_NAMES: Mapping[str, str] = MappingProxyType(
+    {"lennard_jones": "Lennard-Jones", "crossdihedral": "cross dihedral"}
+)
+"""What terms of the energy are called, where it is not their name with spaces."""
 
 
 def validate(array: xr.DataArray, name: str) -> None:

@@ -28,7 +28,7 @@ from typer.testing import CliRunner, Result
 
 import gromos_dist as gd
 from gromos_dist import instruction_set, plot
-from gromos_dist.cli.application import application
+from gromos_dist.cli.application import application, commands_by_topic
 
 DATA = Path(__file__).parent / "data"
 PROGRAM = Path(sys.executable).with_name("gromos-dist")
@@ -131,7 +131,7 @@ class TestProgram:
         text = succeed("rgyr", "--help").stdout
         listed = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)
         panels = [
-            *("--top", "--atoms", "--mass-weighted", "--whole"),
+            *("--top", "--atoms", "--mass-weighted", "--whole", "--tensor"),
             *("--start", "--stop", "--stride", "--on-truncated", "--overlap", "--verify"),
             *("--scheduler", "--workers", "--progress", "--report"),
             *("--output", "--plot", "--overwrite", "--json", "--quiet"),
@@ -146,8 +146,12 @@ class TestProgram:
         assert "--output" not in succeed("convert", "--help").stdout
 
     def test_the_list_of_commands_has_whole_sentences(self) -> None:
-        listed = succeed("--help").stdout.split("Commands:")[1]
-        assert listed.count(".\n") == len(listed.strip().splitlines()) == 8
+        listed = succeed("--help").stdout.split("Files:")[1]
+        said = re.split(r"^  (?=\w)", listed, flags=re.MULTILINE)[1:]
+        names = [words(one).split()[0] for one in said]
+        assert {"info", "rmsd", "rmsd-matrix", "rgyr", "center-of-mass", "energies"} <= set(names)
+        assert names == [name for of in commands_by_topic().values() for name in of]
+        assert all(re.search(r"\.(\s|$)", one) for one in said)
         assert "..." not in listed
 
     @pytest.mark.parametrize("command", ["info", "rmsd", "energies"])
@@ -526,7 +530,7 @@ class TestForces:
     def test_given_again_it_goes_on(self, tmp_path: Path) -> None:
         command = ("forces", *BUTANE, "-c", "0.6", "-o", tmp_path / "forces.zarr")
         succeed(*command)
-        assert "gone on with" in words(succeed(*command).stdout)
+        assert "forces.zarr (there already" in words(succeed(*command).stdout)
         said = refuse("forces", *BUTANE, "-c", "0.7", "-o", tmp_path / "forces.zarr")
         assert "cutoff: in the store 0.6, now 0.7" in said
 
@@ -556,7 +560,7 @@ class TestForces:
         assert "expected some of forces, energy" in said
         drawn = ("--plot", tmp_path / "virial.png")
         said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "virial", *drawn, *output)
-        assert "--plot draws one of energy, energy_nonbonded, group_forces" in said
+        assert "--plot draws one of energy, energy_nonbonded, forces, group_forces" in said
         said = refuse("forces", *BUTANE, "-c", "0.6", "--between", "a", "b", *output)
         assert "between: expected two of the groups 1, got" in said
         assert "name them with --groups NAME=SELECTION" in said
@@ -1070,8 +1074,8 @@ class TestAgain:
         succeed(*command)
         drawn = picture.stat()
         text = words(succeed(*command).stdout)
-        assert "gone on with" in text
-        assert "there already" in text
+        assert text.count("there already") == 2
+        assert "written" not in text
         assert picture.stat().st_mtime_ns == drawn.st_mtime_ns
         assert "frames/s" not in text
 

@@ -17,6 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gromos_dist import plot
+from gromos_dist.plot.series import envelope
+from gromos_dist.plot.style import VERMILION
+from gromos_dist.plot.wording import MINUS
 
 
 def series(n: int, spacing: float = 1.0, **attrs: Any) -> xr.DataArray:
@@ -48,7 +51,7 @@ def texts(axes: Axes) -> list[str]:
 
 def number(text: str) -> float:
     """A number as it stands in a picture."""
-    return float(text.replace(plot.MINUS, "-"))
+    return float(text.replace(MINUS, "-"))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +173,7 @@ def test_long_series_become_an_envelope_with_the_extremes(tmp_path: Path) -> Non
 )
 def test_envelope_encloses_every_value(values: np.ndarray, bins: int) -> None:
     positions = np.arange(values.size, dtype=np.float64)
-    middle, low, high = plot._envelope(positions, values, bins)
+    middle, low, high = envelope(positions, values, bins)
     assert low.min() == values.min()
     assert high.max() == values.max()
     assert (np.diff(middle) > 0).all()
@@ -339,7 +342,7 @@ def test_terms_are_drawn_each_for_itself(tmp_path: Path, suffix: str) -> None:
 def test_terms_of_many_frames_have_no_legend(tmp_path: Path) -> None:
     figure = plot.plot_terms(terms(6000).chunk(frame=500), tmp_path / "energy.png")
     assert all(axes.get_legend() is None for axes in figure.axes)
-    assert all(axes.lines[0].get_color() == plot.VERMILION for axes in figure.axes)
+    assert all(axes.lines[0].get_color() == VERMILION for axes in figure.axes)
     assert figure.get_suptitle() == "Energy by term"
 
 

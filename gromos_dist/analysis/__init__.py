@@ -1,20 +1,15 @@
-"""Analyses: xarray in, xarray out, lazy."""
+"""Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
-from gromos_dist.analysis.forces import energies, forces
-from gromos_dist.analysis.rmsd import rmsd, rmsd_matrix, superpose
-from gromos_dist.analysis.shape import center_of_geometry, center_of_mass, radius_of_gyration
-from gromos_dist.analysis.statistics import energy_statistics
-from gromos_dist.analysis.whole import make_whole
-
-__all__ = [
-    "center_of_geometry",
-    "center_of_mass",
-    "energies",
-    "energy_statistics",
-    "forces",
-    "make_whole",
-    "radius_of_gyration",
-    "rmsd",
-    "rmsd_matrix",
-    "superpose",
-]
+from gromos_dist.analysis.forces import energies as energies, forces as forces
+from gromos_dist.analysis.rmsd import (
+    rmsd as rmsd,
+    rmsd_matrix as rmsd_matrix,
+    superpose as superpose,
+)
+from gromos_dist.analysis.shape import (
+    center_of_geometry as center_of_geometry,
+    center_of_mass as center_of_mass,
+    radius_of_gyration as radius_of_gyration,
+)
+from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
+from gromos_dist.analysis.whole import make_whole as make_whole

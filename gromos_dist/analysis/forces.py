@@ -39,7 +39,7 @@ _ENERGIES: Final = ("energy", "energy_bonded", "energy_nonbonded")
 _RESULTS: Final = tuple(VARIABLES[name] for name in QUANTITIES)
 
 
-@analysis(*_RESULTS, view="energies", topic="Forces and energies")
+@analysis(*_RESULTS, view="forces", topic="Forces and energies")
 @with_settings("forces")
 def forces(
     ds: xr.Dataset,

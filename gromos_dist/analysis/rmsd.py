@@ -25,8 +25,10 @@ from gromos_dist.mapping import Map, Pairs
 from gromos_dist.selection import Selection
 from gromos_dist.variables import VARIABLES, Variable
 
-RMSD = Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation")
-MATRIX = Variable("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation")
+RMSD = Variable("rmsd", ("frame",), "f", "nm", "root-mean-square deviation", "RMSD")
+MATRIX = Variable(
+    *("rmsd_matrix", ("frame", "other_frame"), "f", "nm", "root-mean-square deviation", "RMSD")
+)
 
 _RMSD = Map(kernels.rmsd, RMSD)
 _MATRIX = Pairs(kernels.rmsd_matrix, MATRIX)
@@ -42,6 +44,8 @@ def rmsd(
     mass_weighted: bool = False,
 ) -> xr.DataArray:
     """Root-mean-square deviation of every frame from a reference.
+
+    After best-fit superposition, unless `fit` says otherwise.
 
     Parameters
     ----------
@@ -89,6 +93,18 @@ def rmsd(
     >>> deviation = gd.rmsd(ds, reference=0, atoms="name CA")
     >>> round(float(deviation[-1]), 4)
     0.6814
+
+    Numbers and a picture::
+
+        gromos-dist rmsd md.dcd -t protein.psf --atoms backbone -o rmsd.csv --plot rmsd.png
+
+    Fit on the alpha carbons, measure the whole protein, compare with the crystal::
+
+        gromos-dist rmsd md.dcd -t protein.psf --fit 'name CA' -a protein -r crystal.cnf
+
+    All the files of a long run; if it is stopped, the same command goes on where it ended::
+
+        gromos-dist rmsd 'md_*.trc.gz' -t protein.top --whole -a backbone -o rmsd.zarr
     """
     positions = positions_of(ds)
     measured = selected(ds, atoms)
@@ -192,6 +208,8 @@ def rmsd_matrix(
 ) -> xr.DataArray:
     """Root-mean-square deviation of every pair of frames, after best fit.
 
+    For clustering; a picture of it is a heat map.
+
     Parameters
     ----------
     ds : Dataset or DataArray
@@ -226,6 +244,10 @@ def rmsd_matrix(
     >>> matrix = gd.rmsd_matrix(ds).compute()
     >>> matrix.shape, float(matrix[3, 3])
     ((10, 10), 0.0)
+
+    Every tenth frame against every tenth frame::
+
+        gromos-dist rmsd-matrix md.dcd -t protein.psf -a backbone --stride 10 --plot matrix.png
     """
     first = positions_of(ds)
     second = first if other is None else positions_of(other)

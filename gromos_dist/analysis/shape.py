@@ -79,6 +79,14 @@ def radius_of_gyration(
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> round(float(gd.radius_of_gyration(ds, atoms="protein")[0]), 4)
     1.6669
+
+    How compact the protein is::
+
+        gromos-dist rgyr md.dcd -t protein.psf --atoms protein -o rgyr.csv --plot rgyr.png
+
+    A trajectory alone has no masses::
+
+        gromos-dist rgyr md.dcd --no-mass-weighted
     """
     return _of_atoms(_TENSOR if tensor else _RADIUS, ds, atoms, mass_weighted)
 
@@ -115,6 +123,10 @@ def center_of_mass(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None) ->
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> gd.center_of_mass(gd.open_trajectory(DCD, PSF)).dims
     ('frame', 'xyz')
+
+    Where the ligand is, in whole molecules::
+
+        gromos-dist center-of-mass md.dcd -t system.top --whole -a 'resname DRG' -o ligand.csv
     """
     return _of_atoms(_MASS, ds, atoms, True)
 
@@ -131,6 +143,10 @@ def center_of_geometry(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> gd.center_of_geometry(gd.open_trajectory(DCD, PSF)).dims
     ('frame', 'xyz')
+
+    Of a trajectory alone::
+
+        gromos-dist center-of-geometry md.dcd -o centre.csv
     """
     return _of_atoms(_GEOMETRY, ds, atoms, False)
 

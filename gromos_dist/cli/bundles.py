@@ -8,6 +8,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from typing import Annotated, Any, get_origin, get_type_hints
 
+from typer.models import ArgumentInfo
+
 from gromos_dist.cli import options
 
 
@@ -15,8 +17,9 @@ def with_bundles(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command for Typer: of each parameter that is a dataclass, its fields are options.
 
     Fields and parameters are options where their types say so (``Annotated``); other fields keep
-    their defaults. The help page lists options in the order of `gromos_dist.cli.options`, and
-    every command has ``--debug``.
+    their defaults. The help page lists options by panel, and within a panel in the order of
+    `gromos_dist.cli.options`; those that are not listed there come last. Every command has
+    ``--debug``.
     """
     hints = get_type_hints(command, include_extras=True)
     bundles: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
@@ -29,14 +32,15 @@ def with_bundles(command: Callable[..., None]) -> Callable[..., None]:
     debug = inspect.Parameter(
         "_debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=options.Debug
     )
-    order = [
+    listed = [
         option
         for value in vars(options).values()
-        for option in (value.values() if value is options.FORCE_SETTINGS else [value])
+        for option in (value.values() if isinstance(value, dict) else [value])
+        if hasattr(option, "__metadata__")
     ]
     parameters = sorted(
-        [*(parameter for listed in of_bundle.values() for parameter in listed), *own, debug],
-        key=lambda parameter: order.index(parameter.annotation),
+        [*(parameter for of in of_bundle.values() for parameter in of), *own, debug],
+        key=lambda parameter: _place(parameter.annotation, listed),
     )
 
     @wraps(command)
@@ -65,3 +69,13 @@ def _parameters(bundle: Any) -> list[inspect.Parameter]:
         for field in fields(bundle)
         if get_origin(hints[field.name]) is Annotated
     ]
+
+
+def _place(option: Any, listed: list[Any]) -> tuple[int, str, int]:
+    """Return where the help page has an option: its panel, and its place there."""
+    info = next(one for one in option.__metadata__ if hasattr(one, "rich_help_panel"))
+    name = info.rich_help_panel
+    # A panel that is not listed is of an analysis.
+    panel = options.PANELS.index(name if name in options.PANELS else options.ANALYSIS)
+    within = listed.index(option) if option in listed else len(listed)
+    return -1 if isinstance(info, ArgumentInfo) else panel, str(name), within

@@ -10,8 +10,7 @@ import xarray as xr
 
 from gromos_dist.analysis import energy_statistics
 from gromos_dist.analysis.statistics import strongest_pairs
-from gromos_dist.cli.summary import Outcome, tell, tell_json
-from gromos_dist.cli.tables import print_columns
+from gromos_dist.cli.views import Facts
 
 BY_TERM = ("energy", "energy_derivative")
 BY_PAIR = ("energy_nonbonded", "energy_derivative_nonbonded")
@@ -39,28 +38,37 @@ class Block(NamedTuple):
     rows: list[Row]
 
 
-def show(title: str, result: xr.Dataset, outcome: Outcome) -> None:
-    """Print the statistics of energies, pressures and volumes, and what there is to tell of a run.
+def of_energies(result: xr.Dataset) -> Facts:
+    """Sum up energies, pressures and volumes by the statistics of them.
 
     What is zero in every frame is left out.
     """
-    blocks = list(_blocks(result))
-    if outcome.as_json:
-        tell_json(outcome, {"statistics": [_plain(block) for block in blocks]})
-        return
+    return _told(list(_blocks(_statistics(result))), _left_out(result))
+
+
+def of_statistics(result: xr.DataArray | xr.Dataset) -> Facts:
+    """Show statistics."""
+    whole = result.to_dataset() if isinstance(result, xr.DataArray) else result
+    return _told(list(_blocks(whole)), ())
+
+
+def _told(blocks: Sequence[Block], rows: Sequence[tuple[str, str]]) -> Facts:
     several = [block for block in blocks if block.rows and block.rows[0].names]
-    for block in several:
-        _print(_heading(block), [(_name(row), row) for row in block.rows], outcome)
+    tables = [
+        _table(_heading(block), [(_name(row), row) for row in block.rows]) for block in several
+    ]
     single = [(_heading(block), row) for block in blocks for row in block.rows if not row.names]
     if single:
-        _print("other quantities", single, outcome)
-    tell(title, outcome, _left_out(result))
+        tables.append(_table("other quantities", single))
+    values = {"statistics": [_plain(block) for block in blocks]}
+    return Facts(values, tuple(rows), tuple(tables))
 
 
-def _print(title: str, rows: Sequence[tuple[str, Row]], outcome: Outcome) -> None:
+def _table(
+    title: str, rows: Sequence[tuple[str, Row]]
+) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
     header = ("", "mean", "fluctuation", "error of mean")
-    told = [(name, *numbers(*row.values)) for name, row in rows]
-    print_columns(title, header, told, outcome.file)
+    return title, header, tuple((name, *numbers(*row.values)) for name, row in rows)
 
 
 def _heading(block: Block) -> str:
@@ -68,8 +76,8 @@ def _heading(block: Block) -> str:
 
 
 def _name(row: Row) -> str:
-    term = str(row.names["term"])
-    return f"{' - '.join(row.names['groups'])}, {term}" if "groups" in row.names else term
+    parts = (" - ".join(of) if isinstance(of, list) else str(of) for of in row.names.values())
+    return ", ".join(parts)
 
 
 def _plain(block: Block) -> dict[str, Any]:
@@ -79,8 +87,8 @@ def _plain(block: Block) -> dict[str, Any]:
     return {"quantity": block.variable, "units": block.units, "values": listed}
 
 
-def _blocks(result: xr.Dataset) -> Iterator[Block]:
-    """Yield the tables, without the rows that are zero."""
+def _statistics(result: xr.Dataset) -> xr.Dataset:
+    """Return the statistics of what is shown."""
     pairs = {name: _chosen_pairs(result[name]) for name in BY_PAIR if name in result}
     arrays = {
         str(name): array
@@ -91,7 +99,11 @@ def _blocks(result: xr.Dataset) -> Iterator[Block]:
         if places:
             of = xr.DataArray(places, dims=("pair", "side"))
             arrays[of_pairs] = result[of_pairs].isel(group=of[:, 0], other_group=of[:, 1])
-    statistics = energy_statistics(xr.Dataset(arrays)) if arrays else xr.Dataset()
+    return energy_statistics(xr.Dataset(arrays)) if arrays else xr.Dataset()
+
+
+def _blocks(statistics: xr.Dataset) -> Iterator[Block]:
+    """Yield the tables, without the rows that are zero."""
     for name, array in statistics.items():
         rows = [row for row in _rows(array) if np.nan_to_num(row.values[:2]).any()]
         title = str(array.attrs.get("long_name") or name)
@@ -105,11 +117,14 @@ def _rows(array: xr.DataArray) -> Iterator[Row]:
             for of in one:
                 names = {"groups": groups, "term": str(of["nonbonded_term"].values)}
                 yield Row(names, of.values.tolist())
-    elif "term" in array.dims:
-        for of in array.transpose("term", "statistic"):
-            yield Row({"term": str(of["term"].values)}, of.values.tolist())
-    else:
-        yield Row({}, array.values.tolist())
+        return
+    last = array.transpose(..., "statistic")
+    for place in np.ndindex(*last.shape[:-1]):
+        names = {
+            str(dim): str(last[dim].values[i]) if dim in last.coords else i
+            for dim, i in zip(last.dims, place, strict=False)
+        }
+        yield Row(names, last.values[place].tolist())
 
 
 def _chosen_pairs(array: xr.DataArray) -> list[tuple[int, int]]:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gromos_dist.cli import options
 from gromos_dist.cli.bundles import with_bundles
 from gromos_dist.cli.force_options import with_force_options
 from gromos_dist.cli.run import Input, Job, plain_text, run
+from gromos_dist.cli.views import DRAWN_OF_ENERGIES
+from gromos_dist.cli.vocabulary import named_groups
 from gromos_dist.forces.describe import option_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from gromos_dist.cli.summary import Outcome
-
-    Groups = dict[str, str] | Literal["residue", "molecule"] | None
-
-_DRAWN = {"energy", "energy_nonbonded", "group_forces"}
 _ENERGY_FILES = (".tre", ".trg", ".tre.gz", ".trg.gz")
 
 
@@ -74,8 +69,6 @@ class ForceJob(Job):
 
     output: options.ForceOutput = None
 
-    suffixes: ClassVar[Sequence[str]] = (".zarr", ".nc", ".csv", ".trf", ".trf.gz")
-
 
 @dataclass(frozen=True)
 @with_force_options
@@ -87,9 +80,9 @@ class ForceField:
     between: options.Between = None
 
     @property
-    def asks_for_groups(self) -> bool:
-        """Whether energies are wanted by pair of groups."""
-        return bool(self.groups or self.between)
+    def asked(self) -> dict[str, Any]:
+        """What decides on the picture: whether energies are wanted by pair of groups."""
+        return {"groups": self.groups, "between": self.between}
 
     def arguments(self) -> dict[str, Any]:
         """Return what `gromos_dist.forces` takes.
@@ -144,17 +137,19 @@ def forces(
             "by --variables; choose .zarr or .nc"
         )
     wanted = ("forces",) if as_trajectory else _names(variables)
-    if job.plot is not None and wanted is not None and not _DRAWN & set(wanted):
+    if job.plot is not None and wanted is not None and not set(DRAWN_OF_ENERGIES) & set(wanted):
         raise ValueError(
-            f"--plot draws one of {', '.join(sorted(_DRAWN))}, of which --variables has none"
+            f"--plot draws one of {', '.join(DRAWN_OF_ENERGIES)}, of which --variables has none"
         )
     arguments = force_field.arguments()
     run(
         source,
         job,
         lambda trajectory: analysis.forces(trajectory, variables=wanted, **arguments),
-        show=_show(f"forces, {source.names}"),
-        draw=_draw(f"Energies, {source.names}", force_field, source.names),
+        view="forces",
+        title=lambda found: plain_text(f"{_what(found)}, {source.names}"),
+        heading=f"forces, {source.names}",
+        asked=force_field.asked,
     )
 
 
@@ -177,8 +172,7 @@ def energies(source: EnergyInput, job: Job, force_field: ForceField) -> None:
     """
     from gromos_dist import analysis
 
-    title = f"Energies, {source.names}"
-    draw = _draw(title, force_field, source.names)
+    title, heading = plain_text(f"Energies, {source.names}"), f"energies, {source.names}"
     are_energies = [str(file).lower().endswith(_ENERGY_FILES) for file in source.files]
     if any(are_energies):
         if not all(are_energies):
@@ -188,54 +182,39 @@ def energies(source: EnergyInput, job: Job, force_field: ForceField) -> None:
             )
         _refuse_settings(source, force_field)
         trajectory = EnergyTrajectory(source, _names_of_groups(force_field.groups))
-        run(trajectory, job, lambda read: read, show=_show(f"energies, {source.names}"), draw=draw)
+        run(
+            trajectory,
+            job,
+            lambda read: read,
+            view="energies",
+            title=lambda _: title,
+            heading=heading,
+            asked=force_field.asked,
+        )
         return
     arguments = force_field.arguments()
     run(
         source,
         job,
         lambda trajectory: analysis.energies(trajectory, **arguments),
-        show=_show(f"energies, {source.names}"),
-        draw=draw,
+        view="energies",
+        title=lambda _: title,
+        heading=heading,
+        asked=force_field.asked,
     )
+
+
+def _what(found: xr.DataArray | xr.Dataset) -> str:
+    """Return what a picture of forces shows."""
+    if "group_forces" in found:
+        return "Forces between groups"
+    return "Forces" if "forces" in found else "Energies"
 
 
 def _names(variables: str | None) -> tuple[str, ...] | None:
     if variables is None:
         return None
     return tuple(name.strip() for name in variables.split(",") if name.strip())
-
-
-def named_groups(groups: Sequence[str] | None) -> Groups:
-    """Return what ``--groups`` says, as `gromos_dist.forces` takes it.
-
-    A selection without a name is its own name.
-
-    Raises
-    ------
-    ValueError
-        A name is given twice, or beside 'residue' or 'molecule'.
-
-    Examples
-    --------
-    >>> named_groups(["ligand=resname DRG", "mass > 30"])
-    {'ligand': 'resname DRG', 'mass > 30': 'mass > 30'}
-    """
-    if not groups:
-        return None
-    if len(groups) == 1 and groups[0] in ("residue", "molecule"):
-        return cast('Literal["residue", "molecule"]', groups[0])
-    named: dict[str, str] = {}
-    for text in groups:
-        if text in ("residue", "molecule"):
-            raise ValueError(f"--groups {text} stands alone, without other groups")
-        # A comparison of a selection has such a sign too, but no name before it.
-        found = re.fullmatch(r"\s*([^=<>!]*[^=<>!\s])\s*=(?!=)\s*(.+)", text, re.DOTALL)
-        name, selection = found.groups() if found else (text, text)
-        if name in named:
-            raise ValueError(f"--groups: {name!r} is the name of two groups")
-        named[name] = selection
-    return named
 
 
 def _names_of_groups(groups: Sequence[str] | None) -> Sequence[str] | None:
@@ -262,34 +241,3 @@ def _refuse_settings(source: EnergyInput, force_field: ForceField) -> None:
                     f"{option}: the energies of {source.names} were computed already, and are only "
                     "read; leave this option out, or give the trajectory of positions"
                 )
-
-
-def _show(title: str) -> Callable[[xr.Dataset, Outcome], None]:
-    def show(result: xr.Dataset, outcome: Outcome) -> None:
-        from gromos_dist.cli import energy_tables
-
-        energy_tables.show(title, result, outcome)
-
-    return show
-
-
-def _draw(title: str, force_field: ForceField, names: str) -> Callable[[xr.Dataset, Path], None]:
-    """Return what draws what was asked for: forces, else groups, else terms."""
-
-    def draw(result: xr.Dataset, path: Path) -> None:
-        from gromos_dist.cli.energy_tables import BY_PAIR, BY_TERM
-        from gromos_dist.plot import plot_groups, plot_pairs, plot_terms
-
-        by_pair = [name for name in BY_PAIR if name in result and result.sizes["group"] > 1]
-        by_term = [name for name in BY_TERM if name in result]
-        if "group_forces" in result:
-            text = plain_text(f"Forces between groups, {names}")
-            plot_groups(result["group_forces"], path, title=text)
-        elif by_pair and (force_field.asks_for_groups or not by_term):
-            plot_pairs(result[by_pair[0]], path, title=plain_text(title))
-        elif by_term:
-            plot_terms(result[by_term[0]], path, title=plain_text(title))
-        else:
-            raise ValueError(f"--plot: nothing in {', '.join(map(str, result))} can be drawn")
-
-    return draw

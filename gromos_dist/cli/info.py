@@ -101,9 +101,9 @@ def describe(files: list[str], topology: Path | None = None) -> dict[str, Any]:
 def _contents(data: xr.Dataset) -> dict[str, Any]:
     """Return what trajectories and results have in common."""
     return {
-        "frames": data.sizes["frame"],
+        "frames": data.sizes.get("frame"),
         "atoms": data.sizes.get("atom"),
-        "time": _time(data["time"].values) if "time" in data.variables else None,
+        "time": _time(data["time"].values) if "frame" in data.dims and "time" in data else None,
         "box": _box(data),
         "fields": [str(name) for name in data.data_vars],
         "frames_with": {
@@ -120,7 +120,7 @@ def _describe_store(path: str, topology: Path | None) -> dict[str, Any]:
     n_atoms = data.sizes.get("atom")
     if topology is not None and n_atoms is None:
         raise ValueError(f"--top: {path} has no atoms; leave this option out")
-    file = {"path": path, "format": _format(path), "frames": data.sizes["frame"], "size": size}
+    file = {"path": path, "format": _format(path), "frames": data.sizes.get("frame"), "size": size}
     return {
         "files": [{**file, "damage": unfinished or None}],
         **_contents(data),
@@ -141,7 +141,9 @@ def _describe_store(path: str, topology: Path | None) -> dict[str, Any]:
     }
 
 
-def _chunks(array: xr.DataArray) -> dict[str, Any]:
+def _chunks(array: xr.DataArray) -> dict[str, Any] | None:
+    if "frame" not in array.dims:
+        return None
     frames = [int(n) for n in array.chunksizes.get("frame", (array.sizes["frame"],))]
     a_frame = array.nbytes // max(array.sizes["frame"], 1)
     return {"frames": frames, "bytes": max(frames) * a_frame}
@@ -215,8 +217,9 @@ def _print(found: dict[str, Any]) -> None:
     rows = [
         ("format", "; ".join(dict.fromkeys(file["format"] for file in files))),
         ("size", in_bytes(found["size"])),
-        ("frames", f"{found['frames']}"),
     ]
+    if found["frames"] is not None:
+        rows.append(("frames", f"{found['frames']}"))
     if len(files) > 1:
         rows += [
             ("", f"{file['frames']} in {file['path']}, {in_bytes(file['size'])}") for file in files
@@ -224,7 +227,8 @@ def _print(found: dict[str, Any]) -> None:
     fault = "unfinished" if "variables" in found else "damaged"
     rows += [(fault, _damage(file)) for file in files if file["damage"]]
     rows += [("overlap", line) for line in found["overlap"]]
-    rows.append(("time", _time_text(found["time"])))
+    if found["frames"] is not None:
+        rows.append(("time", _time_text(found["time"])))
     if found["atoms"] is not None:
         rows.append(("atoms", f"{found['atoms']}"))
     if "variables" in found:
@@ -237,9 +241,10 @@ def _print(found: dict[str, Any]) -> None:
             f"{name} ({some[name]} frames)" if name in some else name for name in found["fields"]
         ]
         rows.append(("fields", ", ".join(fields)))
-    if found["atoms"] is not None:
+    if found["atoms"] is not None and found["frames"] is not None:
         rows.append(("box", _box_text(found["box"])))
-    rows.append(("read in", _chunks_text(found["chunks"])))
+    if found["chunks"] is not None:
+        rows.append(("read in", _chunks_text(found["chunks"])))
     title = first if len(files) == 1 else f"{first} and {len(files) - 1} more"
     print_values(
         title, [rows, _origin_rows(found.get("computed")), _topology_rows(found["topology"])]

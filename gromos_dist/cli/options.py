@@ -11,7 +11,9 @@ from gromos_dist.cli import force_options
 from gromos_dist.cli.errors import remember_debug
 
 _FRAMES, _ATOMS, _WHERE, _RESULTS = "Frames", "Atoms", "Where it runs", "Results"
-_FORCE_FIELD = "Force field"
+_FORCE_FIELD, ANALYSIS = "Force field", "Analysis"
+PANELS = (_ATOMS, _FORCE_FIELD, ANALYSIS, _FRAMES, _WHERE, _RESULTS, None)
+"""The panels of a help page, in their order; what has none comes last."""
 
 
 def refuse_output(path: Path | None) -> None:
@@ -173,6 +175,26 @@ Reference = Annotated[
         help="What to compare with: a frame number (0 is the first of the frames that --start, "
         "--stop and --stride leave, -1 the last of them), or a file of the same atoms, whose "
         "first frame is taken.",
+        rich_help_panel=_FRAMES,
+    ),
+]
+Other = Annotated[
+    str | None,
+    typer.Option(
+        "--other",
+        metavar="FILE",
+        help="A second trajectory of the same atoms, whose atoms --top names too; if not given, "
+        "the first one.",
+        rich_help_panel=_FRAMES,
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="How much every frame counts: a number a frame, in the last column of a text or .csv, "
+        "or alone in a .zarr or .nc. If not given, all count the same.",
         rich_help_panel=_FRAMES,
     ),
 ]

@@ -7,24 +7,25 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gromos_dist.cli import options, stores
-from gromos_dist.cli.tables import printable
+from gromos_dist.cli.tables import printable, require_standard_output
+from gromos_dist.cli.views import VIEWS, view_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from gromos_dist.cli.summary import Outcome
     from gromos_dist.distributed import XarrayObject
 
 REPORT_SUFFIXES = (".html",)
+RESULT_SUFFIXES = (*stores.SUFFIXES, ".csv")
 _OF_FILES = ("on_truncated", "overlap", "verify")
 
 
@@ -109,7 +110,7 @@ class Input:
         from gromos_dist.topology import load_topology
 
         trajectory = stores.open_result(path)
-        if "atom" not in trajectory.dims:
+        if not {"frame", "atom"} <= set(trajectory.dims):
             raise ValueError(f"{path}: expected a trajectory, found {list(trajectory)}")
         trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
         if self.topology is not None:
@@ -145,8 +146,6 @@ class Job(Place):
     as_json: options.AsJson = False
     quiet: options.Quiet = False
 
-    suffixes: ClassVar[Sequence[str]] = (".zarr", ".nc", ".csv")
-
     @property
     def prints(self) -> bool:
         """Whether the result goes to standard output."""
@@ -162,8 +161,18 @@ class Job(Place):
         """Whether an earlier run, finished or not, has left its blocks."""
         return self.resumable and not self.overwrite and bool(self.output and self.output.exists())
 
-    def check(self) -> None:
+    @property
+    def has_finished(self) -> bool:
+        """Whether an earlier run has left nothing to do."""
+        return self.resumes and stores.is_finished(str(self.output))
+
+    def check(self, suffixes: Sequence[str]) -> None:
         """Refuse what could not be written, before anything is computed.
+
+        Parameters
+        ----------
+        suffixes : sequence of str
+            What the result can be written as, beside the formats of all results.
 
         Raises
         ------
@@ -171,13 +180,17 @@ class Job(Place):
             A suffix that stands for no format.
         FileNotFoundError, FileExistsError
             The folder is missing; the file is there and may not be replaced.
+        OSError
+            Standard output is closed, and something would be printed there.
         """
+        if self.prints or not self.quiet:
+            require_standard_output()
         if self.prints and self.as_json:
             raise ValueError(
                 "--output - and --json both print to standard output: leave one of them out"
             )
         if not self.prints:
-            _check_target("--output", self.output, self.suffixes)
+            _check_target("--output", self.output, (*RESULT_SUFFIXES, *suffixes))
         _check_target("--report", self.report, REPORT_SUFFIXES)
         if self.plot is not None:
             from gromos_dist.plot import SUFFIXES
@@ -230,11 +243,12 @@ class Source(Protocol):
 def run(
     source: Source,
     job: Job,
-    measure: Callable[[xr.Dataset], XarrayObject],
+    measure: Callable[[xr.Dataset], Any],
     *,
-    show: Callable[[XarrayObject, Outcome], None],
-    draw: Callable[[XarrayObject, Path], object],
-    atoms: str | None = None,
+    view: str,
+    title: Callable[[XarrayObject], str],
+    heading: str | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> None:
     """Carry out one analysis.
 
@@ -246,36 +260,40 @@ def run(
         Where to compute, what to write.
     measure : callable
         From the trajectory to the lazy result.
-    show : callable
-        Prints the result, which may be lazy, and the outcome.
-    draw : callable
-        Draws the result to a path.
-    atoms : str, optional
-        The selection that is measured; for the summary.
+    view : str
+        How the result is summed up and drawn, see `gromos_dist.cli.views`.
+    title : callable
+        From the result to the title of the picture.
+    heading : str, optional
+        The title of the table; the quantity's name when None.
+    asked : mapping, optional
+        What the command was given, of which the selection `atoms` is counted in the summary.
     """
-    job.check()
+    job.check(VIEWS[view].suffixes() if view in VIEWS else ())
+    asked = asked or {}
     with ExitStack() as open_files:
         try:
             data = source.open()
             result = measure(data)
-            resumed = job.resumes
+            resumed, finished = job.resumes, job.has_finished
             report = job.missing(job.report)
             found, seconds = _compute(result, job, report, open_files)
+            shown = view_of(view, found)
             plot = job.missing(job.plot)
             if plot is not None:
-                draw(found, plot)
+                shown.draw(found, plot, title(found), asked)
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(job.how_to_go_on()) from None
         if not job.quiet:
-            from gromos_dist.cli.summary import Outcome
+            from gromos_dist.cli.summary import Outcome, show
 
-            output = None if job.prints else job.output
+            output = None if job.prints or finished else job.output
             written = [path for path in (output, plot, report) if path is not None]
-            asked = (job.plot, job.report)
-            kept = [path for path in asked if path is not None and path not in written]
+            wanted = (job.output if finished else None, job.plot, job.report)
+            kept = [path for path in wanted if path is not None and path not in written]
             outcome = Outcome(
-                frames=result.sizes["frame"],
-                atoms=_count_atoms(data, atoms),
+                frames=data.sizes["frame"],
+                atoms=_count_atoms(data, asked.get("atoms")),
                 seconds=seconds,
                 resumed=resumed,
                 written=written,
@@ -283,7 +301,13 @@ def run(
                 as_json=job.as_json,
                 file=sys.stderr if job.prints else None,
             )
-            show(found, outcome)
+            show(heading or _heading(found), shown.facts(found), outcome)
+
+
+def _heading(found: XarrayObject) -> str:
+    """Return what a result is, in words."""
+    name = getattr(found, "name", None) or ", ".join(map(str, getattr(found, "data_vars", ())))
+    return str(found.attrs.get("long_name") or name)
 
 
 def _compute(

@@ -32,9 +32,18 @@ def open_result(path: str) -> xr.Dataset:
     Raises
     ------
     ValueError
-        It is unfinished, or it has no frames and so is something else.
+        It is unfinished, or it has neither frames nor a history of ours, and so is something else.
     """
     return _opened(path, allow_unfinished=False)
+
+
+def is_finished(path: str) -> bool:
+    """Tell whether a store holds all that it is to hold."""
+    try:
+        open_result(path).close()
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def open_unfinished(path: str) -> tuple[xr.Dataset, str]:
@@ -55,8 +64,11 @@ def _opened(path: str, allow_unfinished: bool) -> xr.Dataset:
         result = open_store(path, allow_unfinished=allow_unfinished)
     else:
         result = xr.open_dataset(path, engine="h5netcdf", chunks="auto")
-    if "frame" not in result.dims:
-        raise ValueError(f"{path}: expected a result with frames, found {list(result.variables)}")
+    if "frame" not in result.dims and origin(result) is None:
+        raise ValueError(
+            f"{path}: expected a trajectory or a result that was written here, found "
+            f"{list(result.variables)}"
+        )
     return result
 
 

@@ -25,6 +25,18 @@ def printable(text: str) -> str:
     )
 
 
+def require_standard_output() -> None:
+    """Refuse to begin what ends with a print, where nothing can be printed.
+
+    Raises
+    ------
+    OSError
+        Standard output is closed.
+    """
+    if sys.stdout is None or sys.stdout.closed:
+        raise OSError("standard output is closed, so that nothing can be printed")
+
+
 def print_values(
     title: str, sections: Sequence[Sequence[tuple[str, str]]], file: TextIO | None = None
 ) -> None:
@@ -44,6 +56,7 @@ def print_columns(
 
 def print_json(found: Mapping[str, Any]) -> None:
     """Print JSON, in which a number that is not finite is null."""
+    require_standard_output()
     print(json.dumps(_plain(found), indent=2, allow_nan=False))
 
 
@@ -61,6 +74,8 @@ def _print(
     sections: Sequence[Sequence[Sequence[str]]],
     file: TextIO | None,
 ) -> None:
+    if file is None:
+        require_standard_output()
     file = file or sys.stdout
     clean = [[[printable(cell) for cell in row] for row in rows] for rows in sections]
     if file.isatty():

@@ -1,0 +1,146 @@
+"""What the name of an analysis' parameter means on every command.
+
+A parameter that is not in the vocabulary becomes an option of its own name, whose type is that of
+its annotation (`gromos_dist.cli.annotations`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from gromos_dist.cli import options, stores
+from gromos_dist.cli.run import Input
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
+Groups = dict[str, str] | Literal["residue", "molecule"] | None
+
+
+def _as_given(value: Any, _: Input) -> Any:
+    return value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class Word:
+    """A parameter as an option."""
+
+    option: Any
+    """What Typer takes: a type and an option, ``Annotated``."""
+    read: Callable[[Any, Input], Any] = _as_given
+    """From what was given, and the trajectory's files, to the argument."""
+    show: Callable[[Any], Any] = _same
+    """From the parameter's default to what the help page shows of it."""
+
+
+def other_trajectory(path: str | None, source: Input) -> xr.Dataset | None:
+    """Open a file as the trajectory's are opened, with the same topology; all its frames."""
+    if path is None:
+        return None
+    return replace(source, files=[path], start=None, stop=None, stride=1).open()
+
+
+def reference(given: str, source: Input) -> int | str | xr.Dataset:
+    """Return a frame number, or a file: as it is, or its molecules made whole as well."""
+    if re.fullmatch(r"[+-]?\d+", given):
+        return int(given)
+    if not source.whole:
+        return given
+    return replace(source, files=[given], start=None, stop=1, stride=1).open().isel(frame=0)
+
+
+def fit(selection: str | None, _: Input) -> str | Literal[False] | None:
+    """Return what is fitted: False is no superposition, None the atoms measured."""
+    return False if selection is not None and selection.lower() == "none" else selection
+
+
+def weights(path: str | None, _: Input) -> NDArray[np.float64] | None:
+    """Read a number a frame.
+
+    Raises
+    ------
+    ValueError
+        There is none in every line, or the file has several variables.
+    """
+    import numpy as np
+
+    if path is None:
+        return None
+    if stores.is_store([path]):
+        found = list(stores.open_result(path).data_vars.values())
+        if len(found) != 1 or found[0].dims != ("frame",):
+            raise ValueError(f"--weights {path}: expected one variable, a number a frame")
+        return np.asarray(found[0].values, np.float64)
+    lines = (line for line in Path(path).read_text().splitlines() if not line.startswith("#"))
+    last = [re.split(r"[,\s]+", line.strip())[-1] for line in lines if line.strip()]
+    if last and not _is_number(last[0]):
+        del last[0]
+    wrong = next((text for text in last if not _is_number(text)), None)
+    if wrong is not None:
+        raise ValueError(f"--weights {path}: expected a number a frame, found {wrong!r}")
+    return np.array(last, np.float64)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def named_groups(groups: Sequence[str] | None) -> Groups:
+    """Return what ``--groups`` says, as `gromos_dist.forces` takes it.
+
+    A selection without a name is its own name.
+
+    Raises
+    ------
+    ValueError
+        A name is given twice, or beside 'residue' or 'molecule'.
+
+    Examples
+    --------
+    >>> named_groups(["ligand=resname DRG", "mass > 30"])
+    {'ligand': 'resname DRG', 'mass > 30': 'mass > 30'}
+    """
+    if not groups:
+        return None
+    if len(groups) == 1 and groups[0] in ("residue", "molecule"):
+        return cast('Literal["residue", "molecule"]', groups[0])
+    named: dict[str, str] = {}
+    for text in groups:
+        if text in ("residue", "molecule"):
+            raise ValueError(f"--groups {text} stands alone, without other groups")
+        # A comparison of a selection has such a sign too, but no name before it.
+        found = re.fullmatch(r"\s*([^=<>!]*[^=<>!\s])\s*=(?!=)\s*(.+)", text, re.DOTALL)
+        name, selection = found.groups() if found else (text, text)
+        if name in named:
+            raise ValueError(f"--groups: {name!r} is the name of two groups")
+        named[name] = selection
+    return named
+
+
+VOCABULARY: Mapping[str, Word] = MappingProxyType(
+    {
+        "atoms": Word(options.Atoms),
+        "fit": Word(options.Fit, fit),
+        "mass_weighted": Word(options.MassWeighted),
+        "groups": Word(options.Groups, lambda given, _: named_groups(given)),
+        "between": Word(options.Between),
+        "reference": Word(options.Reference, reference, show=str),
+        "other": Word(options.Other, other_trajectory),
+        "weights": Word(options.Weights, weights),
+    }
+)
