@@ -9,9 +9,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import click
+import typer
 
 import gromos_dist
+import gromos_dist.analysis
+from gromos_dist.analysis.declare import ANALYSES
+from gromos_dist.cli.application import application
 from gromos_dist.variables import VARIABLES
+
+sys.path.insert(0, str(Path(__file__).parent))
+import pages  # noqa: E402
 
 project = "gromos_dist"
 author = "the gromos_dist developers"
@@ -26,7 +36,7 @@ extensions = [
     "sphinx.ext.mathjax",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates", "generated/*_included.md"]
+exclude_patterns = ["_build", "_templates", "analyses", "generated/*_included.md"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -54,17 +64,6 @@ html_sidebars = {"index": []}
 
 _DOCS = Path(__file__).parent
 _GENERATED = _DOCS / "generated"
-
-
-def _variables_table() -> str:
-    lines = ["| name | dims | kind | unit | meaning |", "|---|---|---|---|---|"]
-    kinds = {"f": "float", "i": "integer", "U": "text", "b": "boolean"}
-    for variable in VARIABLES.values():
-        kind = " or ".join(kinds.get(letter, letter) for letter in variable.kind)
-        unit = f"`{variable.units}`" if variable.units else ""
-        dims = ", ".join(variable.dims)
-        lines.append(f"| `{variable.name}` | {dims} | {kind} | {unit} | {variable.long_name} |")
-    return "\n".join(lines) + "\n"
 
 
 _API = """\
@@ -116,9 +115,21 @@ def _help(*command: str) -> str:
 
 def _commands() -> str:
     """Show the help page of every command."""
-    names = ("info", "check", "convert", "rmsd", "rmsd-matrix", "rgyr", "forces", "energies")
-    pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
-    return "\n".join(pages)
+    group: Any = typer.main.get_command(application)
+    names = group.list_commands(click.Context(group))
+    return "\n".join(f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names)
+
+
+def _write_analysis_pages() -> None:
+    """Write a page for each analysis, and the one that lists them."""
+    shutil.rmtree(_GENERATED / "analyses", ignore_errors=True)
+    (_GENERATED / "analyses").mkdir()
+    for analysis in ANALYSES.values():
+        by_hand = _DOCS / "analyses" / f"{analysis.name}.md"
+        more = by_hand.read_text() if by_hand.exists() else ""
+        page = pages.page_of(analysis, _help, more)
+        (_GENERATED / "analyses" / f"{analysis.name}.md").write_text(page)
+    (_GENERATED / "analyses" / "index.md").write_text(pages.index_of(ANALYSES.values()))
 
 
 def _copy_example_files() -> None:
@@ -140,8 +151,9 @@ def _copy_example_files() -> None:
 
 
 _GENERATED.mkdir(exist_ok=True)
-(_GENERATED / "variables_included.md").write_text(_variables_table())
+(_GENERATED / "variables_included.md").write_text(pages.variables_table(VARIABLES.values()))
 (_GENERATED / "commands_included.md").write_text(_commands())
 (_GENERATED / "benchmarks_included.md").write_text(_benchmark_pages())
 (_GENERATED / "api.md").write_text(_api_page())
+_write_analysis_pages()
 _copy_example_files()
