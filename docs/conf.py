@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,8 @@ html_sidebars = {"index": []}
 
 _DOCS = Path(__file__).parent
 _GENERATED = _DOCS / "generated"
+_EXAMPLE = _DOCS / "_build" / "example"
+_PROGRAM = Path(sys.executable).with_name("gromos-dist")
 
 
 _API = """\
@@ -106,9 +109,8 @@ def _benchmark_pages() -> str:
 
 def _help(*command: str) -> str:
     environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
-    program = Path(sys.executable).with_name("gromos-dist")
     shown = subprocess.run(
-        [program, *command, "--help"], env=environment, check=True, capture_output=True, text=True
+        [_PROGRAM, *command, "--help"], env=environment, check=True, capture_output=True, text=True
     )
     return "\n".join(line.rstrip() for line in shown.stdout.strip("\n").splitlines()) + "\n"
 
@@ -127,7 +129,13 @@ def _write_analysis_pages() -> None:
     for analysis in ANALYSES.values():
         by_hand = _DOCS / "analyses" / f"{analysis.name}.md"
         more = by_hand.read_text() if by_hand.exists() else ""
-        page = pages.page_of(analysis, _help, more)
+        pictures = pages.commands_with_pictures(analysis)
+        for command, picture in pictures.items():
+            subprocess.run(
+                [_PROGRAM, *shlex.split(command)[1:], "--quiet"], cwd=_EXAMPLE, check=True
+            )
+            shutil.copyfile(_EXAMPLE / picture, _GENERATED / "analyses" / picture)
+        page = pages.page_of(analysis, _help, pictures=pictures, more=more)
         (_GENERATED / "analyses" / f"{analysis.name}.md").write_text(page)
     (_GENERATED / "analyses" / "index.md").write_text(pages.index_of(ANALYSES.values()))
 
@@ -138,11 +146,14 @@ def _copy_example_files() -> None:
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the examples need MDAnalysisTests: run `make docs`")
     data = Path(spec.submodule_search_locations[0]) / "data"
-    folder = _DOCS / "_build" / "example"
+    folder = _EXAMPLE
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in ("adk.psf", "adk_dims.dcd"):
         shutil.copyfile(data / name, folder / name)
+    # The names of the examples in docstrings.
+    shutil.copyfile(data / "adk.psf", folder / "protein.psf")
+    shutil.copyfile(data / "adk_dims.dcd", folder / "md.dcd")
     energies = _DOCS.parent / "tests" / "data" / "energies" / "series.tre.gz"
     shutil.copyfile(energies, folder / "md.tre.gz")
     for name in ("butane.top", "butane.trc", "butane.trv", "water.imd"):
@@ -155,5 +166,5 @@ _GENERATED.mkdir(exist_ok=True)
 (_GENERATED / "commands_included.md").write_text(_commands())
 (_GENERATED / "benchmarks_included.md").write_text(_benchmark_pages())
 (_GENERATED / "api.md").write_text(_api_page())
-_write_analysis_pages()
 _copy_example_files()
+_write_analysis_pages()

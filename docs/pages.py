@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from gromos_dist.analysis.declare import Analysis
 from gromos_dist.variables import Variable
@@ -22,7 +24,13 @@ def variables_table(variables: Iterable[Variable]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page_of(analysis: Analysis, help_of: Callable[[str], str], more: str = "") -> str:
+def page_of(
+    analysis: Analysis,
+    help_of: Callable[[str], str],
+    *,
+    pictures: Mapping[str, str] = MappingProxyType({}),
+    more: str = "",
+) -> str:
     """Return the page of an analysis.
 
     Parameters
@@ -31,8 +39,10 @@ def page_of(analysis: Analysis, help_of: Callable[[str], str], more: str = "") -
         What was declared.
     help_of : callable
         Gives the help page of a command.
+    pictures : mapping
+        Files of pictures, by the commands that drew them.
     more : str
-        What is written by hand: an executed example, a picture, speed and error.
+        What is written by hand: other examples, speed and error.
     """
     function = analysis.function
     path = f"{function.__module__}.{function.__name__}"
@@ -44,6 +54,8 @@ def page_of(analysis: Analysis, help_of: Callable[[str], str], more: str = "") -
         parts += ["## Variables", variables_table(analysis.results)]
     if analysis.needs:
         parts += [f"Checked before each call: {', '.join(analysis.needs)}."]
+    for command, picture in pictures.items():
+        parts += [f"```text\n{command}\n```", f"![{command}]({picture})"]
     if more:
         parts += [more]
     if analysis.command is not None:
@@ -66,6 +78,13 @@ def index_of(analyses: Iterable[Analysis]) -> str:
     names = "\n".join(analysis.name for listed in by_topic.values() for analysis in listed)
     parts += [f"```{{toctree}}\n:hidden:\n\n{names}\n```"]
     return "\n\n".join(parts) + "\n"
+
+
+def commands_with_pictures(analysis: Analysis) -> dict[str, str]:
+    """Return the commands of the docstring that draw a picture, and its file."""
+    lines = (inspect.getdoc(analysis.function) or "").splitlines()
+    drawn = {line.strip(): re.search(r"--plot (\S+\.png)", line) for line in lines}
+    return {command: found[1] for command, found in drawn.items() if found}
 
 
 def summary(analysis: Analysis) -> str:
