@@ -5,14 +5,20 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import gromos_dist
+import gromos_dist.analysis
+from gromos_dist.analysis.declare import ANALYSES
 from gromos_dist.cli.application import commands_by_topic
 from gromos_dist.variables import VARIABLES
+
+sys.path.insert(0, str(Path(__file__).parent))
+import pages
 
 project = "gromos_dist"
 author = "the gromos_dist developers"
@@ -27,7 +33,7 @@ extensions = [
     "sphinx.ext.mathjax",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_templates", "generated/*_included.md"]
+exclude_patterns = ["_build", "_templates", "analyses", "generated/*_included.md"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -55,17 +61,8 @@ html_sidebars = {"index": []}
 
 _DOCS = Path(__file__).parent
 _GENERATED = _DOCS / "generated"
-
-
-def _variables_table() -> str:
-    lines = ["| name | dims | kind | unit | meaning |", "|---|---|---|---|---|"]
-    kinds = {"f": "float", "i": "integer", "U": "text", "b": "boolean"}
-    for variable in VARIABLES.values():
-        kind = " or ".join(kinds.get(letter, letter) for letter in variable.kind)
-        unit = f"`{variable.units}`" if variable.units else ""
-        dims = ", ".join(variable.dims)
-        lines.append(f"| `{variable.name}` | {dims} | {kind} | {unit} | {variable.long_name} |")
-    return "\n".join(lines) + "\n"
+_EXAMPLE = _DOCS / "_build" / "example"
+_PROGRAM = Path(sys.executable).with_name("gromos-dist")
 
 
 _API = """\
@@ -108,9 +105,8 @@ def _benchmark_pages() -> str:
 
 def _help(*command: str) -> str:
     environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
-    program = Path(sys.executable).with_name("gromos-dist")
     shown = subprocess.run(
-        [program, *command, "--help"], env=environment, check=True, capture_output=True, text=True
+        [_PROGRAM, *command, "--help"], env=environment, check=True, capture_output=True, text=True
     )
     return "\n".join(line.rstrip() for line in shown.stdout.strip("\n").splitlines()) + "\n"
 
@@ -122,17 +118,38 @@ def _commands() -> str:
     return "\n".join(pages)
 
 
+def _write_analysis_pages() -> None:
+    """Write a page for each analysis, and the one that lists them."""
+    shutil.rmtree(_GENERATED / "analyses", ignore_errors=True)
+    (_GENERATED / "analyses").mkdir()
+    for analysis in ANALYSES.values():
+        by_hand = _DOCS / "analyses" / f"{analysis.name}.md"
+        more = by_hand.read_text() if by_hand.exists() else ""
+        pictures = pages.commands_with_pictures(analysis)
+        for command, picture in pictures.items():
+            subprocess.run(
+                [_PROGRAM, *shlex.split(command)[1:], "--quiet"], cwd=_EXAMPLE, check=True
+            )
+            shutil.copyfile(_EXAMPLE / picture, _GENERATED / "analyses" / picture)
+        page = pages.page_of(analysis, _help, pictures=pictures, more=more)
+        (_GENERATED / "analyses" / f"{analysis.name}.md").write_text(page)
+    (_GENERATED / "analyses" / "index.md").write_text(pages.index_of(ANALYSES.values()))
+
+
 def _copy_example_files() -> None:
     """Put a real trajectory where the pages' examples run, under a short name."""
     spec = importlib.util.find_spec("MDAnalysisTests")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the examples need MDAnalysisTests: run `make docs`")
     data = Path(spec.submodule_search_locations[0]) / "data"
-    folder = _DOCS / "_build" / "example"
+    folder = _EXAMPLE
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in ("adk.psf", "adk_dims.dcd"):
         shutil.copyfile(data / name, folder / name)
+    # The names of the examples in docstrings.
+    shutil.copyfile(data / "adk.psf", folder / "protein.psf")
+    shutil.copyfile(data / "adk_dims.dcd", folder / "md.dcd")
     energies = _DOCS.parent / "tests" / "data" / "energies" / "series.tre.gz"
     shutil.copyfile(energies, folder / "md.tre.gz")
     for name in ("butane.top", "butane.trc", "butane.trv", "water.imd"):
@@ -141,8 +158,9 @@ def _copy_example_files() -> None:
 
 
 _GENERATED.mkdir(exist_ok=True)
-(_GENERATED / "variables_included.md").write_text(_variables_table())
+(_GENERATED / "variables_included.md").write_text(pages.variables_table(VARIABLES.values()))
 (_GENERATED / "commands_included.md").write_text(_commands())
 (_GENERATED / "benchmarks_included.md").write_text(_benchmark_pages())
 (_GENERATED / "api.md").write_text(_api_page())
 _copy_example_files()
+_write_analysis_pages()
