@@ -76,7 +76,7 @@ def index_of(analyses: Iterable[Analysis]) -> str:
         rows = ["| function | command | what it gives |", "|---|---|---|"]
         for analysis in listed:
             command = f"`gromos-dist {analysis.command}`" if analysis.command else ""
-            name = f"[`{analysis.name}`]({analysis.name})"
+            name = f"[`{analysis.name}`]({analysis.name}.md)"
             rows.append(f"| {name} | {command} | {summary(analysis)} |")
         parts += [f"## {topic}", "\n".join(rows)]
     names = "\n".join(analysis.name for some in by_topic.values() for analysis in some)
