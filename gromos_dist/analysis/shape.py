@@ -51,7 +51,7 @@ def radius_of_gyration(
     mass_weighted : bool
         Weight by mass; otherwise all atoms count the same.
     tensor : bool
-        Return the gyration tensor, whose trace is the square of the radius.
+        Return the gyration tensor (nm2), whose trace is the square of the radius.
 
     Returns
     -------
@@ -135,7 +135,27 @@ def center_of_mass(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None) ->
 def center_of_geometry(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None) -> xr.DataArray:
     """Centre of geometry of the chosen atoms in every frame.
 
-    Parameters, returns and raises as for `center_of_mass`; masses are not needed.
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        With ``positions`` (frame, atom, xyz) in nm. Molecules must be whole; masses are not needed.
+    atoms : str or sequence of int, optional
+        The atoms; all when None.
+
+    Returns
+    -------
+    DataArray
+        ``center_of_geometry`` (frame, xyz) float64, nm; lazy if `ds` is.
+
+    Raises
+    ------
+    SelectionError, ValueError, FrameError
+        As for `radius_of_gyration`.
+
+    Warns
+    -----
+    BrokenMoleculesWarning
+        As `radius_of_gyration`.
 
     Examples
     --------

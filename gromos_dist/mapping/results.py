@@ -50,7 +50,8 @@ def labelled(
 ) -> xr.DataArray:
     """Return values with the name, dims and attributes of a variable.
 
-    Coordinates are those of `like` and `coords` whose dims the result has.
+    Coordinates are those of `like` and `coords` whose dims the result has; the second index of a
+    tensor has the labels of the first.
     """
     dims = set(variable.dims)
     kept = {
@@ -59,4 +60,6 @@ def labelled(
         for name, coord in of.items()
         if set(coord.dims) <= dims
     }
+    if "xyz_2" in dims and "xyz" in kept:
+        kept.setdefault("xyz_2", ("xyz_2", kept["xyz"].values))
     return xr.DataArray(values, kept, variable.dims, variable.name, variable.attrs)
