@@ -131,6 +131,7 @@ def test_radius_of_gyration_and_centres_equal_mdanalysis(adk: AdK, ds: xr.Datase
     tensor = gd.radius_of_gyration(ds, **options, tensor=True)
     np.testing.assert_allclose(np.trace(tensor, axis1=1, axis2=2), np.square(radii), atol=1e-6)
     assert tensor.attrs["units"] == "nm2"
+    np.testing.assert_array_equal(tensor.sel(xyz="x", xyz_2="z"), tensor[:, 0, 2])
 
 
 def test_superposed_frames_have_the_fitted_rmsd(ds: xr.Dataset) -> None:

@@ -201,7 +201,7 @@ def _visits(r, level):
 _VISITS = Events(_visits, [ATOM, HEIGHT])
 
 @analysis(ATOM, HEIGHT, view="events", topic="Toys")
-def toy_visits(ds: xr.Dataset, *, level: float | Literal["middle"] = "middle"):
+def toy_visits(ds: xr.Dataset, *, atoms: str = "all", level: float | Literal["middle"] = "middle"):
     """Atoms above a level.
 
     Parameters
@@ -209,7 +209,7 @@ def toy_visits(ds: xr.Dataset, *, level: float | Literal["middle"] = "middle"):
     level : float (nm) or "middle"
         Which level.
     """
-    return _VISITS(positions_of(ds), level=0.75 if level == "middle" else level)
+    return _VISITS(chosen(ds, atoms), level=0.75 if level == "middle" else level)
 ''',
         ("--level", "1.4"),
         {"level": 1.4},
@@ -300,6 +300,12 @@ class TestToys:
         assert toy.in_help in text
         assert summary in text
         assert f"gromos-dist {name} " in text
+        default = "atoms" in ANALYSES[toy.name].signature.parameters and (
+            ANALYSES[toy.name].signature.parameters["atoms"].default
+        )
+        if default:
+            assert f"'protein and not element H'. [default: {default}]" in text
+            assert "if not given" not in text.split("--atoms")[1].split("--")[0]
         for house in ("--top", "--whole", "--stride", "--scheduler", "--plot", "--json"):
             assert f" {house} " in text
         assert "--unused" not in text
@@ -307,6 +313,8 @@ class TestToys:
     def test_run_with_picture_and_summary(self, toy: Toy, tmp_path: Path) -> None:
         picture = tmp_path / "toy.png"
         text = words(succeed(*command(toy), "--plot", picture).stdout)
+        if isinstance(computed(toy), xr.Dataset):
+            assert text.startswith(toy.name.replace("_", " ") + " frames 3 ")
         for part in ("frames 3", toy.in_summary, "frames/s", f"written {picture}"):
             assert part in text
         assert pyplot.imread(picture).ndim == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from gromos_dist.analysis.declare import Analysis
@@ -48,6 +48,7 @@ def command_of(analysis: Analysis) -> Callable[..., None]:
             lambda trajectory: analysis.function(trajectory, **arguments()),
             view=analysis.view,
             title=lambda result: plain_text(title_of(result, analysis.name, source.names, given)),
+            heading=analysis.name.replace("_", " "),
             asked=given,
         )
 
@@ -86,6 +87,8 @@ def words_of(analysis: Analysis, said: docstrings.Docstring) -> dict[str, Word]:
     for parameter in parameters:
         name = parameter.name
         word = VOCABULARY.get(name)
+        if word is not None and word.with_default is not None and parameter.default is not None:
+            word = replace(word, option=word.with_default)
         if word is None:
             kind, text = said.parameters.get(name, ("", ""))
             text = docstrings.in_words(docstrings.with_unit(text, kind), options)

@@ -73,14 +73,27 @@ ForceTopology = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
+_ATOMS_TO_MEASURE = (
+    "Atoms to measure, for example 'backbone', 'name CA and resid 1-120' or "
+    "'protein and not element H'"
+)
 Atoms = Annotated[
     str | None,
     typer.Option(
         "--atoms",
         "-a",
         metavar="SELECTION",
-        help="Atoms to measure, for example 'backbone', 'name CA and resid 1-120' or "
-        "'protein and not element H'; all atoms if not given.",
+        help=_ATOMS_TO_MEASURE + "; all atoms if not given.",
+        rich_help_panel=_ATOMS,
+    ),
+]
+AtomsWithDefault = Annotated[
+    str,
+    typer.Option(
+        "--atoms",
+        "-a",
+        metavar="SELECTION",
+        help=_ATOMS_TO_MEASURE + ".",
         rich_help_panel=_ATOMS,
     ),
 ]

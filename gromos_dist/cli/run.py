@@ -247,7 +247,7 @@ def run(
     *,
     view: str,
     title: Callable[[XarrayObject], str],
-    heading: str | None = None,
+    heading: str,
     asked: Mapping[str, Any] | None = None,
 ) -> None:
     """Carry out one analysis.
@@ -264,8 +264,8 @@ def run(
         How the result is summed up and drawn, see `gromos_dist.cli.views`.
     title : callable
         From the result to the title of the picture.
-    heading : str, optional
-        The title of the table; the quantity's name when None.
+    heading : str
+        The title of the table of a Dataset; of an array it is what it measures.
     asked : mapping, optional
         What the command was given, of which the selection `atoms` is counted in the summary.
     """
@@ -301,13 +301,12 @@ def run(
                 as_json=job.as_json,
                 file=sys.stderr if job.prints else None,
             )
-            show(heading or _heading(found), shown.facts(found), outcome)
+            show(_heading(found, heading), shown.facts(found), outcome)
 
 
-def _heading(found: XarrayObject) -> str:
+def _heading(found: XarrayObject, of_dataset: str) -> str:
     """Return what a result is, in words."""
-    name = getattr(found, "name", None) or ", ".join(map(str, getattr(found, "data_vars", ())))
-    return str(found.attrs.get("long_name") or name)
+    return str(found.attrs.get("long_name") or getattr(found, "name", None) or of_dataset)
 
 
 def _compute(

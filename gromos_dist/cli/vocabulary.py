@@ -42,6 +42,8 @@ class Word:
     """From what was given, and the trajectory's files, to the argument."""
     show: Callable[[Any], Any] = _same
     """From the parameter's default to what the help page shows of it."""
+    with_default: Any = None
+    """The option where the parameter's default is not None, if its help is another one then."""
 
 
 def other_trajectory(path: str | None, source: Input) -> xr.Dataset | None:
@@ -134,7 +136,7 @@ def named_groups(groups: Sequence[str] | None) -> Groups:
 
 VOCABULARY: Mapping[str, Word] = MappingProxyType(
     {
-        "atoms": Word(options.Atoms),
+        "atoms": Word(options.Atoms, with_default=options.AtomsWithDefault),
         "fit": Word(options.Fit, fit),
         "mass_weighted": Word(options.MassWeighted),
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
