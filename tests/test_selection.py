@@ -295,6 +295,8 @@ def check_error(expression: str, message: str, place: int) -> None:
         ("", "expected a selection, found the end; known words: name, resname", 0),
         ("proteim", r"unknown word 'proteim'; did you mean 'protein'\?; known words:", 0),
         ("protein and resnme ALA", "unknown word 'resnme'; did you mean 'resname'", 12),
+        ("protein and segment A", "; the word for the coordinate 'segment' is 'segid'; known", 12),
+        ("residue_name ALA", "; the word for the coordinate 'residue_name' is 'resname'; known", 0),
         ("protein and qqqqqqqq", "unknown word 'qqqqqqqq'; known words: name, ", 12),
         ("protein name CA", "expected 'and', 'or' or the end, found 'name'", 8),
         ("protein nad water", "or the end, found 'nad'; did you mean 'and'", 8),

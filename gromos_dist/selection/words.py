@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from gromos_dist.selection.kinds import KINDS
-from gromos_dist.selection.known_atoms import INTEGERS, REALS, TEXTS
+from gromos_dist.selection.known_atoms import INTEGERS, PROPERTIES, REALS, TEXTS
 from gromos_dist.selection.syntax import Token, Tokens, did_you_mean
 from gromos_dist.selection.tree import (
     RESIDUE,
@@ -39,6 +39,7 @@ WORDS: Final = (*TEXTS, *INTEGERS, *REALS, "all", *KINDS, *_OPERATORS, *_RELATIO
 
 # Names too, in capitals: `resname ION`, `segid HEAVY` and the like take no quotes.
 _NAMES_TOO = frozenset({"charge", "sidechain", "lipid", "ion", "heavy", "hydrogen", *_RELATIONS})
+_OF_COORDINATES = {coord: word for word, coord in PROPERTIES.items()}
 _LABELS = (RESIDUE, *TEXTS, "resid", "molecule")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
@@ -124,9 +125,16 @@ def _primary(tokens: Tokens) -> Tree:
     if word or token.text == ")":
         raise token.error(f"expected a selection, found {token.text!r}")
     raise token.error(
-        f"unknown word {token.text!r}{did_you_mean(token.text.lower(), WORDS)}; known words: "
+        f"unknown word {token.text!r}{_instead_of(token.text.lower())}; known words: "
         f"{', '.join(WORDS)}"
     )
+
+
+def _instead_of(text: str) -> str:
+    """Return the end of a message: the word of a coordinate, or words that are much like a text."""
+    if text in _OF_COORDINATES:
+        return f"; the word for the coordinate {text!r} is {_OF_COORDINATES[text]!r}"
+    return did_you_mean(text, WORDS)
 
 
 def _values(tokens: Tokens) -> list[Token]:
