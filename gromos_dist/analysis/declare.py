@@ -78,8 +78,9 @@ def analysis(
     *results : Variable
         What it can give.
     view : str
-        How a result is drawn and summed up, see `gromos_dist.plot`: ``"time series"``,
-        ``"matrix"``, ``"profile"``, ``"trajectory"``, ...
+        How a result is drawn and summed up, a name of `gromos_dist.cli.views`: ``"time series"``,
+        ``"profile"``, ``"matrix"``, ``"map"``, ``"number"``, ``"events"``, ``"trajectory"``,
+        ``"statistics"``, ... For a name that is not known the dims of the result decide.
     topic : str
         Where the documentation and the help page list it.
     needs : collection of Need
