@@ -112,7 +112,9 @@ if not TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, *_analyses(), *_MODULES})
+    # What this module itself imports is nobody's business.
+    own = (name for name in globals() if name.startswith("__"))
+    return sorted({*own, *_HOMES, *_analyses(), *_MODULES})
 
 
 sys.modules[__name__].__class__ = _Package

@@ -893,6 +893,16 @@ class TestStores:
             assert "position (nm): 3 frame, 304 atom, 3 xyz" in text
             assert found["files"][0]["damage"] is None
 
+    @pytest.mark.parametrize(
+        ("chunk", "said"), [(1, "3 chunks of 1 frame, "), (2, "2 chunks of up to 2 frames, ")]
+    )
+    def test_info_of_chunks(
+        self, butane: xr.Dataset, tmp_path: Path, chunk: int, said: str
+    ) -> None:
+        path = tmp_path / "md.zarr"
+        gd.store(butane.chunk(frame=chunk), path, progress=False)
+        assert said in words(succeed("info", path).stdout)
+
     def test_info_of_a_result(self, adk: AdK, tmp_path: Path) -> None:
         path = tmp_path / "rmsd.zarr"
         succeed("rmsd", adk.dcd, "-t", adk.psf, "-a", "backbone", "-o", path)

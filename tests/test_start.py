@@ -90,6 +90,7 @@ class TestImports:
             whole = import_module(module)
             assert getattr(gd, name) is getattr(whole, name)
         assert set(gd.__all__) <= set(dir(gd))
+        assert not {"Any", "Path", "cache", "re", "sys", "TYPE_CHECKING"} & set(dir(gd))
 
     def test_other_names_are_refused(self) -> None:
         with pytest.raises(AttributeError, match="'gromos_dist' has no attribute 'rmsf'"):

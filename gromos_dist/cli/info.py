@@ -340,7 +340,8 @@ def _chunks_text(chunks: dict[str, Any]) -> str:
     frames = chunks["frames"]
     if len(frames) == 1:
         return f"1 chunk, {in_bytes(chunks['bytes'])}"
-    return f"{len(frames)} chunks of up to {max(frames)} frames, {in_bytes(chunks['bytes'])} each"
+    most = "1 frame" if max(frames) == 1 else f"up to {max(frames)} frames"
+    return f"{len(frames)} chunks of {most}, {in_bytes(chunks['bytes'])} each"
 
 
 def in_bytes(size: float) -> str:
