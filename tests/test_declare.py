@@ -352,7 +352,7 @@ _MANY = Map(lambda r: r[:, 0, 2].astype(float), HEIGHT)
 def toy_many(ds, unknown: "Nowhere" = 3, *others, kind: Literal[4, 6] | None = None, seen=(1, 2),
              pair: tuple[int, float] = (1, 0.5), second: xr.Dataset | None = None,
              donors: Selection = "water", way: object = None, start: int = 7, topology=None,
-             **rest):
+             either: tuple[int, float] | str = "auto", **rest):
     """Many parameters."""
     toy_many.given = dict(unknown=unknown, kind=kind, seen=seen, pair=pair, donors=donors)
     toy_many.second, toy_many.start, toy_many.topology = second, start, topology
@@ -363,6 +363,7 @@ def toy_many(ds, unknown: "Nowhere" = 3, *others, kind: Literal[4, 6] | None = N
         text = words(succeed("toy-many", "--help").stdout)
         for part in ("--unknown N", "--kind 4|6", "--pair N NUMBER", "--second FILE"):
             assert part in text
+        assert "--either TEXT [default: auto]" in text
         assert "--donors SELECTION" in text
         assert not any(option in text for option in ("--way", "--rest", "--others"))
         assert "--toy-many-start N [default: 7]" in text
