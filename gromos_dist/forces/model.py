@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist import kernels
 from gromos_dist.errors import FrameError, TopologyError
-from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.bonded_terms import BONDED_TERMS, bonded_terms
 from gromos_dist.forces.groups import Groups
 from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
 from gromos_dist.forces.settings import ForceSettings, Precision
@@ -27,8 +27,6 @@ Floats = NDArray[np.float64]
 _ROOM = 1.1
 # kJ mol-1 nm-1, root mean square, of water.
 _ROUNDING_OF_MIXED = 8e-4
-BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "crossdihedral")
-"""As an energy trajectory names them; so the other terms."""
 
 PRESSURES: Final = ("pressure", "pressure_tensor")
 QUANTITIES: Final = (
