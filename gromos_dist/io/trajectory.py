@@ -306,13 +306,14 @@ def _open(
     if topology is not None and not files:
         parameters["topology"] = known
     record = record_of(
-        *("open_trajectory", parameters, inputs), defaults=_DEFAULTS, described_by=files
+        *("open_trajectory", parameters, inputs), defaults=DEFAULTS, described_by=files
     )
     return source, coords, record.attributes | attrs
 
 
 _ARGUMENTS = inspect.signature(open_trajectory).parameters
-_DEFAULTS = {name: of.default for name, of in _ARGUMENTS.items()} | {"dtype": "float32"}
+DEFAULTS = {name: of.default for name, of in _ARGUMENTS.items()} | {"dtype": "float32"}
+"""The options of `open_trajectory`, with what they are unless given, as provenance has them."""
 
 
 def _check_options(
