@@ -100,7 +100,7 @@ def check_files(
     >>> reports[0].n_frames, reports[0].problems, between
     (98, [], [])
     """
-    n_threads = workers or os.cpu_count() or 1
+    n_threads = workers or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(n_threads, "gromos_dist-check") as pool:
         try:
             opened = list(pool.map(_open, paths))

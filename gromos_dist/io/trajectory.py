@@ -412,7 +412,7 @@ def _open_files(
 
     if len(files) == 1:
         return [open_file(files[0])]
-    pool = ThreadPoolExecutor(min(len(files), (os.cpu_count() or 1) + 4), "gromos_dist-open")
+    pool = ThreadPoolExecutor(min(len(files), len(os.sched_getaffinity(0)) + 4), "gromos_dist-open")
     try:
         return list(pool.map(open_file, files))
     finally:
