@@ -104,7 +104,8 @@ def _alternatives(annotation: Any, default: Any) -> list[Any]:
     if Any in listed or inspect.Parameter.empty in listed:
         known = default is not inspect.Parameter.empty and default is not None
         listed = [type(default)] if known else [str]
-    return sorted(listed, key=lambda one: (one in (str, Path), get_origin(one) is not Literal))
+    literal: Any = Literal
+    return sorted(listed, key=lambda one: (one in (str, Path), get_origin(one) is not literal))
 
 
 def _metavar_of_several(kind: Any) -> str:
