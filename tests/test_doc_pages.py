@@ -17,7 +17,8 @@ PAGES = Path(__file__).parent.parent / "docs" / "pages.py"
 @pytest.fixture(scope="module")
 def pages() -> ModuleType:
     spec = importlib.util.spec_from_file_location("pages", PAGES)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
