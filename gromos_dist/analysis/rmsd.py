@@ -263,4 +263,5 @@ def rmsd_matrix(
         second = second if places is None else second.isel(atom=places)
     if indices is not None:
         first, second = first.isel(atom=indices), second.isel(atom=indices)
+        weights = None if weights is None else weights[indices]
     return _MATRIX(first, second, weights=weights)
