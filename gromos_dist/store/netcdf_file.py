@@ -25,12 +25,12 @@ _CHUNK_BYTES = 128 * 2**20
 def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
     """Write a result to the file `target`."""
     lazy = {str(name): v for name, v in dataset.variables.items() if v.chunks is not None}
-    in_memory = dataset.drop_vars(list(lazy))
-    in_memory.attrs = _attributes(dataset.attrs)
-    for variable in in_memory.variables.values():
+    others = dataset.drop_vars(list(lazy))
+    others.attrs = _attributes(dataset.attrs)
+    for variable in others.variables.values():
         variable.attrs = _attributes(variable.attrs)
     with file_beside(target, overwrite) as path:
-        in_memory.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
+        others.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
         with h5netcdf.File(path, "a") as file:
             for name in lazy:
                 _create(file, dataset[name])
