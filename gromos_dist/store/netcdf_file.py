@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist.beside import file_beside
-from gromos_dist.distributed import block_slices, take_blocks, work_of
+from gromos_dist.distributed import block_slices, put_block, take_blocks, work_of
 from gromos_dist.progress import progress_bar
 from gromos_dist.provenance import Provenance
 from gromos_dist.store.coordinates import in_memory
@@ -93,8 +93,7 @@ def _fill(file: Any, lazy: Mapping[str, xr.Variable], title: str, progress: bool
 
     def take(index: int, value: Any) -> None:
         variable, region = places[index]
-        if value.size:
-            variable[region] = value
+        put_block(variable, region, value)
 
     blocks, frames = chain.from_iterable(work.blocks), chain.from_iterable(work.frames)
     with progress_bar(title, work.total, show=progress, unit=work.unit) as advance:
