@@ -438,6 +438,16 @@ CORRELATION = Series(
 )
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_series_of_nothing(kind: str) -> None:
+    data = backed_by(kind, 7)
+    for dim in ("frame", "atom"):
+        with pytest.raises(ValueError, match=f"range: there are no {dim}s"):
+            RANGES(data.isel({dim: slice(0)}))
+        with pytest.raises(ValueError, match=f"correlation: there are no {dim}s"):
+            CORRELATION(data.isel({dim: slice(0)}), coords={"lag": range(3)}, n_lags=3)
+
+
 @pytest.mark.parametrize("chunks", CHUNKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_series_give_the_same_bits(kind: str, chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ class Reduction:
         Raises
         ------
         ValueError
-            There are no frames, or not one finite weight a frame.
+            There are no frames, the inputs have different ones, or not one finite weight a frame.
         TypeError
             `weights` were given and `partial` takes none, or a state is no tuple.
         """

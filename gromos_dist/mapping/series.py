@@ -86,11 +86,21 @@ class Series:
         -------
         DataArray or Dataset
             A DataArray of one variable, a Dataset of several; lazy if an input is.
+
+        Raises
+        ------
+        ValueError
+            There are no frames or no atoms, or the inputs have different frames.
+        TypeError
+            When computed: a state is not what was declared.
         """
         several = not isinstance(self.variables, Variable)
         variables = (
             tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
         )
+        for dim in ("frame", "atom"):
+            if not arrays[0].sizes[dim]:
+                raise ValueError(f"{variables[0].name}: there are no {dim}s")
         given = coordinates(coords)
         shapes = tuple(result_shape(variable, arrays[0], given) for variable in variables)
         dtypes = (np.dtype(self.dtype),) * len(variables)
