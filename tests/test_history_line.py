@@ -136,6 +136,15 @@ def test_the_line_is_what_a_person_would_write(ds: xr.Dataset, case: str) -> Non
     assert result.attrs["provenance"].line == result.attrs["history"]
 
 
+def test_sets_have_one_order() -> None:
+    """Python's is another one in each run, which would be refused as another run's store."""
+    butane = gd.open_trajectory(*BUTANE)
+    names = ["energy", "energy_bonded", "energy_nonbonded", "forces"]
+    listed = gd.forces(butane, cutoff=0.6, variables=names).attrs
+    for variables in (set(names), frozenset(names), dict.fromkeys(names[::-1]).keys()):
+        assert gd.forces(butane, cutoff=0.6, variables=variables).attrs == listed
+
+
 def test_a_history_of_others_is_kept_in_the_record(ds: xr.Dataset) -> None:
     foreign = ds.drop_attrs().assign_attrs(history="made by hand")
     record = gd.center_of_geometry(foreign).gromos.provenance()
