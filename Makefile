@@ -23,7 +23,7 @@ demo: $(VENV)/installed $(VENV)/demo-data ## RMSD of a real protein trajectory: 
 	@$(BIN)/python workflows/demo.py
 
 test: $(VENV)/installed-test ## all tests (arguments: make test ARGS="-k rmsd")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 ##@ For those who change the code
 .PHONY: lint floors format docs bench clean help

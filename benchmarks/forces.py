@@ -92,7 +92,7 @@ def our_ewald_runs(water: System) -> Runs:
         "gromos_dist, double, cutoff between charge groups": (groups, "double"),
     }
     models = {
-        name: ForceModel(system.topology, system.settings, precision=precision)
+        name: ForceModel(system.topology, dataclasses.replace(system.settings, precision=precision))
         for name, (system, precision) in kinds.items()
     }
     return {
@@ -158,8 +158,9 @@ def agreement(method: Method) -> list[str]:
             reaction_field_excluded=name == "gmx" or not method.epsilon_rf,
             bonds=False,
             angles=False,
+            precision="double",
         )
-        model = ForceModel(own.topology, own.settings, precision="double")
+        model = ForceModel(own.topology, own.settings)
         ours = model(water.positions, water.box, wanted=["forces"])["forces"]
         error = root_mean_square(ours - forces) / root_mean_square(ours)
         # A mesh is as exact as each program's own defaults make it.

@@ -97,10 +97,10 @@ def _api_page() -> str:
 
 
 def _benchmark_pages() -> str:
-    pages = sorted(page.stem for page in (_DOCS / "benchmarks").glob("*.md"))
-    pages.remove("index")
-    listed = "".join(f"{page}\n" for page in pages)
-    return f"```{{toctree}}\n:maxdepth: 1\n\n{listed}```\n" if pages else "\n"
+    names = sorted(page.stem for page in (_DOCS / "benchmarks").glob("*.md"))
+    names.remove("index")
+    listed = "".join(f"{name}\n" for name in names)
+    return f"```{{toctree}}\n:maxdepth: 1\n\n{listed}```\n" if names else "\n"
 
 
 def _help(*command: str) -> str:
@@ -114,8 +114,7 @@ def _help(*command: str) -> str:
 def _commands() -> str:
     """Show the help page of every command."""
     names = [name for names in commands_by_topic().values() for name in names]
-    pages = [f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names]
-    return "\n".join(pages)
+    return "\n".join(f"## gromos-dist {name}\n\n```text\n{_help(name)}```\n" for name in names)
 
 
 def _write_analysis_pages() -> None:

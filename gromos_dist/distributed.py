@@ -627,6 +627,24 @@ def block_slices(chunks: Sequence[Sequence[int]]) -> list[tuple[slice, ...]]:
     ]
 
 
+def put_block(target: Any, region: tuple[slice, ...], value: Any) -> None:
+    """Put a computed block into its place.
+
+    Raises
+    ------
+    ValueError
+        It has another shape than the lazy array announced: what is short would be repeated.
+    """
+    expected = tuple(part.stop - part.start for part in region)
+    if np.shape(value) != expected:
+        raise ValueError(
+            f"a block has shape {np.shape(value)}, but the lazy array announced {expected}; if "
+            "map_blocks made it, tell that its chunks="
+        )
+    if np.size(value):
+        target[region] = value
+
+
 @overload
 def compute(result: XarrayObject, /, *, progress: bool | None = None) -> XarrayObject: ...
 
@@ -688,7 +706,7 @@ def compute(*results: Any, progress: bool | None = None) -> Any:
 
     def take(index: int, value: Any) -> None:
         target, region = places[index]
-        target[region] = value
+        put_block(target, region, value)
 
     if arrays:
         tasks = work_of(arrays, [variable.dims for variable in variables])

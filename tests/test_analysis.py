@@ -145,15 +145,22 @@ def test_superposed_frames_have_the_fitted_rmsd(ds: xr.Dataset) -> None:
     )
 
 
-def test_matrix_equals_rows_of_rmsd(ds: xr.Dataset) -> None:
+@pytest.mark.parametrize("mass_weighted", [False, True])
+@pytest.mark.parametrize("atoms", ["name CA", "name N O", [90, 7, 31, 5]])
+def test_matrix_equals_rows_of_rmsd(
+    ds: xr.Dataset, atoms: str | list[int], mass_weighted: bool
+) -> None:
     some = ds.isel(frame=slice(None, None, 9)).chunk(frame=4)
-    matrix = gd.rmsd_matrix(some, atoms="name CA")
+    matrix = gd.rmsd_matrix(some, atoms=atoms, mass_weighted=mass_weighted)
     assert matrix.dims == ("frame", "other_frame")
-    rows = [gd.rmsd(some, reference=i, atoms="name CA").values for i in range(some.sizes["frame"])]
+    rows = [
+        gd.rmsd(some, reference=i, atoms=atoms, mass_weighted=mass_weighted).values
+        for i in range(some.sizes["frame"])
+    ]
     np.testing.assert_allclose(matrix, rows, atol=1e-9)
     assert (np.diag(matrix) == 0).all()
     assert (matrix.values == matrix.values.T).all()
-    between = gd.rmsd_matrix(some, ds.isel(frame=[5, 90]), atoms="name CA")
+    between = gd.rmsd_matrix(some, ds.isel(frame=[5, 90]), atoms=atoms)
     assert between.shape == (11, 2)
 
 

@@ -24,13 +24,15 @@ WARNING = (
 def test_a_reference_in_another_order_is_matched_and_said() -> None:
     ds, other = gd.open_trajectory(A), gd.open_trajectory(B)
     for reference in (B, str(B), other, other.positions, other.load()):
-        with pytest.warns(UserWarning, match=WARNING):
+        with pytest.warns(UserWarning, match=WARNING) as said:
             assert float(gd.rmsd(ds, reference=reference)[0]) < 1e-7
+        assert said[0].filename == __file__
         with pytest.warns(UserWarning, match=WARNING):
             superposed = gd.superpose(ds, reference=reference)
         np.testing.assert_allclose(superposed.positions, ds.positions, atol=1e-6)
-    with pytest.warns(UserWarning, match=WARNING):
+    with pytest.warns(UserWarning, match=WARNING) as said:
         assert float(gd.rmsd_matrix(ds, other)[0, 0]) < 1e-7
+    assert said[0].filename == __file__
     # Without names they are taken as they stand: that is the other number.
     assert float(gd.rmsd(ds, reference=other.positions.values)[0]) == pytest.approx(0.442835)
 

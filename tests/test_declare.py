@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -245,13 +246,14 @@ def toy_drift(ds: xr.Dataset, *, lag: int) -> xr.DataArray:
 def toy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Toy]:
     """A toy whose module is there for one test."""
     found = TOYS[request.param]
-    load(found.source, tmp_path)
-    yield found
-    del declare._ANALYSES[found.name]
+    with declared(found.source, tmp_path):
+        yield found
 
 
-def load(source: str, folder: Path) -> ModuleType:
-    """Import a module from its text."""
+@contextmanager
+def declared(source: str, folder: Path) -> Iterator[ModuleType]:
+    """Import a module from its text; what it declares is forgotten afterwards."""
+    before = set(ANALYSES)
     path = folder / "toy.py"
     path.write_text(HEAD + source)
     assert len(path.read_text().splitlines()) < 40
@@ -260,7 +262,11 @@ def load(source: str, folder: Path) -> ModuleType:
     assert spec.loader is not None
     module = sys.modules["toy"] = module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    try:
+        yield module
+    finally:
+        for name in set(ANALYSES) - before:
+            del declare._ANALYSES[name]
 
 
 def opened() -> xr.Dataset:
@@ -360,17 +366,17 @@ _MANY = Map(lambda r: r[:, 0, 2].astype(float), HEIGHT)
 def toy_many(ds, unknown: "Nowhere" = 3, *others, kind: Literal[4, 6] | None = None, seen=(1, 2),
              pair: tuple[int, float] = (1, 0.5), second: xr.Dataset | None = None,
              donors: Selection = "water", way: object = None, start: int = 7, topology=None,
-             **rest):
+             either: tuple[int, float] | str = "auto", **rest):
     """Many parameters."""
     toy_many.given = dict(unknown=unknown, kind=kind, seen=seen, pair=pair, donors=donors)
     toy_many.second, toy_many.start, toy_many.topology = second, start, topology
     return _MANY(positions_of(ds))
 '''
-    module = load(source, tmp_path)
-    try:
+    with declared(source, tmp_path) as module:
         text = words(succeed("toy-many", "--help").stdout)
         for part in ("--unknown N", "--kind 4|6", "--pair N NUMBER", "--second FILE"):
             assert part in text
+        assert "--either TEXT [default: auto]" in text
         assert "--donors SELECTION" in text
         assert not any(option in text for option in ("--way", "--rest", "--others"))
         assert "--toy-many-start N [default: 7]" in text
@@ -403,8 +409,6 @@ def toy_many(ds, unknown: "Nowhere" = 3, *others, kind: Literal[4, 6] | None = N
         assert "--seen: expected NUMBER,NUMBER,..., got 'a'" in refuse(
             "toy-many", *BUTANE, "--seen", "a"
         )
-    finally:
-        del declare._ANALYSES["toy_many"]
 
 
 def test_a_trajectory_is_written_as_one(tmp_path: Path) -> None:
@@ -417,17 +421,14 @@ def toy_lift(ds: xr.Dataset, *, by: float = 0.5) -> xr.Dataset:
     """Lift all atoms (nm)."""
     return ds.assign(positions=_UP(positions_of(ds), by=by))
 '''
-    load(source, tmp_path)
     output = tmp_path / "up.xtc"
-    try:
+    with declared(source, tmp_path):
         text = words(succeed("toy-lift", *BUTANE, "--by", "1", "-o", output).stdout)
         assert f"written {output}" in text
         lifted = gd.open_trajectory(output).positions - gd.open_trajectory(BUTANE[0]).positions
         np.testing.assert_allclose(lifted[:, :, 2], 1.0, atol=2e-3)
         said = refuse("toy-lift", *BUTANE, "-p", tmp_path / "a.png")
         assert "nothing in positions, box can be drawn" in said
-    finally:
-        del declare._ANALYSES["toy_lift"]
 
 
 @pytest.mark.filterwarnings("default")
@@ -435,26 +436,19 @@ def test_needs(tmp_path: Path) -> None:
     alone = DATA / "butane.trc"
     for name, said in (("reduction", "masses"), ("scan", "bonds")):
         toy = TOYS[name]
-        load(toy.source, tmp_path)
         options = () if name == "reduction" else toy.options
-        try:
+        with declared(toy.source, tmp_path):
             assert said in refuse(ANALYSES[toy.name].command or "", alone, *options)
-        finally:
-            del declare._ANALYSES[toy.name]
     broken = gd.open_trajectory(BUTANE[0], BUTANE[2]).load()
     broken["positions"][:, 0, 0] += broken["box"].values[0, 0, 0]
     path = gd.store(broken, tmp_path / "broken.nc", progress=False)
-    toy = TOYS["map"]
-    load(toy.source, tmp_path)
-    try:
+    with declared(TOYS["map"].source, tmp_path):
         result = succeed("toy-height", path, "-t", BUTANE[2], "-a", "resname BUT")
         assert result.stderr.startswith("Note: toy_height: ")
         assert "--whole" in result.stderr
         assert not succeed(
             "toy-height", path, "-t", BUTANE[2], "-a", "resname BUT", "--whole"
         ).stderr
-    finally:
-        del declare._ANALYSES[toy.name]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES.values(), ids=ANALYSES)

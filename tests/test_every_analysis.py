@@ -47,7 +47,7 @@ CASES: dict[str, Case] = {
     "energies": lambda ds: gd.energies(ds, cutoff=0.6),
     "rmsd": lambda ds: gd.rmsd(ds, fit=SOLUTE, atoms=range(40), mass_weighted=True),
     "superpose": lambda ds: gd.superpose(ds, fit=SOLUTE).positions,
-    "rmsd_matrix": lambda ds: gd.rmsd_matrix(ds, atoms=range(40)),
+    "rmsd_matrix": lambda ds: gd.rmsd_matrix(ds, atoms=range(40), mass_weighted=True),
     "radius_of_gyration": lambda ds: gd.radius_of_gyration(ds, atoms=SOLUTE, tensor=True),
     "center_of_mass": lambda ds: gd.center_of_mass(ds, atoms=SOLUTE),
     "center_of_geometry": lambda ds: gd.center_of_geometry(ds, atoms=SOLUTE),

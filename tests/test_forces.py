@@ -224,8 +224,8 @@ def test_pressure_is_from_virial_and_velocities(butane: xr.Dataset) -> None:
 def model(topology: Topology, **options: Any) -> ForceModel:
     how = {"cutoff": CUTOFF, "reaction_field_radius": CUTOFF, "epsilon_rf": 61.0}
     boundary = options.pop("boundary", "rectangular")
-    settings = ForceSettings(boundary, virial="atomic", **{**how, **options})
-    return ForceModel(topology, settings, precision="double")
+    settings = ForceSettings(boundary, virial="atomic", precision="double", **{**how, **options})
+    return ForceModel(topology, settings)
 
 
 WANTED = ("forces", "energy", "virial")
@@ -368,7 +368,7 @@ def test_results_are_labelled(butane: xr.Dataset) -> None:
 
 def test_a_model_is_pickled_small(butane: xr.Dataset) -> None:
     topology = gd.load_topology(DATA / "butane.top").solvate(100_000)
-    whole = ForceModel(topology, ForceSettings("rectangular", cutoff=1.4), precision="mixed")
+    whole = ForceModel(topology, ForceSettings("rectangular", cutoff=1.4))
     data = pickle.dumps(whole)
     assert len(data) < 50_000
     assert pickle.loads(data).n_groups == 1

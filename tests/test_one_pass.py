@@ -15,6 +15,8 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+from dask.core import flatten
+from dask.highlevelgraph import HighLevelGraph
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_reader import READ, MemoryReader, memory_source
@@ -26,6 +28,7 @@ from gromos_dist.errors import FrameError
 from gromos_dist.io.lazy import trajectory_array
 from gromos_dist.io.source import Source
 from gromos_dist.mapping import Events, Fields, Map, Pairs, Reduction, Scan, Series
+from gromos_dist.mapping.one_pass import read_together
 from gromos_dist.variables import Variable
 
 Array = NDArray[Any]
@@ -316,6 +319,23 @@ def test_frames_that_nobody_wants_are_not_read(noted: Source, expected: dict[str
     assert sum(seen) == 7
 
 
+def joint_tasks(*results: xr.DataArray) -> dict[Any, Any]:
+    keys = [key for result in results for key in flatten(result.data.__dask_keys__())]
+    graph = HighLevelGraph.merge(*(result.data.dask for result in results))
+    layers = read_together(graph, keys).layers
+    names = [name for name in layers if name.startswith("read-together-")]
+    return {key: task for name in names for key, task in layers[name].items()}
+
+
+def test_joint_tasks_of_one_name_do_the_same() -> None:
+    """Or of two results that a cluster computes at one time, one would lack some of its parts."""
+    one, other = (SHAPES[name](SOURCE, CHUNKS["16"]) for name in ("map", "scan"))
+    every, some = joint_tasks(one, other), joint_tasks(one, other[:10])
+    assert len(every) == len(some) == 4
+    assert all(every[key].args == some[key].args for key in every.keys() & some.keys())
+    assert joint_tasks(one, other).keys() == every.keys()
+
+
 @pytest.mark.usefixtures("one_thread")
 def test_other_frames_and_dtypes_are_other_passes(noted: Source, expected: dict[str, Any]) -> None:
     double = replace(noted, dtype=np.dtype(np.float64))
@@ -480,6 +500,7 @@ def test_results_are_stored_in_one_pass(
     path = gd.store(results, tmp_path / f"all{suffix}", progress=False)
     assert reads(noted) == ONCE
     stored = gd.open_store(path)
-    for name, values in {**expected, **expected["fields"]}.items():
-        if name in ("positions", "wide", "vector"):
-            np.testing.assert_array_equal(stored[name], values)
+    alone = {"spread": expected["map"], "positions": expected["positions"], **expected["fields"]}
+    assert alone.keys() == stored.data_vars.keys()
+    for name, values in alone.items():
+        np.testing.assert_array_equal(stored[name], values)

@@ -197,11 +197,15 @@ def test_a_finished_store_of_events_computes_nothing(tmp_path: Path, log: Path) 
         store(events, path, progress=False)
 
 
-def test_a_state_that_cannot_be_stored(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "value", ["text", np.ma.masked_invalid([1.0, np.nan])], ids=["str", "mask"]
+)
+def test_a_state_that_cannot_be_stored(value: Any, tmp_path: Path) -> None:
     record = resumed_run.Reduction(
-        lambda block: (len(block), "text"), lambda a, b: a, lambda state: 0.0, resumed_run.SPREAD
+        lambda block: (len(block), value), lambda a, b: a, lambda state: 0.0, resumed_run.SPREAD
     )
-    with pytest.raises(TypeError, match="numbers and of arrays of numbers, but there is a str"):
+    kind = type(value).__name__
+    with pytest.raises(TypeError, match=f"numbers and of arrays of numbers, but there is a {kind}"):
         store(record(resumed_run.positions()), tmp_path / "result.zarr", progress=False)
 
 

@@ -480,6 +480,24 @@ def test_blocks_that_are_not_as_announced_are_refused(tmp_path: Path) -> None:
         store(xr.DataArray(values, dims="frame", name="rmsd"), tmp_path / "result.zarr")
 
 
+def too_short(block: NDArray[np.float64]) -> NDArray[np.float64]:
+    return block[:1]
+
+
+def test_blocks_that_are_too_short_are_not_repeated(tmp_path: Path) -> None:
+    values = da.arange(4.0, chunks=2).map_blocks(too_short, dtype=float, meta=np.empty(0))
+    result = xr.DataArray(values, dims="frame", name="rmsd")
+    with pytest.raises(ValueError, match=r"announced, got float64 of shape \(1,\)"):
+        store(result, tmp_path / "result.zarr")
+    announced = r"a block has shape \(1,\), but the lazy array announced \(2,\)"
+    with pytest.raises(ValueError, match=announced):
+        store(result, tmp_path / "result.nc")
+    with pytest.raises(ValueError, match=announced):
+        gd.compute(result)
+    with pytest.raises(ValueError, match="must match exactly"):
+        store(result, tmp_path / "result.csv")
+
+
 # Zarr: the same run or another
 
 

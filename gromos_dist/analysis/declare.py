@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
@@ -140,7 +140,7 @@ def _with_provenance(
     if not isinstance(result, xr.DataArray | xr.Dataset | LazyEvents):
         return result
     defaults = {argument.name: argument.default for argument in arguments}
-    given = dict(parameters)
+    given = {key: _in_order(value) for key, value in parameters.items()}
     for argument in arguments:
         if argument.kind is argument.VAR_KEYWORD:
             others = given.pop(argument.name)
@@ -163,6 +163,11 @@ def _with_provenance(
     return result
 
 
+def _in_order(value: Any) -> Any:
+    """Return a set as a list: its own order is another one in each run of Python."""
+    return sorted(value, key=repr) if isinstance(value, Set) else value
+
+
 def _described(name: str, value: Any, sources: list[Any]) -> Any:
     """Return an argument as the record keeps it: of a file the content, of data which source.
 
@@ -175,7 +180,8 @@ def _described(name: str, value: Any, sources: list[Any]) -> Any:
         return provenance.describe_file(value)
     if name == "topology" and value is not None:
         return as_topology(value)
-    if isinstance(value, str | bytes) or not isinstance(value, Mapping | list | tuple | set):
+    value = _in_order(value)
+    if isinstance(value, str | bytes) or not isinstance(value, Mapping | list | tuple):
         return value
     if isinstance(value, Mapping):
         return {str(key): _described(f"{name}[{key!r}]", of, sources) for key, of in value.items()}

@@ -14,17 +14,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.system import positions_of
+from gromos_dist.forces.bonded_terms import BONDED_TERMS
 from gromos_dist.forces.describe import with_settings
 from gromos_dist.forces.groups import GroupsLike, divide
 from gromos_dist.forces.imd import load_imd
-from gromos_dist.forces.model import (
-    BONDED_TERMS,
-    PRESSURES,
-    QUANTITIES,
-    ForceModel,
-    warn_of_mesh,
-    with_mesh,
-)
+from gromos_dist.forces.model import PRESSURES, QUANTITIES, ForceModel, warn_of_mesh, with_mesh
 from gromos_dist.forces.settings import ForceSettings, GivenSettings, named
 from gromos_dist.io.graphs import chosen_atoms, with_all_digits
 from gromos_dist.io.presence import require_in_all_frames

@@ -21,6 +21,7 @@ def places_of_atoms(
     *,
     among: Indices = None,
     atoms: Indices = None,
+    stacklevel: int,
 ) -> Indices:
     """Return where in another array the trajectory's atoms are; None where they are in order.
 
@@ -34,6 +35,8 @@ def places_of_atoms(
         Which atoms of `other` the trajectory's are, when it has more.
     atoms : (n,) int64 array, optional
         The atoms of the trajectory that are used; all when None.
+    stacklevel : int
+        Of the warnings: 2 is who has called this function.
 
     Raises
     ------
@@ -64,12 +67,12 @@ def places_of_atoms(
         warnings.warn(
             f"{what} has the trajectory's atoms in another order, and they are matched by their "
             f"names: {found}; {as_they_are}",
-            stacklevel=5,
+            stacklevel=stacklevel,
         )
         return found.places
     warnings.warn(
         f"{what} names atoms otherwise than the trajectory: {found}; they are taken in their order",
-        stacklevel=5,
+        stacklevel=stacklevel,
     )
     return None
 

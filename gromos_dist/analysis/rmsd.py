@@ -259,8 +259,9 @@ def rmsd_matrix(
     indices = selected(ds, atoms)
     weights = masses_of(first, indices) if mass_weighted else None
     if other is not None:
-        places = places_of_atoms(first, second, "other", atoms=indices)
+        places = places_of_atoms(first, second, "other", atoms=indices, stacklevel=4)
         second = second if places is None else second.isel(atom=places)
     if indices is not None:
         first, second = first.isel(atom=indices), second.isel(atom=indices)
+        weights = None if weights is None else weights[indices]
     return _MATRIX(first, second, weights=weights)

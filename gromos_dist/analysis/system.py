@@ -19,6 +19,9 @@ from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.selection import Selection, resolve
 from gromos_dist.variables import validate
 
+# Who has called the analysis that asks for a reference: whom a warning tells.
+_CALLER = 5
+
 Reference = int | str | os.PathLike[str] | xr.Dataset | xr.DataArray | NDArray[Any]
 
 
@@ -156,14 +159,16 @@ def reference_positions(
         if values.shape[-2] == numbers.n_in_file != n_atoms:
             among = numbers.of_atoms
             values = values[:, among]
-        places = places_of_atoms(positions, opened, what, among=among, atoms=used)
+        places = places_of_atoms(
+            positions, opened, what, among=among, atoms=used, stacklevel=_CALLER
+        )
     else:
         dataset = reference if isinstance(reference, xr.Dataset) else None
         array = reference if dataset is None else dataset["positions"]
         values = array.data if isinstance(array, xr.DataArray) else np.asarray(array)
         what = "the reference"
         if isinstance(array, xr.DataArray):
-            places = places_of_atoms(positions, array, what, atoms=used)
+            places = places_of_atoms(positions, array, what, atoms=used, stacklevel=_CALLER)
     if values.ndim == 3 and values.shape[0] >= 1:
         values = values[0]
     if values.shape != (n_atoms, 3):
@@ -174,6 +179,5 @@ def reference_positions(
     target = np.ascontiguousarray(values if places is None else values[places], np.float64)
     if dataset is not None:
         named = what if what == "the reference" else f"the reference {what}"
-        # The caller of the analysis, which calls this function.
-        warn_of_a_broken_reference(named, dataset, target, positions, *sets, stacklevel=5)
+        warn_of_a_broken_reference(named, dataset, target, positions, *sets, stacklevel=_CALLER)
     return target

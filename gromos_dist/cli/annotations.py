@@ -96,19 +96,16 @@ def _alternatives(annotation: Any, default: Any) -> list[Any]:
     """Return the types of a union, the most particular first."""
     if isinstance(annotation, TypeVar):
         annotation = annotation.__constraints__ or annotation.__bound__ or Any
-    is_union = _origin(annotation) in (Union, types.UnionType)
+    is_union = get_origin(annotation) in (Union, types.UnionType)
     parts = annotation if isinstance(annotation, tuple) else get_args(annotation)
     listed = list(parts) if is_union or isinstance(annotation, tuple) else [annotation]
-    listed = [Path if PathLike in (one, _origin(one)) else one for one in listed]
+    listed = [Path if PathLike in (one, get_origin(one)) else one for one in listed]
     listed = [one for one in listed if one is not type(None)]
     if Any in listed or inspect.Parameter.empty in listed:
         known = default is not inspect.Parameter.empty and default is not None
         listed = [type(default)] if known else [str]
-    return sorted(listed, key=lambda one: (one in (str, Path), _origin(one) is not Literal))
-
-
-def _origin(kind: Any) -> Any:
-    return get_origin(kind)
+    literal: Any = Literal
+    return sorted(listed, key=lambda one: (one in (str, Path), get_origin(one) is not literal))
 
 
 def _metavar_of_several(kind: Any) -> str:
@@ -116,16 +113,16 @@ def _metavar_of_several(kind: Any) -> str:
     if kind in _METAVARS:
         return _METAVARS[kind]
     parts = get_args(kind)
-    if _origin(kind) is tuple and parts and all(part in _METAVARS for part in parts):
+    if get_origin(kind) is tuple and parts and all(part in _METAVARS for part in parts):
         return " ".join(_METAVARS[part] for part in parts)
-    if _origin(kind) is Literal and all(isinstance(part, str) for part in parts):
+    if get_origin(kind) is Literal and all(isinstance(part, str) for part in parts):
         return "|".join(f"'{part}'" if " " in part else part for part in parts)
     return ""
 
 
 def _reader(kind: Any) -> tuple[str, Reader] | None:  # noqa: PLR0911
     """Return the metavar and what reads a text; None if no text says values of the type."""
-    origin, parts = _origin(kind), get_args(kind)
+    origin, parts = get_origin(kind), get_args(kind)
     if kind is bool:
         return _reader(Literal[True, False])
     if origin is Literal:
@@ -140,8 +137,8 @@ def _reader(kind: Any) -> tuple[str, Reader] | None:  # noqa: PLR0911
     if kind is np.ndarray or origin is np.ndarray or kind in (tuple, list):
         return _sequence(float)
     if isinstance(origin, type) and issubclass(origin, Sequence):
-        (part,) = {one for one in parts if one is not Ellipsis} if parts else {float}
-        return _sequence(part) if part in (int, float, str) else None
+        part, *others = dict.fromkeys(one for one in parts or (float,) if one is not Ellipsis)
+        return _sequence(part) if part in (int, float, str) and not others else None
     return None
 
 

@@ -88,11 +88,11 @@ def _function(name: str) -> Callable[..., None] | None:
 
 def _made(name: str, function: Callable[..., None]) -> Any:
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    is_analysis = name not in _BEFORE
+    # To know the topics, analyses are imported.
     panel = (
-        next(topic for topic, names in commands_by_topic().items() if name in names)
-        if is_analysis
-        else _FILES
+        _FILES
+        if name in _BEFORE
+        else next(topic for topic, names in commands_by_topic().items() if name in names)
     )
     alone.command(name, cls=Command, rich_help_panel=panel)(function)
     return typer.main.get_command(alone)

@@ -64,7 +64,7 @@ def _of_each(result: Result, tell: Any) -> Facts:
         values, rows = tell(result)
         units = str(result.attrs.get("units", ""))
         return Facts({"quantity": str(result.name), "units": units, **values}, tuple(rows))
-    told = {str(name): of_values_or(tell, array) for name, array in result.data_vars.items()}
+    told = {str(name): _of_one(tell, array) for name, array in result.data_vars.items()}
     return Facts(
         {
             "variables": {
@@ -80,7 +80,7 @@ def _of_each(result: Result, tell: Any) -> Facts:
     )
 
 
-def of_values_or(tell: Any, array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def _of_one(tell: Any, array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Sum up one of several arrays, which may have no frames."""
     found: tuple[dict[str, Any], list[tuple[str, str]]]
     found = tell(array) if "frame" in array.dims else _values(array)

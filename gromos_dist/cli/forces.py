@@ -13,11 +13,12 @@ from gromos_dist.cli.run import Input, Job, plain_text, run
 from gromos_dist.cli.views import DRAWN_OF_ENERGIES
 from gromos_dist.cli.vocabulary import named_groups
 from gromos_dist.forces.describe import option_of
+from gromos_dist.input_file import suffix_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_ENERGY_FILES = (".tre", ".trg", ".tre.gz", ".trg.gz")
+_ENERGY_FILES = (".tre", ".trg")
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def forces(
             "nothing would be kept of the forces: give a file with --output; 'gromos-dist "
             "energies' computes energies alone"
         )
-    as_trajectory = job.output.name.lower().endswith((".trf", ".trf.gz"))
+    as_trajectory = suffix_of(job.output) == ".trf"
     if as_trajectory and (job.plot is not None or variables not in (None, "forces")):
         raise ValueError(
             f"--output {job.output}: a .trf holds forces alone, without what is plotted or named "
@@ -173,7 +174,7 @@ def energies(source: EnergyInput, job: Job, force_field: ForceField) -> None:
     from gromos_dist import analysis
 
     title, heading = plain_text(f"Energies, {source.names}"), f"energies, {source.names}"
-    are_energies = [str(file).lower().endswith(_ENERGY_FILES) for file in source.files]
+    are_energies = [suffix_of(file) in _ENERGY_FILES for file in source.files]
     if any(are_energies):
         if not all(are_energies):
             raise ValueError(

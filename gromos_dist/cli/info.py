@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STORES = {".zarr": "Zarr", ".nc": "netCDF"}
-# Of open_trajectory.
-_USUAL = {"dtype": "float32", "on_truncated": "raise", "overlap": "warn", "stride": 1}
 MOST_INPUTS = 8
 
 
@@ -286,6 +284,7 @@ def _call_rows(title: str, call: dict[str, Any]) -> list[tuple[str, str]]:
 def _parameter_rows(parameters: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the parameters that are not what they are unless given."""
     from gromos_dist.forces.settings import SETTINGS
+    from gromos_dist.io.trajectory import DEFAULTS
 
     given = dict(parameters)
     settings = given.pop("settings", None)
@@ -300,7 +299,7 @@ def _parameter_rows(parameters: dict[str, Any]) -> list[tuple[str, str]]:
     for name, value in given.items():
         is_short = isinstance(value, list) and 0 < len(value) <= MOST_INPUTS
         told = ", ".join(map(str, value)) if is_short else value
-        if isinstance(told, (str, int, float)) and _USUAL.get(name) != told:
+        if isinstance(told, (str, int, float)) and DEFAULTS.get(name) != told:
             unit = SETTINGS[name].told.unit if name in SETTINGS else ""
             rows.append(("", f"{name} = {told} {unit}".rstrip()))
     return rows

@@ -15,6 +15,11 @@ _FORCE_FIELD, ANALYSIS = "Force field", "Analysis"
 PANELS = (_ATOMS, _FORCE_FIELD, ANALYSIS, _FRAMES, _WHERE, _RESULTS, None)
 """The panels of a help page, in their order; what has none comes last."""
 
+_TRAJECTORIES = (
+    "Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': GROMOS text "
+    "(.trc, .trv, .trf, .cnf, .conf, .g96), PDB and GRO, each also with .gz, DCD, XTC and TRR."
+)
+
 
 def refuse_output(path: Path | None) -> None:
     """Tell who gives convert an option of the other commands where its file belongs."""
@@ -26,9 +31,7 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES",
-        help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': "
-        "GROMOS text (.trc, .trv, .trf, .cnf, .conf, .g96), PDB and GRO, each also with .gz, DCD, "
-        "XTC and TRR. Or one .zarr or .nc that was written here.",
+        help=f"{_TRAJECTORIES} Or one .zarr or .nc that was written here.",
         show_default=False,
     ),
 ]
@@ -36,9 +39,7 @@ FilesToCheck = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES",
-        help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz': "
-        "GROMOS text (.trc, .trv, .trf, .cnf, .conf, .g96), PDB and GRO, each also with .gz, DCD, "
-        "XTC and TRR.",
+        help=_TRAJECTORIES,
         show_default=False,
     ),
 ]

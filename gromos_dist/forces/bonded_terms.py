@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.topology.force_field import ForceField, Terms
 
-BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "cross_dihedral")
-"""Names of the terms, in the order of `bonded_terms` and of an energy trajectory."""
+BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "crossdihedral")
+"""Names of the terms, as an energy trajectory has them, in the order of `bonded_terms`."""
 
 _PER_RADIAN = 180.0 / math.pi
 

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist import kernels
 from gromos_dist.errors import FrameError, TopologyError
-from gromos_dist.forces.bonded_terms import bonded_terms
+from gromos_dist.forces.bonded_terms import BONDED_TERMS, bonded_terms
 from gromos_dist.forces.groups import Groups
 from gromos_dist.forces.nonbonded_parameters import nonbonded_parameters
-from gromos_dist.forces.settings import ForceSettings, Precision
+from gromos_dist.forces.settings import ForceSettings
 from gromos_dist.kernels.boxes import octahedron_vectors, without_box
 from gromos_dist.topology import Topology
 from gromos_dist.topology.force_field import ForceField
@@ -27,8 +27,6 @@ Floats = NDArray[np.float64]
 _ROOM = 1.1
 # kJ mol-1 nm-1, root mean square, of water.
 _ROUNDING_OF_MIXED = 8e-4
-BONDED_TERMS: Final = ("bond", "angle", "improper", "dihedral", "crossdihedral")
-"""As an energy trajectory names them; so the other terms."""
 
 PRESSURES: Final = ("pressure", "pressure_tensor")
 QUANTITIES: Final = (
@@ -106,8 +104,6 @@ class ForceModel:
         With a force field, and as many solvent molecules as the frames have.
     settings : ForceSettings
         How forces are computed; cutoff and boundary may not be open.
-    precision : {"mixed", "double"}, optional
-        Takes the place of that of the settings.
     groups : Groups, optional
         Energy groups; those of the settings when None. Where only some of them interact, bonded
         terms are left out.
@@ -139,20 +135,16 @@ class ForceModel:
         topology: Topology,
         settings: ForceSettings,
         *,
-        precision: Precision | None = None,
         groups: Groups | None = None,
     ) -> None:
         if settings.boundary is None:
             raise ValueError("the settings leave the boundary open, which a model has to know")
         settings = settings.completed(settings.boundary)
-        if precision is not None:
-            settings = replace(settings, precision=precision)
         assert settings.cutoff is not None
         assert settings.reaction_field_radius is not None
         self._arguments = (topology, settings, groups)
         self.topology = topology
         self.settings = settings
-        self.precision = settings.precision
         parameters = nonbonded_parameters(topology, settings)
         self._interacting = None if groups is None else groups.interacting
         if groups is not None:
@@ -288,7 +280,7 @@ class ForceModel:
                 virial=with_virial,
                 group_forces="group_forces" in asked,
                 listed=None if listed is None else listed.positions,
-                precision=self.precision,
+                precision=self.settings.precision,
             )
             if listed is not None:
                 _add(pairs, listed.beyond)
@@ -309,7 +301,7 @@ class ForceModel:
                 self._mesh,
                 forces=with_forces,
                 add_to=pairs.forces,
-                precision=self.precision,
+                precision=self.settings.precision,
             )
         by_group = self._bonded_energies(covalent.energy)
         found: dict[str, Floats | None] = {
@@ -357,7 +349,7 @@ class ForceModel:
             As the call of the model.
         """
         then = np.array(positions, np.float64)
-        asked: dict[str, Any] = {"virial": True, "precision": self.precision}
+        asked: dict[str, Any] = {"virial": True, "precision": self.settings.precision}
         boxes = self._boxes(box, len(then))
         beyond = kernels.nonbonded(then, boxes, self._field, **asked)
         within = kernels.nonbonded(then, boxes, self._field_of_lists, **asked)

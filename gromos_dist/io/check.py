@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import FileState, file_state, require_unchanged, unchanged
 from gromos_dist.io.overlap import Clock, find_overlaps
-from gromos_dist.io.reader import FRAME_FIELDS, Reader, frames_with, open_reader
+from gromos_dist.io.reader import Reader, frames_with, open_reader, shape_in_frame
 
 _BLOCK_BYTES = 4 * 2**20
 _MOST_OF_A_KIND = 10
@@ -99,7 +100,7 @@ def check_files(
     >>> reports[0].n_frames, reports[0].problems, between
     (98, [], [])
     """
-    n_threads = workers or os.cpu_count() or 1
+    n_threads = workers or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(n_threads, "gromos_dist-check") as pool:
         try:
             opened = list(pool.map(_open, paths))
@@ -188,10 +189,7 @@ def _fields(reader: Reader) -> list[str]:
 
 
 def _blocks(reader: Reader) -> Iterator[range]:
-    numbers = sum(
-        int(np.prod([reader.n_atoms if n is None else n for n in FRAME_FIELDS[name]]))
-        for name in _fields(reader)
-    )
+    numbers = sum(math.prod(shape_in_frame(name, reader.n_atoms)) for name in _fields(reader))
     size = max(1, _BLOCK_BYTES // (8 * numbers))
     for start in range(0, reader.n_frames, size):
         yield range(start, min(start + size, reader.n_frames))
@@ -200,9 +198,7 @@ def _blocks(reader: Reader) -> Iterator[range]:
 def _check_block(reader: Reader, frames: range) -> _Block:
     """Read all fields of some frames; frame by frame, if one of them is damaged."""
     out: dict[str, NDArray[Any]] = {
-        name: np.empty(
-            (len(frames), *(reader.n_atoms if n is None else n for n in FRAME_FIELDS[name]))
-        )
+        name: np.empty((len(frames), *shape_in_frame(name, reader.n_atoms)))
         for name in _fields(reader)
     }
     try:

@@ -108,6 +108,22 @@ def block_bounds(frame_chunks: tuple[int, ...]) -> list[tuple[int, int]]:
     return list(pairwise([0, *accumulate(frame_chunks)]))
 
 
+def frame_chunks_of(source: Source, chunks: int | str) -> tuple[int, ...]:
+    """Return chunks of so many frames each, or with "auto" those of `default_frame_chunks`.
+
+    Raises
+    ------
+    ValueError
+        `chunks` is neither "auto" nor a number above 0.
+    """
+    if chunks == "auto":
+        return default_frame_chunks(source)
+    if not isinstance(chunks, int) or chunks < 1:
+        raise ValueError(f"chunks: expected 'auto' or a number of frames, got {chunks!r}")
+    full, rest = divmod(source.n_frames, chunks)
+    return (chunks,) * full + ((rest,) if rest else ()) or (0,)
+
+
 def default_frame_chunks(source: Source) -> tuple[int, ...]:
     """Choose chunks: about 128 MiB of coordinates, and enough of them to share out.
 

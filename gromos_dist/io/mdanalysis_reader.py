@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import file_state, suffix_of
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
-from gromos_dist.io.lazy import default_frame_chunks, trajectory_array
+from gromos_dist.io.lazy import frame_chunks_of, trajectory_array
 from gromos_dist.io.presence import presence
 from gromos_dist.io.read_arguments import check_read
 from gromos_dist.io.reader import Atoms, Reader, open_reader, warn_of_cautions
@@ -102,17 +102,11 @@ def from_mdanalysis(
     for name, values in timeline.items():
         coords[name] = ("frame", values, dict(VARIABLES[name].attrs))
     coords |= presence(source)
-    sizes = default_frame_chunks(source)
-    if chunks != "auto":
-        if not isinstance(chunks, int) or chunks < 1:
-            raise ValueError(f"chunks: expected 'auto' or a number of frames, got {chunks!r}")
-        sizes = tuple(
-            min(chunks, source.n_frames - start) for start in range(0, source.n_frames, chunks)
-        )
+    frame_chunks = frame_chunks_of(source, chunks)
     variables = {
         name: (
             VARIABLES[name].dims,
-            trajectory_array(source, name, sizes),
+            trajectory_array(source, name, frame_chunks),
             attributes_in(source, name),
         )
         for name in source.fields

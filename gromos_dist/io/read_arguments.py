@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._core import ffi
-from gromos_dist.io.reader import FRAME_FIELDS, Atoms, Reader
+from gromos_dist.io.reader import Atoms, Reader, shape_in_frame
 
 _DTYPES: dict[str, tuple[type[np.generic], ...]] = {"time": (np.float64,), "step": (np.int64,)}
 _FLOATS = (np.float32, np.float64)
@@ -29,7 +29,7 @@ def check_read(
     for name, array in out.items():
         if name not in reader.fields and name != "box":
             raise ValueError(f"{reader.path} has no {name!r}: it has {', '.join(reader.fields)}")
-        shape = (len(frames), *(n_atoms if size is None else size for size in FRAME_FIELDS[name]))
+        shape = (len(frames), *shape_in_frame(name, n_atoms))
         dtypes = _DTYPES.get(name, _FLOATS)
         if array.shape != shape or array.dtype not in dtypes:
             expected = " or ".join(np.dtype(dtype).name for dtype in dtypes)

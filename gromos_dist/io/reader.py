@@ -27,6 +27,11 @@ FRAME_FIELDS: dict[str, tuple[int | None, ...]] = {
 }
 
 
+def shape_in_frame(field: str, n_atoms: int) -> tuple[int, ...]:
+    """Return the shape of a field within a frame of so many atoms."""
+    return tuple(n_atoms if size is None else size for size in FRAME_FIELDS[field])
+
+
 class Reader(Protocol):
     """A trajectory file, opened only inside the calls that read it.
 

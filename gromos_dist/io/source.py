@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist.input_file import FileState, unchanged
-from gromos_dist.io.reader import FRAME_FIELDS, Reader, frames_with
+from gromos_dist.io.reader import Reader, frames_with, shape_in_frame
 
 # The others are large, and read in the dtype that was asked for.
 _DTYPES = {
@@ -89,8 +89,7 @@ class Source:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a field over all frames."""
-        within = (self.n_atoms if size is None else size for size in FRAME_FIELDS[name])
-        return (self.n_frames, *within)
+        return (self.n_frames, *shape_in_frame(name, self.n_atoms))
 
     def field_dtype(self, name: str) -> np.dtype[Any]:
         """Return the dtype in which a field is read."""

@@ -20,7 +20,12 @@ from xarray.core import indexing
 from gromos_dist.errors import TopologyError
 from gromos_dist.input_file import FileState, file_state, suffix_of, unchanged
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
-from gromos_dist.io.lazy import FieldOfSource, default_frame_chunks, trajectory_array
+from gromos_dist.io.lazy import (
+    FieldOfSource,
+    default_frame_chunks,
+    frame_chunks_of,
+    trajectory_array,
+)
 from gromos_dist.io.overlap import (
     Clock,
     OnOverlap,
@@ -139,13 +144,7 @@ def open_trajectory(
         *(paths, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
         *(guess_bonds, engine, verify),
     )
-    if chunks == "auto":
-        frame_chunks = default_frame_chunks(source)
-    elif isinstance(chunks, int) and chunks > 0:
-        full, rest = divmod(source.n_frames, chunks)
-        frame_chunks = (chunks,) * full + ((rest,) if rest else ()) or (0,)
-    else:
-        raise ValueError(f"chunks: expected 'auto' or a number of frames, got {chunks!r}")
+    frame_chunks = frame_chunks_of(source, chunks)
     variables = {
         name: (
             VARIABLES[name].dims,
@@ -306,13 +305,14 @@ def _open(
     if topology is not None and not files:
         parameters["topology"] = known
     record = record_of(
-        *("open_trajectory", parameters, inputs), defaults=_DEFAULTS, described_by=files
+        *("open_trajectory", parameters, inputs), defaults=DEFAULTS, described_by=files
     )
     return source, coords, record.attributes | attrs
 
 
 _ARGUMENTS = inspect.signature(open_trajectory).parameters
-_DEFAULTS = {name: of.default for name, of in _ARGUMENTS.items()} | {"dtype": "float32"}
+DEFAULTS = {name: of.default for name, of in _ARGUMENTS.items()} | {"dtype": "float32"}
+"""The options of `open_trajectory`, with what they are unless given, as provenance has them."""
 
 
 def _check_options(
@@ -411,7 +411,7 @@ def _open_files(
 
     if len(files) == 1:
         return [open_file(files[0])]
-    pool = ThreadPoolExecutor(min(len(files), (os.cpu_count() or 1) + 4), "gromos_dist-open")
+    pool = ThreadPoolExecutor(min(len(files), len(os.sched_getaffinity(0)) + 4), "gromos_dist-open")
     try:
         return list(pool.map(open_file, files))
     finally:

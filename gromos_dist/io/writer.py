@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.beside import file_beside
 from gromos_dist.input_file import suffix_of
-from gromos_dist.io.reader import FRAME_FIELDS
+from gromos_dist.io.reader import FRAME_FIELDS, shape_in_frame
 from gromos_dist.io.registry import WRITABLE, Format, load
 from gromos_dist.io.rounding import check_precision, rounded
 
@@ -353,7 +353,7 @@ class Writer:
                 f"{self.path}: expected {self.n_atoms} atoms as in the frames before, got {n_atoms}"
             )
         for name, array in frames.items():
-            shape = tuple(n_atoms if size is None else size for size in FRAME_FIELDS[name])
+            shape = shape_in_frame(name, n_atoms)
             if array.shape != (n_frames, *shape) or n_atoms == 0:
                 raise ValueError(
                     f"{self.path}: {name}: expected shape {(n_frames, *shape)} "

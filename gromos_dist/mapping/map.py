@@ -19,6 +19,7 @@ from gromos_dist.mapping.blocks import (
     computed_now,
     in_memory,
     over_blocks,
+    put,
 )
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.variables import ROUNDED_TO, Variable
@@ -113,7 +114,7 @@ class MapJob:
         """Begin a block of values."""
 
         def fill(piece: Piece, out: Array) -> None:
-            out[...] = piece.call(self.kernel, constants)
+            put(piece.call(self.kernel, constants), out)
 
         return Filled(fill, np.empty(shape, self.dtype))
 
@@ -186,7 +187,7 @@ class _FieldsJob:
         def fill(piece: Piece, out: Array) -> None:
             values = piece.call(self.kernel, constants)
             for name in self.row.names or ():
-                out[name] = values[name]
+                put(values[name], out[name])
 
         return Filled(fill, np.empty(shape, self.row))
 

@@ -270,7 +270,9 @@ def _joint_layers(
     members: Sequence[_Reading], edges: Sequence[int]
 ) -> list[tuple[str, Mapping[Key, Any], set[str]]]:
     """Return the names, tasks and dependencies of layers: the joint one, and the members' own."""
-    name = f"read-together-{tokenize([m.layer for m in members], edges)}"
+    # What is wanted is part of the name: a cluster may know the tasks of two graphs at one time.
+    wanted = [(member.layer, np.array(list(member.blocks.values()))) for member in members]
+    name = f"read-together-{tokenize(wanted, edges)}"
     constant = f"constant-{name}"
     together = _together([member.stream for member in members], edges)
     starts = np.asarray(edges[:-1])
@@ -291,9 +293,9 @@ def _joint_layers(
         layers.append((member.layer, picks, {name, constant}))
     tasks = {
         (name, i): Task(
-            (name, i), _Together.run, TaskRef(constant), i, edges[i], edges[i + 1], tuple(wanted)
+            (name, i), _Together.run, TaskRef(constant), i, edges[i], edges[i + 1], tuple(of_block)
         )
-        for i, wanted in sorted(parts.items())
+        for i, of_block in sorted(parts.items())
     }
     layers.append((name, tasks, {constant}))
     return layers

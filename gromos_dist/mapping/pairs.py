@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from gromos_dist.errors import FrameError
 from gromos_dist.io.lazy import block_bounds, constant
-from gromos_dist.mapping.blocks import Array, common_chunks, in_memory, read_only
+from gromos_dist.mapping.blocks import Array, common_chunks, in_memory, put, read_only
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled
 from gromos_dist.variables import Variable
 
@@ -53,7 +53,7 @@ class Pairs:
         second = first if second is None else second
         a, b = common_chunks([first.data])[0], common_chunks([second.data])[0]
         if in_memory([a, b]):
-            values = _pair_block([[a]], [0], [[b]], [0], kernel=self.kernel, constants=constants)
+            values = _pair_block([[a]], [0], [[b]], [0], record=self, constants=constants)
         else:
             a, b = da.asarray(a), da.asarray(b)
             values = da.blockwise(
@@ -61,7 +61,7 @@ class Pairs:
                 "ij",
                 *(a, "iax", _first_frames(a), "i"),
                 *(b, "jby", _first_frames(b), "j"),
-                kernel=self.kernel,
+                record=self,
                 constants=constant(constants),
                 dtype=np.dtype(self.dtype),
                 meta=np.empty((0, 0), self.dtype),
@@ -83,11 +83,13 @@ def _first_frames(data: da.Array) -> da.Array:
 
 
 def _pair_block(
-    a: Any, first_a: Any, b: Any, first_b: Any, *, kernel: Any, constants: dict[str, Any]
+    a: Any, first_a: Any, b: Any, first_b: Any, *, record: Pairs, constants: dict[str, Any]
 ) -> Array:
+    # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
+    blocks = a[0][0], b[0][0]
+    values = np.empty([len(block) for block in blocks], record.dtype)
     try:
-        # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
-        values: Array = kernel(*read_only((a[0][0], b[0][0])), **constants)
+        put(record.kernel(*read_only(blocks), **constants), values)
     except FrameError as error:
         (first_frame,) = (first_a, first_b)[error.argument]
         raise error.located(int(first_frame) + error.frame) from None

@@ -13,6 +13,7 @@ import dask.array as da
 from dask._task_spec import Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
+from gromos_dist.io.graphs import node_value
 from gromos_dist.mapping.blocks import Array, Stream, Work
 
 
@@ -45,8 +46,8 @@ def partial_layers(arrays: Sequence[da.Array]) -> dict[str, str]:
         for name, needed in graph.dependencies.items():
             for node in needed:
                 if node.startswith("constant-"):
-                    work = graph.layers[node][node]
-                    if keepable(getattr(work, "value", work)) is not None:
+                    work = node_value(graph.layers[node], node)
+                    if keepable(work) is not None:
                         found[name] = node
     return found
 

@@ -113,7 +113,7 @@ class Reduction:
         Raises
         ------
         ValueError
-            There are no frames, or not one finite weight a frame.
+            There are no frames, the inputs have different ones, or not one finite weight a frame.
         TypeError
             `weights` were given and `partial` takes none, or a state is no tuple.
         """
@@ -142,19 +142,12 @@ class Reduction:
             reduction_block(datas),
             self._checked(weights, n_frames, what),
         )
+        datas = common_chunks(datas, multiple_of=job.multiple_of)
         values: Sequence[Any]
         if in_memory(datas):
             values = finish.values([computed_now(job, datas, constants, (1,))])
         else:
-            trees = over_blocks(
-                what,
-                job,
-                common_chunks(datas, multiple_of=job.multiple_of),
-                constants,
-                rest=(),
-                per_block=True,
-                dtype=object,
-            )
+            trees = over_blocks(what, job, datas, constants, rest=(), per_block=True, dtype=object)
             values = lazy_values(trees, finish)
         results = [
             labelled(value, variable, arrays[0], given)

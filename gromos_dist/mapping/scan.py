@@ -24,6 +24,7 @@ from gromos_dist.mapping.blocks import (
     last_frame,
     new_array,
     over_blocks,
+    put,
 )
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.variables import Variable
@@ -108,7 +109,7 @@ class _Scanning:
         values = piece.call(self._job.kernel, self._constants)
         if self._done:
             values = self._job.combine(self._out[self._done - 1 : self._done], values)
-        self._out[self._done : self._done + len(piece)] = values
+        put(values, self._out[self._done : self._done + len(piece)])
         self._done += len(piece)
 
     def result(self) -> Array:

@@ -21,6 +21,7 @@ from gromos_dist.mapping.blocks import (
     common_chunks,
     in_memory,
     new_array,
+    put,
 )
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.mapping.tree import (
@@ -85,17 +86,34 @@ class Series:
         -------
         DataArray or Dataset
             A DataArray of one variable, a Dataset of several; lazy if an input is.
+
+        Raises
+        ------
+        ValueError
+            There are no frames or no atoms, or the inputs have different frames.
+        TypeError
+            When computed: a state is not what was declared.
         """
         several = not isinstance(self.variables, Variable)
         variables = (
             tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
         )
+        for dim in ("frame", "atom"):
+            if not arrays[0].sizes[dim]:
+                raise ValueError(f"{variables[0].name}: there are no {dim}s")
         given = coordinates(coords)
         shapes = tuple(result_shape(variable, arrays[0], given) for variable in variables)
         dtypes = (np.dtype(self.dtype),) * len(variables)
-        datas = [array.data for array in arrays]
+        datas = common_chunks([array.data for array in arrays])
         size = atoms_of_a_block(datas)
-        work = _SeriesWork(self.partial, self.combine is not None, self.state, dtypes[0], constants)
+        work = _SeriesWork(
+            self.partial,
+            self.combine is not None,
+            self.state,
+            dtypes[0],
+            shapes[0][1:],
+            constants,
+        )
         lazy = not in_memory(datas)
         values: Sequence[Any]
         if self.combine is None:
@@ -130,12 +148,16 @@ class _SeriesWork:
     has_state: bool
     state: type[tuple[Any, ...]]
     dtype: np.dtype[Any]
+    rest: tuple[int, ...]
+    """The shape of an atom's value; of no meaning where there is a state."""
     constants: Mapping[str, Any]
 
     def __call__(self, block: int, *arrays: Array) -> Array:
         values = Piece(0, arrays).call(self.partial, self.constants)
         if not self.has_state:
-            return np.asarray(values, self.dtype)
+            of_atoms = np.empty((arrays[0].shape[1], *self.rest), self.dtype)
+            put(values, of_atoms)
+            return of_atoms
         if not isinstance(values, self.state):
             raise TypeError(
                 f"a series' partial gives a {self.state.__name__}, got {type(values).__name__}: "
@@ -177,7 +199,7 @@ def _lazy_blocks(
 ) -> da.Array:
     by_atoms = [
         da.asarray(data).rechunk({0: -1, 1: size} | dict.fromkeys(range(2, data.ndim), -1))
-        for data in common_chunks(datas)
+        for data in datas
     ]
     shared = constant(work)
     name = f"{variable.name}-series-{tokenize([data.name for data in by_atoms], shared.key)}"
@@ -192,7 +214,7 @@ def _lazy_blocks(
         )
         for i in range(len(atoms))
     }
-    per_atom = atoms if work.dtype == dtype and not work.has_state else (1,) * len(atoms)
+    per_atom = (1,) * len(atoms) if work.has_state else atoms
     chunks = (per_atom, *((length,) for length in rest))
     return new_array(name, tasks, [shared, *by_atoms], chunks, dtype)
 

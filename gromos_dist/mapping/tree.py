@@ -91,8 +91,11 @@ def tree_to_arrays(tree: Tree) -> dict[str, Array]:
 
 def _plain(value: Any) -> tuple[str, Array]:
     kind = type(value).__name__
-    if isinstance(value, np.ndarray | np.generic):
-        kind = "array" if isinstance(value, np.ndarray) else "scalar"
+    # Not of a subclass: a masked array, say, is more than its numbers.
+    if type(value) is np.ndarray:
+        kind = "array"
+    elif isinstance(value, np.generic):
+        kind = "scalar"
     # Python's integers have any length.
     array = np.asarray(str(value) if type(value) is int else value)
     if kind not in ("array", "scalar", *_NUMBERS) or array.dtype.hasobject:

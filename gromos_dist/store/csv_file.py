@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import itertools
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -94,7 +94,8 @@ def check(dataset: xr.Dataset, target: Path) -> _Table:
         str(name): math.prod(size for dim, size in v.sizes.items() if dim != row)
         for name, v in with_dims.items()
     }
-    n_columns = sum(sizes.values())
+    telling = _telling(dataset, row)
+    n_columns = len(telling) + sum(sizes.values())
     if n_columns > _MOST_COLUMNS:
         widest = max(sizes, key=lambda name: sizes[name])
         raise ValueError(
@@ -102,16 +103,18 @@ def check(dataset: xr.Dataset, target: Path) -> _Table:
             f"which {widest} has {sizes[widest]}; use .zarr or .nc, or drop variables"
         )
     scalars = [str(name) for name, v in dataset.data_vars.items() if not v.dims]
-    return _Table(dataset, row, _columns(dataset, row, list(with_dims)), scalars)
+    columns = {name: [name] for name in telling}
+    columns |= {name: _labels(dataset, row, name) for name in with_dims}
+    return _Table(dataset, row, columns, scalars)
 
 
-def _columns(dataset: xr.Dataset, row: Hashable, names: Sequence[str]) -> dict[str, list[str]]:
+def _telling(dataset: xr.Dataset, row: Hashable) -> list[str]:
+    """Return the columns that tell rows apart: coordinates, or the rows' numbers if none does."""
     coordinates = [str(name) for name, v in dataset.coords.items() if v.dims == (row,)]
     order = (str(row), *_TELLING)
     coordinates.sort(key=lambda name: order.index(name) if name in order else len(order))
-    columns = {name: _labels(dataset, row, name) for name in [*coordinates, *names]}
     are_told = any(name in order for name in coordinates)
-    return columns if are_told else {str(row): [str(row)], **columns}
+    return coordinates if are_told else [str(row), *coordinates]
 
 
 def _labels(dataset: xr.Dataset, row: Hashable, name: str) -> list[str]:

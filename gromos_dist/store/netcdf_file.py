@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist.beside import file_beside
-from gromos_dist.distributed import block_slices, take_blocks, work_of
+from gromos_dist.distributed import block_slices, put_block, take_blocks, work_of
 from gromos_dist.progress import progress_bar
 from gromos_dist.provenance import Provenance
 from gromos_dist.store.coordinates import in_memory
@@ -25,12 +25,12 @@ _CHUNK_BYTES = 128 * 2**20
 def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | None) -> None:
     """Write a result to the file `target`."""
     lazy = {str(name): v for name, v in dataset.variables.items() if v.chunks is not None}
-    in_memory = dataset.drop_vars(list(lazy))
-    in_memory.attrs = _attributes(dataset.attrs)
-    for variable in in_memory.variables.values():
+    others = dataset.drop_vars(list(lazy))
+    others.attrs = _attributes(dataset.attrs)
+    for variable in others.variables.values():
         variable.attrs = _attributes(variable.attrs)
     with file_beside(target, overwrite) as path:
-        in_memory.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
+        others.to_netcdf(path, engine="h5netcdf", format="NETCDF4")
         with h5netcdf.File(path, "a") as file:
             for name in lazy:
                 _create(file, dataset[name])
@@ -93,8 +93,7 @@ def _fill(file: Any, lazy: Mapping[str, xr.Variable], title: str, progress: bool
 
     def take(index: int, value: Any) -> None:
         variable, region = places[index]
-        if value.size:
-            variable[region] = value
+        put_block(variable, region, value)
 
     blocks, frames = chain.from_iterable(work.blocks), chain.from_iterable(work.frames)
     with progress_bar(title, work.total, show=progress, unit=work.unit) as advance:

@@ -105,7 +105,6 @@ def open_chemfiles(
         The file.
     format : str
         Its format, as chemfiles names it (``"Amber NetCDF"``); by its suffix when empty.
-
     on_truncated : {"raise"}
         chemfiles does not tell a file that was cut off from another that it cannot read.
 

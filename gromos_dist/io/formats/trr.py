@@ -17,7 +17,7 @@ from gromos_dist.errors import new_where
 from gromos_dist.input_file import opened
 from gromos_dist.io.formats.decimal_times import as_written
 from gromos_dist.io.index.frame_chain import (
-    Format,
+    ChainFormat,
     Wanted,
     check_chain,
     index_of,
@@ -223,7 +223,9 @@ class TRREncoder:
                 for name in _VECTORS
             ]
             types = [
-                lib.GD_FLOAT64 if array is not None and array.dtype == np.float64 else 0
+                lib.GD_FLOAT64
+                if array is not None and array.dtype == np.float64
+                else lib.GD_FLOAT32
                 for array in vectors
             ]
             status = lib.gd_trr_encode(
@@ -348,4 +350,4 @@ def _fault_message(where: Any, fault: int) -> str:
     return messages[fault]
 
 
-_TRR = Format(scan, check_chain(scan, {**_COLUMNS, "has": np.int32}), _fault_message, _decode)
+_TRR = ChainFormat(scan, check_chain(scan, {**_COLUMNS, "has": np.int32}), _fault_message, _decode)

@@ -14,7 +14,7 @@ from gromos_dist._core import ffi, lib
 from gromos_dist.errors import new_where
 from gromos_dist.io.formats.decimal_times import as_written
 from gromos_dist.io.index.frame_chain import (
-    Format,
+    ChainFormat,
     Wanted,
     check_chain,
     open_chain,
@@ -305,4 +305,4 @@ def _fault_message(where: Any, fault: int) -> str:
     return messages[fault]
 
 
-_XTC = Format(scan, check_chain(scan, _COLUMNS), _fault_message, _decode)
+_XTC = ChainFormat(scan, check_chain(scan, _COLUMNS), _fault_message, _decode)

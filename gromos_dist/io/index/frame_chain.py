@@ -83,7 +83,7 @@ class Wanted(NamedTuple):
     atoms: Atoms
 
 
-class Format(NamedTuple):
+class ChainFormat(NamedTuple):
     """What tells one such format from another."""
 
     scan: Scan
@@ -95,7 +95,7 @@ class Format(NamedTuple):
 
 
 def open_chain(
-    path: str, file_format: Format, on_truncated: OnTruncated, index_folder: str | Path | None
+    path: str, file_format: ChainFormat, on_truncated: OnTruncated, index_folder: str | Path | None
 ) -> Opened:
     """Read a file's frame index, or scan the file and write one.
 
@@ -207,7 +207,7 @@ def scan_chain(
 
 def read_chain(
     reader: ChainReader,
-    file_format: Format,
+    file_format: ChainFormat,
     frames: range,
     out: Mapping[str, NDArray[Any]],
     atoms: Atoms,
@@ -272,7 +272,7 @@ def check_chain(scan: Scan, columns: Mapping[str, type[np.generic]]) -> Check:
     return check
 
 
-def index_of(reader: ChainReader, file_format: Format) -> Arrays:
+def index_of(reader: ChainReader, file_format: ChainFormat) -> Arrays:
     """Return the frame index of a reader's file, as far as it had grown when that was opened."""
     index = cached_index(
         *(reader.index_path, reader.path, reader.key),

@@ -31,7 +31,12 @@ _VECTORS_OF = {
     ".g96": ("positions", "velocities", "forces", "constraint_forces"),
 }
 _VACUUM, _RECTANGULAR, _TRICLINIC, _TRUNCATED_OCTAHEDRON = 0, 1, 2, -1
-_SHAPES = {0: "no box", 1: "rectangular", 2: "triclinic", -1: "truncated octahedron"}
+_SHAPES = {
+    _VACUUM: "no box",
+    _RECTANGULAR: "rectangular",
+    _TRICLINIC: "triclinic",
+    _TRUNCATED_OCTAHEDRON: "truncated octahedron",
+}
 # What counts as zero of a box vector's component, in parts of its length.
 _ZERO = 1e-9
 
