@@ -582,7 +582,7 @@ class TestForces:
             tmp_path / "forces.csv",
         )
         said = refuse("forces", *BUTANE, "-c", "0.6", *groups, *wide)
-        assert "1037 columns are too many for .csv (at most 1000), of which forces has 912" in said
+        assert "1039 columns are too many for .csv (at most 1000), of which forces has 912" in said
         assert invoke("forces", *BUTANE, "--cutoff-kind", "atoms", *output).exit_code == 2
 
 
