@@ -20,6 +20,7 @@ from gromos_dist.mapping.blocks import (
     in_memory,
     over_blocks,
 )
+from gromos_dist.mapping.checks import check_inputs
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.mapping.tree import (
     Finish,
@@ -52,7 +53,8 @@ class Reduction:
         reduction goes on. It gets ``weights=``, a value a frame, when the record is called with
         them.
     combine : callable
-        ``combine(state, next_state)`` gives the state of both.
+        ``combine(state, next_state)`` gives the state of both: another tuple, since the arrays of
+        these cannot be changed.
     finalize : callable
         ``finalize(state, **constants)`` gives the result: an array, or for several variables
         arrays by their names.
@@ -122,6 +124,7 @@ class Reduction:
             tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
         )
         what = variables[0].name
+        check_inputs(what, arrays, ("frame",))
         n_frames = arrays[0].sizes["frame"]
         if n_frames == 0:
             raise ValueError(f"{what}: there are no frames to reduce")

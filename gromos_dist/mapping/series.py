@@ -22,6 +22,7 @@ from gromos_dist.mapping.blocks import (
     in_memory,
     new_array,
 )
+from gromos_dist.mapping.checks import check_first_dim, check_inputs, fitting
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.mapping.tree import (
     Finish,
@@ -52,7 +53,8 @@ class Series:
     variables : Variable or sequence of Variable
         What the results are; without `combine` one, with ``atom`` as its first dim.
     combine : callable, optional
-        ``combine(state, next_state)`` gives the state of both.
+        ``combine(state, next_state)`` gives the state of both: another tuple, since the arrays of
+        these cannot be changed.
     finalize : callable, optional
         ``finalize(state, **constants)`` gives the result: an array, or for several variables
         arrays by their names.
@@ -90,12 +92,26 @@ class Series:
         variables = (
             tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
         )
+        what = variables[0].name
+        check_inputs(what, arrays, ("frame", "atom"))
+        if self.combine is None:
+            check_first_dim(variables[0], "atom")
+        elif not arrays[0].sizes["atom"]:
+            raise ValueError(f"{what}: there are no atoms to sum over")
         given = coordinates(coords)
         shapes = tuple(result_shape(variable, arrays[0], given) for variable in variables)
         dtypes = (np.dtype(self.dtype),) * len(variables)
         datas = [array.data for array in arrays]
         size = atoms_of_a_block(datas)
-        work = _SeriesWork(self.partial, self.combine is not None, self.state, dtypes[0], constants)
+        work = _SeriesWork(
+            self.partial,
+            self.combine is not None,
+            self.state,
+            dtypes[0],
+            constants,
+            what,
+            shapes[0][1:],
+        )
         lazy = not in_memory(datas)
         values: Sequence[Any]
         if self.combine is None:
@@ -131,11 +147,15 @@ class _SeriesWork:
     state: type[tuple[Any, ...]]
     dtype: np.dtype[Any]
     constants: Mapping[str, Any]
+    what: str
+    rest: tuple[int, ...]
+    """Without a state, the shape of an atom's value."""
 
     def __call__(self, block: int, *arrays: Array) -> Array:
         values = Piece(0, arrays).call(self.partial, self.constants)
         if not self.has_state:
-            return np.asarray(values, self.dtype)
+            shape = (arrays[0].shape[1], *self.rest)
+            return fitting(values, shape, self.dtype, self.what)
         if not isinstance(values, self.state):
             raise TypeError(
                 f"a series' partial gives a {self.state.__name__}, got {type(values).__name__}: "
