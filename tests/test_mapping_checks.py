@@ -53,6 +53,7 @@ BAD_KERNELS: dict[str, tuple[Any, str]] = {
     "map of nothing": (Map(lambda _: None, V), "got one of object"),
     "map of complex": (Map(lambda block: block[:, 0, 0] * 1j, V), "got one of complex"),
     "map of fractions": (Map(lambda b: b[:, 0, 0], V, dtype=int), "int64 .* got one of float"),
+    "masked map": (Map(lambda b: np.ma.masked_less(b[:, 0, 0], 9), V), "value: .* masked"),
     "fields of others": (Fields(lambda b: {"w": b[:, 0, 0]}, [V]), r"value.*got \['w'\]"),
     "fields of one": (Fields(lambda _: {"value": 2.0}, [V]), r"value: .* shape \(\)"),
     "scan of one": (Scan(lambda _, __: 1, later, V), r"value: .* shape \(\)"),
@@ -138,3 +139,15 @@ def test_nobody_changes_what_others_are_given(monkeypatch: pytest.MonkeyPatch) -
     average = counting(lambda s: s[1], variables=Variable("a", ("atom", "xyz"), "f", "nm", "a"))
     for made in (average(INPUTS["memory"]), average(array).compute()):
         made.values[0] = 1
+
+
+def test_weights_of_other_frames() -> None:
+    array = INPUTS["files"].assign_coords(time=("frame", np.arange(60.0)))
+    record = Reduction(lambda _, weights: (weights.sum(),), added, lambda s: s[0], ALL)
+    weights = xr.DataArray(np.arange(60.0), {"time": array.time}, ("frame",))
+    assert record(array, weights=weights).compute() == 1770
+    assert record(array[:30], weights=weights[:30]).compute() == 435
+    with pytest.raises(ValueError, match="weights are of other frames: time differs"):
+        record(array[:30], weights=weights[30:])
+    with pytest.raises(ValueError, match=r"value: weights: .* first dims are frame, .* has atom"):
+        record(array, weights=xr.DataArray(np.arange(60.0), dims="atom"))

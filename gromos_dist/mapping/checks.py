@@ -59,6 +59,8 @@ def fitting(values: Any, shape: tuple[int, ...], dtype: DTypeLike, what: str) ->
     ValueError
         It has not: NumPy would repeat it, or drop what does not go into the dtype.
     """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{what}: some values are masked, so there are none; give NaN instead")
     array = np.asarray(values)
     dtype = np.dtype(dtype)
     if array.shape != shape or not _goes_into(array, dtype):

@@ -143,7 +143,7 @@ class Reduction:
             self.combine,
             self.state,
             reduction_block(datas),
-            self._checked(weights, n_frames, what),
+            self._checked(weights, arrays[0], what),
         )
         values: Sequence[Any]
         if in_memory(datas):
@@ -166,13 +166,21 @@ class Reduction:
         return xr.Dataset({r.name: r for r in results}) if several else results[0]
 
     def _checked(
-        self, weights: xr.DataArray | ArrayLike | None, n_frames: int, what: str
+        self, weights: xr.DataArray | ArrayLike | None, array: xr.DataArray, what: str
     ) -> Array | None:
         if weights is None:
             return None
         taken = inspect.signature(self.partial).parameters
         if "weights" not in taken and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
             raise TypeError(f"{what}: weights were given, but its partial takes none")
+        n_frames = array.sizes["frame"]
+        if isinstance(weights, xr.DataArray):
+            check_inputs(f"{what}: weights", [weights], ("frame",))
+            # They are taken in their order: what says that this is another one is an error.
+            for name in weights.coords.keys() & array.coords.keys():
+                of_frames = weights.coords[name].dims == array.coords[name].dims == ("frame",)
+                if of_frames and not np.array_equal(weights.coords[name], array.coords[name]):
+                    raise ValueError(f"{what}: the weights are of other frames: {name} differs")
         values = np.asarray(weights, np.float64)
         if values.shape != (n_frames,) or not np.isfinite(values).all():
             raise ValueError(
