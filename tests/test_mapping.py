@@ -123,34 +123,6 @@ def test_fields_whose_dims_nobody_knows() -> None:
         FIELDS(IN_MEMORY)
 
 
-def one_for_all(*blocks: Array, **_: Any) -> Array:
-    return np.zeros(1)
-
-
-WRONG: dict[str, Any] = {
-    "map": Map(one_for_all, SCALAR),
-    "fields": Fields(lambda block: {"scalar": one_for_all(block)}, [SCALAR]),
-    "scan": Scan(one_for_all, lambda carry, values: carry[-1] + values, SCALAR),
-    "pairs": Pairs(one_for_all, MATRIX),
-    "series": Series(one_for_all, Variable("range", ("atom",), "f", "nm", "range")),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", WRONG)
-def test_kernels_that_give_one_value_for_all(name: str, kind: str) -> None:
-    with pytest.raises(ValueError, match=r"expected of a kernel values of shape .*, got \(1,\)"):
-        WRONG[name](backed_by(kind, 7)).compute(scheduler="synchronous")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_inputs_of_different_frames(kind: str) -> None:
-    whole = backed_by(kind, 7)
-    for record in (Map(lambda a, b: (a - b)[:, 0, 0], SCALAR), MEAN, RANGES):
-        with pytest.raises(ValueError, match=f"inputs of the same frames, got .{N_FRAMES}, 1."):
-            record(whole, whole.isel(frame=slice(1)))
-
-
 def test_map_labels_the_result() -> None:
     result = MAPS["scalar"][0](IN_MEMORY, factor=1.0)
     assert result.name == "scalar"

@@ -100,22 +100,6 @@ class Job(Protocol):
         """Return the job for inputs of another dtype; None if the output's stays."""
 
 
-def put(values: Any, out: Array) -> None:
-    """Put the values that a kernel gave into their place.
-
-    Raises
-    ------
-    ValueError
-        They have another shape. NumPy would repeat what is short: chunks would show in the result.
-    """
-    if np.shape(values) != out.shape:
-        raise ValueError(
-            f"expected of a kernel values of shape {out.shape}, for what it was called with, got "
-            f"{np.shape(values)}"
-        )
-    out[...] = values
-
-
 class Filled:
     """A collector of a value a frame, of which `fill` puts those of a piece into their place."""
 
@@ -326,15 +310,7 @@ def common_chunks(datas: Sequence[Any], multiple_of: int = 1) -> list[Any]:
     """Give all inputs the frame chunks of the first lazy one, and one chunk in other dims.
 
     Chunks of no frames are left out.
-
-    Raises
-    ------
-    ValueError
-        The inputs have different numbers of frames.
     """
-    n_frames = [len(data) for data in datas]
-    if len(set(n_frames)) > 1:
-        raise ValueError(f"expected inputs of the same frames, got {n_frames} of them")
     if in_memory(datas):
         return list(datas)
     datas = [as_read(data) for data in datas]

@@ -23,6 +23,7 @@ from gromos_dist.mapping.blocks import (
     in_memory,
     over_blocks,
 )
+from gromos_dist.mapping.checks import check_inputs, fitting, named
 from gromos_dist.mapping.results import Coordinates, coordinates
 from gromos_dist.variables import Variable
 
@@ -73,6 +74,7 @@ class Events:
         -------
         Dataset or LazyEvents
         """
+        check_inputs("events", arrays, ("frame",))
         like = arrays[0]
         given = coordinates(coords)
         kept = {
@@ -125,8 +127,10 @@ class _Collecting:
         self._parts: list[dict[str, Array]] = []
 
     def take(self, piece: Piece) -> None:
-        found = piece.call(self._job.kernel, self._constants)
-        frames = np.asarray(found["frame"], np.int64)
+        names = ["frame", *self._job.dtypes]
+        found = named(piece.call(self._job.kernel, self._constants), names, "events")
+        n_events = np.size(found["frame"])
+        frames = fitting(found["frame"], (n_events,), np.int64, "events: frame")
         if frames.size and (
             (np.diff(frames) < 0).any() or not 0 <= frames[0] <= frames[-1] < len(piece)
         ):
@@ -137,11 +141,7 @@ class _Collecting:
         part = {"frame": frames + piece.first_frame}
         for name, dtype in self._job.dtypes.items():
             # A copy: the piece's memory is used again.
-            part[name] = np.array(found[name], dtype)
-            if part[name].shape != frames.shape:
-                raise ValueError(
-                    f"events: {frames.size} frames, but {name} has shape {part[name].shape}"
-                )
+            part[name] = np.array(fitting(found[name], frames.shape, dtype, f"events: {name}"))
         self._parts.append(part)
 
     def result(self) -> Array:

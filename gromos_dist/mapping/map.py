@@ -19,8 +19,8 @@ from gromos_dist.mapping.blocks import (
     computed_now,
     in_memory,
     over_blocks,
-    put,
 )
+from gromos_dist.mapping.checks import check_first_dim, check_inputs, fitting, named
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.variables import ROUNDED_TO, Variable
 
@@ -81,10 +81,12 @@ class Map:
         FrameError
             The kernel met a frame that it cannot take; names the frame, and the file if known.
         """
+        check_inputs(self.variable.name, arrays, ("frame",))
+        check_first_dim(self.variable, "frame")
         given = coordinates(coords)
         shape = result_shape(self.variable, arrays[0], given)
         dtype = np.dtype(arrays[0].dtype if self.dtype is None else self.dtype)
-        job = MapJob(self.kernel, dtype, self.dtype is None)
+        job = MapJob(self.kernel, dtype, self.dtype is None, self.variable.name)
         datas = common_chunks([array.data for array in arrays])
         if in_memory(datas):
             values = computed_now(job, datas, constants, shape)
@@ -107,6 +109,7 @@ class MapJob:
     dtype: np.dtype[Any]
     follows: bool
     """Whether the dtype is that of the input."""
+    what: str
     multiple_of = 1
     wants_previous = False
 
@@ -114,7 +117,8 @@ class MapJob:
         """Begin a block of values."""
 
         def fill(piece: Piece, out: Array) -> None:
-            put(piece.call(self.kernel, constants), out)
+            values = piece.call(self.kernel, constants)
+            out[...] = fitting(values, out.shape, self.dtype, self.what)
 
         return Filled(fill, np.empty(shape, self.dtype))
 
@@ -154,6 +158,9 @@ class Fields:
         self, *arrays: xr.DataArray, coords: Coordinates | None = None, **constants: Any
     ) -> xr.Dataset:
         """Apply the kernel to every frame; as a `Map`, but gives a Dataset."""
+        check_inputs(self.variables[0].name, arrays, ("frame",))
+        for variable in self.variables:
+            check_first_dim(variable, "frame")
         given = coordinates(coords)
         shapes = {v.name: result_shape(v, arrays[0], given) for v in self.variables}
         row = np.dtype(
@@ -185,9 +192,11 @@ class _FieldsJob:
 
     def collector(self, constants: Mapping[str, Any], shape: tuple[int, ...]) -> Filled:
         def fill(piece: Piece, out: Array) -> None:
-            values = piece.call(self.kernel, constants)
-            for name in self.row.names or ():
-                put(values[name], out[name])
+            names = self.row.names or ()
+            values = named(piece.call(self.kernel, constants), names, ", ".join(names))
+            for name in names:
+                of_field = out[name]
+                of_field[...] = fitting(values[name], of_field.shape, of_field.dtype, name)
 
         return Filled(fill, np.empty(shape, self.row))
 

@@ -202,7 +202,7 @@ def _of_field(
     edges = (0, *(stop for _, stop in bounds))
     if list(pairwise(edges)) != bounds:
         return None
-    job = MapJob(_itself, field.dtype, follows=True)
+    job = MapJob(_itself, field.dtype, follows=True, what=field.field)
     chunks = tuple(stop - start for start, stop in bounds)
     work = Work(job, {}, chunks, field.shape[1:])
     # Dask may push a choice of frames or atoms down, and read less.

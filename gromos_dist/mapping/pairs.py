@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike
 
 from gromos_dist.errors import FrameError
 from gromos_dist.io.lazy import block_bounds, constant
-from gromos_dist.mapping.blocks import Array, common_chunks, in_memory, put, read_only
+from gromos_dist.mapping.blocks import Array, common_chunks, in_memory, read_only
+from gromos_dist.mapping.checks import check_inputs, fitting
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled
 from gromos_dist.variables import Variable
 
@@ -51,9 +52,12 @@ class Pairs:
         `Map`.
         """
         second = first if second is None else second
+        for array in (first, second):
+            check_inputs(self.variable.name, [array], ("frame",))
+        kernel = _PairKernel(self.kernel, np.dtype(self.dtype), self.variable.name)
         a, b = common_chunks([first.data])[0], common_chunks([second.data])[0]
         if in_memory([a, b]):
-            values = _pair_block([[a]], [0], [[b]], [0], record=self, constants=constants)
+            values = _pair_block([[a]], [0], [[b]], [0], kernel=kernel, constants=constants)
         else:
             a, b = da.asarray(a), da.asarray(b)
             values = da.blockwise(
@@ -61,7 +65,7 @@ class Pairs:
                 "ij",
                 *(a, "iax", _first_frames(a), "i"),
                 *(b, "jby", _first_frames(b), "j"),
-                record=self,
+                kernel=kernel,
                 constants=constant(constants),
                 dtype=np.dtype(self.dtype),
                 meta=np.empty((0, 0), self.dtype),
@@ -82,15 +86,29 @@ def _first_frames(data: da.Array) -> da.Array:
     return da.from_array(np.array([start for start, _ in block_bounds(data.chunks[0])]), chunks=1)
 
 
+@dataclass(frozen=True)
+class _PairKernel:
+    kernel: Callable[..., Array]
+    dtype: np.dtype[Any]
+    what: str
+
+    def __call__(self, a: Array, b: Array, **constants: Any) -> Array:
+        values = self.kernel(*read_only((a, b)), **constants)
+        return fitting(values, (len(a), len(b)), self.dtype, self.what)
+
+
 def _pair_block(
-    a: Any, first_a: Any, b: Any, first_b: Any, *, record: Pairs, constants: dict[str, Any]
+    a: Any,
+    first_a: Any,
+    b: Any,
+    first_b: Any,
+    *,
+    kernel: _PairKernel,
+    constants: dict[str, Any],
 ) -> Array:
-    # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
-    blocks = a[0][0], b[0][0]
-    values = np.empty([len(block) for block in blocks], record.dtype)
     try:
-        put(record.kernel(*read_only(blocks), **constants), values)
+        # Dask passes the blocks of the contracted dims, one of each here, as nested lists.
+        return kernel(a[0][0], b[0][0], **constants)
     except FrameError as error:
         (first_frame,) = (first_a, first_b)[error.argument]
         raise error.located(int(first_frame) + error.frame) from None
-    return values

@@ -20,6 +20,7 @@ from gromos_dist.mapping.blocks import (
     in_memory,
     over_blocks,
 )
+from gromos_dist.mapping.checks import check_inputs
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.mapping.tree import (
     Finish,
@@ -52,7 +53,8 @@ class Reduction:
         reduction goes on. It gets ``weights=``, a value a frame, when the record is called with
         them.
     combine : callable
-        ``combine(state, next_state)`` gives the state of both.
+        ``combine(state, next_state)`` gives the state of both: another tuple, since the arrays of
+        these cannot be changed.
     finalize : callable
         ``finalize(state, **constants)`` gives the result: an array, or for several variables
         arrays by their names.
@@ -122,6 +124,7 @@ class Reduction:
             tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
         )
         what = variables[0].name
+        check_inputs(what, arrays, ("frame",))
         n_frames = arrays[0].sizes["frame"]
         if n_frames == 0:
             raise ValueError(f"{what}: there are no frames to reduce")
@@ -140,7 +143,7 @@ class Reduction:
             self.combine,
             self.state,
             reduction_block(datas),
-            self._checked(weights, n_frames, what),
+            self._checked(weights, arrays[0], what),
         )
         datas = common_chunks(datas, multiple_of=job.multiple_of)
         values: Sequence[Any]
@@ -156,13 +159,21 @@ class Reduction:
         return xr.Dataset({r.name: r for r in results}) if several else results[0]
 
     def _checked(
-        self, weights: xr.DataArray | ArrayLike | None, n_frames: int, what: str
+        self, weights: xr.DataArray | ArrayLike | None, array: xr.DataArray, what: str
     ) -> Array | None:
         if weights is None:
             return None
         taken = inspect.signature(self.partial).parameters
         if "weights" not in taken and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
             raise TypeError(f"{what}: weights were given, but its partial takes none")
+        n_frames = array.sizes["frame"]
+        if isinstance(weights, xr.DataArray):
+            check_inputs(f"{what}: weights", [weights], ("frame",))
+            # They are taken in their order: what says that this is another one is an error.
+            for name in weights.coords.keys() & array.coords.keys():
+                of_frames = weights.coords[name].dims == array.coords[name].dims == ("frame",)
+                if of_frames and not np.array_equal(weights.coords[name], array.coords[name]):
+                    raise ValueError(f"{what}: the weights are of other frames: {name} differs")
         values = np.asarray(weights, np.float64)
         if values.shape != (n_frames,) or not np.isfinite(values).all():
             raise ValueError(

@@ -34,8 +34,14 @@ def result_shape(variable: Variable, like: xr.DataArray, coords: xr.Dataset) -> 
     Raises
     ------
     ValueError
-        Neither `like` nor `coords` has one of its dims.
+        Neither `like` nor `coords` has one of its dims, or both have it, of different lengths.
     """
+    for dim, size in coords.sizes.items():
+        expected = like.sizes.get(dim, _SIZES.get(str(dim), size))
+        if dim in variable.dims and size != expected:
+            raise ValueError(
+                f"{variable.name}: expected coords of length {expected} for {dim!r}, got {size}"
+            )
     sizes: dict[Any, int] = {**_SIZES, **like.sizes, **coords.sizes}
     unknown = [dim for dim in variable.dims if dim not in sizes]
     if unknown:

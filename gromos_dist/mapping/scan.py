@@ -24,8 +24,9 @@ from gromos_dist.mapping.blocks import (
     last_frame,
     new_array,
     over_blocks,
-    put,
+    read_only,
 )
+from gromos_dist.mapping.checks import check_first_dim, check_inputs, fitting
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.variables import Variable
 
@@ -59,20 +60,21 @@ class Scan:
         self, *arrays: xr.DataArray, coords: Coordinates | None = None, **constants: Any
     ) -> xr.DataArray:
         """Scan the frames in order. Parameters as those of a `Map`."""
+        what = self.variable.name
+        check_inputs(what, arrays, ("frame",))
+        check_first_dim(self.variable, "frame")
         given = coordinates(coords)
         shape = result_shape(self.variable, arrays[0], given)
         dtype = np.dtype(self.dtype)
-        job = _ScanJob(self.kernel, self.combine, dtype)
+        job = _ScanJob(self.kernel, self.combine, dtype, what)
         datas = common_chunks([array.data for array in arrays])
         if in_memory(datas):
             values = (
                 computed_now(job, datas, constants, shape) if shape[0] else np.empty(shape, dtype)
             )
         else:
-            local = over_blocks(
-                self.variable.name, job, datas, constants, rest=shape[1:], dtype=dtype
-            )
-            values = _carried_through(local, self.combine)
+            local = over_blocks(what, job, datas, constants, rest=shape[1:], dtype=dtype)
+            values = _carried_through(local, job)
         return labelled(values, self.variable, arrays[0], given)
 
 
@@ -83,6 +85,7 @@ class _ScanJob:
     kernel: Callable[..., Array]
     combine: Callable[[Array, Array], Array]
     dtype: np.dtype[Any]
+    what: str
     multiple_of = 1
     wants_previous = True
 
@@ -95,6 +98,14 @@ class _ScanJob:
     def following(self, _: DTypeLike) -> None:
         return None
 
+    def combined(self, carry: Array | None, values: Array) -> Array:
+        """Add to values what came before them."""
+        if carry is None:
+            return values
+        # Both are still wanted by others as they are.
+        sums = self.combine(*read_only((carry, values)))
+        return fitting(sums, values.shape, self.dtype, f"{self.what} (combine)")
+
 
 class _Scanning:
     def __init__(self, job: _ScanJob, constants: Mapping[str, Any], out: Array) -> None:
@@ -106,17 +117,17 @@ class _Scanning:
     def take(self, piece: Piece) -> None:
         if not len(piece):
             return
-        values = piece.call(self._job.kernel, self._constants)
-        if self._done:
-            values = self._job.combine(self._out[self._done - 1 : self._done], values)
-        put(values, self._out[self._done : self._done + len(piece)])
+        job, out = self._job, self._out[self._done : self._done + len(piece)]
+        values = fitting(piece.call(job.kernel, self._constants), out.shape, job.dtype, job.what)
+        carry = self._out[self._done - 1 : self._done] if self._done else None
+        out[...] = job.combined(carry, values)
         self._done += len(piece)
 
     def result(self) -> Array:
         return self._out
 
 
-def _carried_through(local: da.Array, combine: Callable[[Array, Array], Array]) -> da.Array:
+def _carried_through(local: da.Array, job: _ScanJob) -> da.Array:
     """Return the values of all blocks with what came before them.
 
     The last values of blocks are combined within groups of blocks, those of groups with each other:
@@ -126,7 +137,7 @@ def _carried_through(local: da.Array, combine: Callable[[Array, Array], Array]) 
     if n_blocks < 2:
         return local
     place = (0,) * (local.ndim - 1)
-    shared = constant(combine)
+    shared = constant(job)
     name = f"{local.name.rpartition('-')[0]}-scan-{tokenize(local.name, shared.key)}"
     size = math.isqrt(n_blocks - 1) + 1
     groups = [range(i, min(i + size, n_blocks)) for i in range(0, n_blocks, size)]
@@ -155,27 +166,27 @@ def _carried_through(local: da.Array, combine: Callable[[Array, Array], Array]) 
             within = TaskRef(key("within", j))
             add(key("own", i), _at, within, i - group[0] - 1)
             carry = TaskRef(key("carry", group[0])) if j else None
-            add(key("carry", i), _combined, TaskRef(shared.key), carry, TaskRef(key("own", i)))
+            add(
+                key("carry", i),
+                _ScanJob.combined,
+                TaskRef(shared.key),
+                carry,
+                TaskRef(key("own", i)),
+            )
     for i in range(n_blocks):
         carry = TaskRef(key("carry", i)) if i else None
         at = (name, i, *place)
-        add(at, _combined, TaskRef(shared.key), carry, TaskRef((local.name, i, *place)))
+        add(at, _ScanJob.combined, TaskRef(shared.key), carry, TaskRef((local.name, i, *place)))
     return new_array(name, tasks, [local, shared], local.chunks, local.dtype)
 
 
-def _prefixes(combine: Callable[[Array, Array], Array], lasts: Sequence[Array]) -> list[Array]:
+def _prefixes(job: _ScanJob, lasts: Sequence[Array]) -> list[Array]:
     """Return for each value the combination of all up to it."""
     found: list[Array] = []
     for last in lasts:
-        found.append(_combined(combine, found[-1] if found else None, last))
+        found.append(job.combined(found[-1] if found else None, last))
     return found
 
 
 def _at(values: list[Array], index: int) -> Array:
     return values[index]
-
-
-def _combined(
-    combine: Callable[[Array, Array], Array], carry: Array | None, values: Array
-) -> Array:
-    return values if carry is None else combine(carry, values)

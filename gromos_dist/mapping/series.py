@@ -21,8 +21,8 @@ from gromos_dist.mapping.blocks import (
     common_chunks,
     in_memory,
     new_array,
-    put,
 )
+from gromos_dist.mapping.checks import check_first_dim, check_inputs, fitting
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
 from gromos_dist.mapping.tree import (
     Finish,
@@ -53,7 +53,8 @@ class Series:
     variables : Variable or sequence of Variable
         What the results are; without `combine` one, with ``atom`` as its first dim.
     combine : callable, optional
-        ``combine(state, next_state)`` gives the state of both.
+        ``combine(state, next_state)`` gives the state of both: another tuple, since the arrays of
+        these cannot be changed.
     finalize : callable, optional
         ``finalize(state, **constants)`` gives the result: an array, or for several variables
         arrays by their names.
@@ -90,7 +91,7 @@ class Series:
         Raises
         ------
         ValueError
-            There are no frames or no atoms, or the inputs have different frames.
+            There are no frames or no atoms, or inputs do not fit together.
         TypeError
             When computed: a state is not what was declared.
         """
@@ -98,21 +99,26 @@ class Series:
         variables = (
             tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
         )
+        what = variables[0].name
+        check_inputs(what, arrays, ("frame", "atom"))
+        if self.combine is None:
+            check_first_dim(variables[0], "atom")
         for dim in ("frame", "atom"):
             if not arrays[0].sizes[dim]:
-                raise ValueError(f"{variables[0].name}: there are no {dim}s")
+                raise ValueError(f"{what}: there are no {dim}s")
         given = coordinates(coords)
         shapes = tuple(result_shape(variable, arrays[0], given) for variable in variables)
         dtypes = (np.dtype(self.dtype),) * len(variables)
-        datas = common_chunks([array.data for array in arrays])
+        datas = [array.data for array in arrays]
         size = atoms_of_a_block(datas)
         work = _SeriesWork(
             self.partial,
             self.combine is not None,
             self.state,
             dtypes[0],
-            shapes[0][1:],
             constants,
+            what,
+            shapes[0][1:],
         )
         lazy = not in_memory(datas)
         values: Sequence[Any]
@@ -148,16 +154,16 @@ class _SeriesWork:
     has_state: bool
     state: type[tuple[Any, ...]]
     dtype: np.dtype[Any]
-    rest: tuple[int, ...]
-    """The shape of an atom's value; of no meaning where there is a state."""
     constants: Mapping[str, Any]
+    what: str
+    rest: tuple[int, ...]
+    """Without a state, the shape of an atom's value."""
 
     def __call__(self, block: int, *arrays: Array) -> Array:
         values = Piece(0, arrays).call(self.partial, self.constants)
         if not self.has_state:
-            of_atoms = np.empty((arrays[0].shape[1], *self.rest), self.dtype)
-            put(values, of_atoms)
-            return of_atoms
+            shape = (arrays[0].shape[1], *self.rest)
+            return fitting(values, shape, self.dtype, self.what)
         if not isinstance(values, self.state):
             raise TypeError(
                 f"a series' partial gives a {self.state.__name__}, got {type(values).__name__}: "
@@ -199,7 +205,7 @@ def _lazy_blocks(
 ) -> da.Array:
     by_atoms = [
         da.asarray(data).rechunk({0: -1, 1: size} | dict.fromkeys(range(2, data.ndim), -1))
-        for data in datas
+        for data in common_chunks(datas)
     ]
     shared = constant(work)
     name = f"{variable.name}-series-{tokenize([data.name for data in by_atoms], shared.key)}"

@@ -12,7 +12,8 @@ from dask._task_spec import List, Task, TaskRef
 from dask.base import tokenize
 
 from gromos_dist.io.lazy import constant
-from gromos_dist.mapping.blocks import Array, new_array
+from gromos_dist.mapping.blocks import Array, new_array, read_only
+from gromos_dist.mapping.checks import fitting, named
 from gromos_dist.variables import Variable
 
 State = tuple[Any, ...]
@@ -35,7 +36,7 @@ def join(combine: Combine, one: Tree, other: Tree) -> Tree:
         left, right = (level, index & ~1), (level, index | 1)
         if left in tree and right in tree:
             parent = (level + 1, index >> 1)
-            tree[parent] = combine(tree.pop(left), tree.pop(right))
+            tree[parent] = _combined(combine, tree.pop(left), tree.pop(right))
             pending.append(parent)
     return tree
 
@@ -54,8 +55,24 @@ def root(combine: Combine, tree: Tree) -> State:
     first, *others = (tree[node] for node in sorted(tree, key=lambda node: node[1] << node[0]))
     state = first
     for other in others:
-        state = combine(state, other)
+        state = _combined(combine, state, other)
     return state
+
+
+def _combined(combine: Combine, state: State, following: State) -> State:
+    both = combine(unchanging(state), unchanging(following))
+    if not isinstance(both, type(state)):
+        raise TypeError(
+            f"combine takes two states and gives one, a {type(state).__name__}, got "
+            f"{type(both).__name__}"
+        )
+    return both
+
+
+def unchanging(state: State) -> State:
+    """Return a state whose arrays cannot be changed: other results may be made of the same."""
+    values = (read_only([v])[0] if isinstance(v, np.ndarray) else v for v in state)
+    return made_of(type(state), values)
 
 
 def boxed(tree: Tree) -> Array:
@@ -142,17 +159,15 @@ class Finish:
     def values(self, boxes: Sequence[Array]) -> list[Array]:
         """Return the values of all variables."""
         state = root(self.combine, merge(self.combine, unboxed(boxes)))
-        final = self.finalize(state, **self.constants)
-        by_name = final if isinstance(final, Mapping) else {self.variables[0].name: final}
+        final = self.finalize(unchanging(state), **self.constants)
+        names = [variable.name for variable in self.variables]
+        by_name = final if isinstance(final, Mapping) else {names[0]: final}
+        by_name = named(by_name, names, f"{', '.join(names)} (finalize)")
         values = []
         for variable, dtype, shape in zip(self.variables, self.dtypes, self.shapes, strict=True):
-            value = np.asarray(by_name[variable.name], dtype)
-            if value.shape != shape:
-                raise ValueError(
-                    f"{variable.name}: expected shape {shape} for dims {variable.dims}, got "
-                    f"{value.shape}"
-                )
-            values.append(value)
+            what = f"{variable.name} {variable.dims} (finalize)"
+            # A copy, which can be changed: it may be an array of the state.
+            values.append(np.array(fitting(by_name[variable.name], shape, dtype, what)))
         return values
 
 
