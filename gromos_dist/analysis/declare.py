@@ -117,8 +117,8 @@ def analysis(
             bound.apply_defaults()
             data, *_ = bound.arguments.values()
             parameters = dict(list(bound.arguments.items())[1:])
-            check_needs(name, needs, data, parameters)
-            result = function(*args, **kwargs)
+            bound.arguments.update(check_needs(name, needs, data, parameters))
+            result = function(*bound.args, **bound.kwargs)
             made: R = _with_provenance(result, data, name, parameters, arguments)
             return made
 

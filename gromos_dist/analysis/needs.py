@@ -30,7 +30,7 @@ MASSES, BONDS, BOX, WHOLE = Need
 
 def check_needs(
     call: str, needs: Collection[Need], data: Any, parameters: Mapping[str, Any]
-) -> None:
+) -> dict[str, Indices]:
     """Check a trajectory before an analysis begins.
 
     Parameters
@@ -46,6 +46,11 @@ def check_needs(
         The other arguments of the call: `atoms` and `fit` say which atoms are meant; other
         Datasets are looked at as well.
 
+    Returns
+    -------
+    dict
+        The selections among the arguments, as indices: to find them takes time in large systems.
+
     Raises
     ------
     ValueError
@@ -57,15 +62,16 @@ def check_needs(
         The box has broken molecules.
     """
     if not needs:
-        return
+        return {}
     positions = positions_of(data)
-    sets = [
-        selected(data, parameters[name])
+    chosen = {
+        name: selected(data, parameters[name])
         for name in _SELECTIONS
         if name in parameters
         and parameters[name] is not False
         and not (name == "fit" and parameters[name] is None)
-    ]
+    }
+    sets = list(chosen.values())
     if BOX in needs and "box" not in data:
         raise ValueError(f"{call} needs the box, and this trajectory has none")
     if MASSES in needs and parameters.get("mass_weighted", True):
@@ -78,6 +84,7 @@ def check_needs(
         )
     if WHOLE in needs:
         _check_whole(call, data, sets, parameters)
+    return chosen
 
 
 def _check_whole(call: str, data: Any, sets: list[Indices], parameters: Mapping[str, Any]) -> None:
