@@ -178,5 +178,9 @@ def _of_atoms(
     indices = selected(ds, atoms)
     weights = masses_of(positions, indices) if mass_weighted else None
     positions, kept, (within,) = narrow(positions, indices)
-    weights = None if weights is None else weights[kept]
-    return record(positions, atoms=within, weights=weights)
+    prepared = kernels.prepare_atoms(
+        positions.sizes["atom"],
+        atoms=within,
+        weights=None if weights is None else weights[kept],
+    )
+    return record(positions, atoms=prepared)

@@ -3,7 +3,12 @@
 from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.constraints import Constraints, shake
 from gromos_dist.kernels.ewald_error import Mesh, choose_mesh, mesh_error, real_space_error
-from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
+from gromos_dist.kernels.gyration import (
+    center,
+    gyration_tensor,
+    prepare_atoms,
+    radius_of_gyration,
+)
 from gromos_dist.kernels.nonbonded import (
     Nonbonded,
     molecular_virial,
@@ -59,6 +64,7 @@ __all__ = [
     "molecular_virial",
     "nonbonded",
     "nonbonded_plain",
+    "prepare_atoms",
     "prepare_ewald_mesh",
     "prepare_nonbonded",
     "prepare_reference",

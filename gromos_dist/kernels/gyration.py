@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,7 +16,10 @@ from gromos_dist.kernels.rmsd import AtomList
 
 
 def center(
-    positions: ArrayLike, *, atoms: AtomList = None, weights: ArrayLike | None = None
+    positions: ArrayLike,
+    *,
+    atoms: AtomList | PreparedAtoms = None,
+    weights: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Compute the centre of every frame: of geometry, or with masses as weights of mass.
 
@@ -21,7 +27,7 @@ def center(
     ----------
     positions : array of float32 or float64, shape (frames, atoms, 3)
         Coordinates in nm.
-    atoms : array of int or bool, optional
+    atoms : array of int or bool, or what `prepare_atoms` gives, optional
         The atoms that take part; all if None. An atom listed twice counts twice.
     weights : array, shape (atoms,), optional
         A weight (a mass, for example) for every atom of a frame; equal ones if None.
@@ -51,7 +57,10 @@ def center(
 
 
 def radius_of_gyration(
-    positions: ArrayLike, *, atoms: AtomList = None, weights: ArrayLike | None = None
+    positions: ArrayLike,
+    *,
+    atoms: AtomList | PreparedAtoms = None,
+    weights: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     r"""Compute the radius of gyration of every frame.
 
@@ -62,7 +71,7 @@ def radius_of_gyration(
     ----------
     positions : array of float32 or float64, shape (frames, atoms, 3)
         Coordinates in nm.
-    atoms : array of int or bool, optional
+    atoms : array of int or bool, or what `prepare_atoms` gives, optional
         The atoms that take part; all if None. An atom listed twice counts twice.
     weights : array, shape (atoms,), optional
         A weight (a mass, for example) for every atom of a frame; equal ones if None.
@@ -91,7 +100,10 @@ def radius_of_gyration(
 
 
 def gyration_tensor(
-    positions: ArrayLike, *, atoms: AtomList = None, weights: ArrayLike | None = None
+    positions: ArrayLike,
+    *,
+    atoms: AtomList | PreparedAtoms = None,
+    weights: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     r"""Compute the gyration tensor of every frame.
 
@@ -103,7 +115,7 @@ def gyration_tensor(
     ----------
     positions : array of float32 or float64, shape (frames, atoms, 3)
         Coordinates in nm.
-    atoms : array of int or bool, optional
+    atoms : array of int or bool, or what `prepare_atoms` gives, optional
         The atoms that take part; all if None. An atom listed twice counts twice.
     weights : array, shape (atoms,), optional
         A weight (a mass, for example) for every atom of a frame; equal ones if None.
@@ -133,13 +145,70 @@ def gyration_tensor(
     return tensors
 
 
+class PreparedAtoms:
+    """Atoms and their weights, laid out for many calls of the functions above.
+
+    Made by `prepare_atoms`; immutable, picklable, and safe to share between threads.
+    """
+
+    __slots__ = ("_arguments", "atom_set", "n_atoms")
+
+    def __init__(
+        self, n_atoms: int, atoms: NDArray[Any] | None, weights: NDArray[np.float64] | None
+    ) -> None:
+        self._arguments = (n_atoms, atoms, weights)
+        self.n_atoms = n_atoms
+        self.atom_set = AtomSet(as_atoms(atoms, n_atoms), weights)
+
+    def __reduce__(self) -> tuple[Callable[..., PreparedAtoms], tuple[Any, ...]]:
+        """Pickle what it was made from; the layout for the kernels is made anew."""
+        return PreparedAtoms, self._arguments
+
+
+def prepare_atoms(
+    n_atoms: int, *, atoms: AtomList = None, weights: ArrayLike | None = None
+) -> PreparedAtoms:
+    """Lay atoms out for the kernels, to be used in many calls as their `atoms`.
+
+    Parameters
+    ----------
+    n_atoms : int
+        How many atoms a frame has.
+    atoms : array of int or bool, optional
+        The atoms that take part; all if None. An atom listed twice counts twice.
+    weights : array, shape (n_atoms,), optional
+        A weight (a mass, for example) for every atom of a frame; equal ones if None.
+
+    Returns
+    -------
+    PreparedAtoms
+
+    Raises
+    ------
+    ValueError
+        As `center`.
+    """
+    return PreparedAtoms(
+        n_atoms,
+        None if atoms is None else np.array(atoms),
+        None if weights is None else as_weights(weights, n_atoms).copy(),
+    )
+
+
 def _arguments(
-    positions: ArrayLike, atoms: AtomList, weights: ArrayLike | None
+    positions: ArrayLike, atoms: AtomList | PreparedAtoms, weights: ArrayLike | None
 ) -> tuple[NDArray[np.float32] | NDArray[np.float64], AtomSet]:
     frames = as_frames(positions)
     n_atoms = frames.shape[1]
-    checked = None if weights is None else as_weights(weights, n_atoms)
-    return frames, AtomSet(as_atoms(atoms, n_atoms), checked)
+    if not isinstance(atoms, PreparedAtoms):
+        atoms = prepare_atoms(n_atoms, atoms=atoms, weights=weights)
+    elif weights is not None:
+        raise ValueError("weights: prepared atoms have their own; pass them to prepare_atoms")
+    if atoms.n_atoms != n_atoms:
+        raise ValueError(
+            f"positions have {n_atoms} atoms a frame, the prepared atoms are of {atoms.n_atoms}"
+        )
+    return frames, atoms.atom_set
 
 
 def _gyration(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from oracles import blocks, far_away, on_every_level, same_bits, unaligned, weights_for
 
-from gromos_dist.kernels.gyration import center, gyration_tensor, radius_of_gyration
+from gromos_dist.kernels.gyration import (
+    center,
+    gyration_tensor,
+    prepare_atoms,
+    radius_of_gyration,
+)
 
 KERNELS = (center, radius_of_gyration, gyration_tensor)
 
@@ -89,3 +95,23 @@ def test_bad_arguments(isa: str, kernel: Any) -> None:
     with pytest.raises(ValueError, match=r"frame 9: a coordinate is NaN or infinite \(atom 29\)"):
         kernel(frames)
     assert np.isfinite(kernel(frames, atoms=range(29))).all()
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@given(blocks(), st.integers(0, 2**32))
+def test_prepared_atoms_give_the_same_bits(kernel: Any, frames: NDArray[Any], seed: int) -> None:
+    n_atoms = frames.shape[1]
+    atoms = np.random.default_rng(seed).integers(0, n_atoms, n_atoms)
+    weights = weights_for(n_atoms, seed)
+    prepared = prepare_atoms(n_atoms, atoms=atoms, weights=weights)
+    expected = kernel(frames, atoms=atoms, weights=weights)
+    assert same_bits(kernel(frames, atoms=prepared), expected)
+    assert same_bits(kernel(frames, atoms=pickle.loads(pickle.dumps(prepared))), expected)
+
+
+def test_prepared_atoms_of_other_frames() -> None:
+    prepared = prepare_atoms(3)
+    with pytest.raises(ValueError, match="2 atoms a frame, the prepared atoms are of 3"):
+        center(np.zeros((1, 2, 3)), atoms=prepared)
+    with pytest.raises(ValueError, match="prepared atoms have their own"):
+        center(np.zeros((1, 3, 3)), atoms=prepared, weights=np.ones(3))
