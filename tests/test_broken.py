@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gromos_dist as gd
-from gromos_dist.analysis.broken import warn_of_broken_molecules
+from gromos_dist.analysis.broken import _frames_of, warn_of_broken_molecules
 
 PROGRAM = Path(sys.executable).with_name("gromos-dist")
 SHAPES = {
@@ -232,6 +232,37 @@ def test_a_frame_that_cannot_be_read_is_left_to_the_computation(
         result = gd.center_of_geometry(ds, atoms="protein")
     with pytest.raises(gd.TrajectoryError, match=r"a\.xtc"):
         result.compute()
+
+
+def test_what_was_looked_at_is_not_read_again(
+    mdanalysis_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(
+        "gromos_dist.analysis.broken._frames_of",
+        lambda data: looks.append(1) or _frames_of(data),
+    )
+    ds = gd.open_trajectory(mdanalysis_data / "adk_oplsaa.xtc", mdanalysis_data / "adk_oplsaa.gro")
+    protein = gd.select(ds, "protein")
+
+    def looked_at(data: xr.Dataset, *sets: np.ndarray | None) -> tuple[int, list[str]]:
+        looks.clear()
+        said = says(data, *sets)
+        return len(looks), said
+
+    count, said = looked_at(ds, protein)
+    assert count == len(said) == 1
+    assert looked_at(ds, protein) == looked_at(ds.assign_attrs(a=1), protein.copy()) == (0, said)
+    for other, atoms in (
+        (ds, protein[:-1]),
+        (ds.isel(frame=slice(1, None)), protein),
+        (ds.assign_attrs(molecules="whole"), protein),
+        (ds.assign_coords(residue=ds.residue + 1), protein),
+        (ds.assign(box=ds.box.assign_attrs(shape="rectangular")), protein),
+        (ds.load(), protein),
+    ):
+        assert looked_at(other, atoms)[0] == 1
+    assert looked_at(ds, protein) == (1, said)  # In memory, nothing tells that it is the same.
 
 
 def test_octahedron() -> None:

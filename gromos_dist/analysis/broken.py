@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+import weakref
+from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -35,6 +37,11 @@ _LONGEST_STEP = 0.75
 # Where more of a residue's atoms are farther from the next, it is several molecules: files are
 # that call everything residue 1. The two tails of a lipid make one such step in fifty.
 _MOST_LONG_STEPS = 0.1
+
+
+# What tells which atoms are neighbours.
+_KNOWN_BY = (*RESIDUE_LABELS, "atom_name", "atom_number", "bonds")
+_looked_at: deque[tuple[Any, list[weakref.ref[NDArray[Any]]], str]] = deque(maxlen=8)
 
 
 class Neighbours(NamedTuple):
@@ -75,13 +82,33 @@ def warn_of_broken_molecules(
     stacklevel : int
         Of the warning: 2 is who has called this function.
     """
+    if not isinstance(data, xr.Dataset) or "positions" not in data or "box" not in data:
+        return
     try:
-        frames = _frames_of(data) if isinstance(data, xr.Dataset) and "positions" in data else []
-        said = _what_is_broken(data, sets, frames)
+        said = _looked_at_once(data, sets)
     except (OSError, ValueError):
         return
     if said:
         warnings.warn(f"{call}: {said}", BrokenMoleculesWarning, stacklevel=stacklevel)
+
+
+def _looked_at_once(data: xr.Dataset, sets: Sequence[Indices]) -> str:
+    """Return what is broken; what several analyses of one trajectory ask is looked at once."""
+    positions, box = data["positions"].data, data["box"].data
+    if isinstance(positions, np.ndarray) or isinstance(box, np.ndarray):
+        return _what_is_broken(data, sets, _frames_of(data))
+    # The names of Dask's arrays tell their content.
+    chosen = [None if indices is None else indices.tobytes() for indices in sets]
+    state = (data.attrs.get("molecules"), data["box"].attrs.get("shape"))
+    asked = (positions.name, box.name, state, chosen)
+    columns = [data[name].values for name in _KNOWN_BY if name in data.variables]
+    for known, same, said in tuple(_looked_at):
+        is_same = known == asked and len(same) == len(columns)
+        if is_same and all(one() is other for one, other in zip(same, columns, strict=True)):
+            return said
+    said = _what_is_broken(data, sets, _frames_of(data))
+    _looked_at.append((asked, [weakref.ref(column) for column in columns], said))
+    return said
 
 
 def warn_of_a_broken_reference(
