@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,12 @@ import pytest
 from distributed import Client, LocalCluster
 
 from gromos_dist import instruction_set
+
+# What is started in the background of a shell ignores Ctrl-C, and so would the programs that tests
+# start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # Deterministic, so that a failure is always a failure of the change at hand.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

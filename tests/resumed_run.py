@@ -37,8 +37,7 @@ SOURCE = memory_source(N_FRAMES, n_atoms=12)
 VALUES = SOURCE.read(["positions"])["positions"]
 
 # A reduction takes 4 frames at a time, so that its tree has some depth; a series 2 atoms.
-reduce.PIECE_BYTES = 4 * 4 * VALUES[0].size
-series.PIECE_BYTES = 4 * 2 * N_FRAMES * 3
+PIECE_BYTES = {reduce: 4 * 4 * VALUES[0].size, series: 4 * 2 * N_FRAMES * 3}
 
 
 class Moments(NamedTuple):
@@ -152,6 +151,8 @@ def lazy_result(name: str, factor: float = 1.0) -> Any:
 
 def main() -> None:
     path, name, where, workers = sys.argv[1:]
+    for module, size in PIECE_BYTES.items():
+        module.PIECE_BYTES = size
     os.environ.setdefault("RESUMED_RUN_PID", str(os.getpid()))
     with scheduler(where, int(workers)):
         store(lazy_result(name), path, progress=False)

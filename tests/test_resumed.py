@@ -28,6 +28,13 @@ HERE = Path(__file__).parent
 # Imported, not run: the functions of a script have other names in the Dask graph.
 RUN = [sys.executable, "-W", "error", "-c", "import resumed_run; resumed_run.main()"]
 
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, size in resumed_run.PIECE_BYTES.items():
+        monkeypatch.setattr(module, "PIECE_BYTES", size)
+
+
 # Where each computes, block by block: frames, or atoms. A reduction takes two states of a block.
 PLACES = {
     "reduction": list(range(0, 44, 4)),

@@ -767,7 +767,7 @@ def test_csv_names_histories_that_differ(tmp_path: Path) -> None:
 
 def test_csv_refuses_what_has_no_place_in_a_table(tmp_path: Path) -> None:
     wide = xr.DataArray(np.zeros((2, 1001)), dims=("frame", "atom"), name="wide")
-    message = r"1001 columns are too many .*, of which wide has 1001; use \.zarr or \.nc"
+    message = r"1002 columns are too many .*, of which wide has 1001; use \.zarr or \.nc"
     with pytest.raises(ValueError, match=message):
         store(wide, tmp_path / "wide.csv")
     with pytest.raises(ValueError, match=message):
