@@ -3,7 +3,8 @@
 ``python -c "import resumed_run; resumed_run.main()" out.zarr events threads 2`` stores a result.
 In the environment, RESUMED_RUN_LOG is a folder in which each computed block of frames leaves a
 file; when there are more than RESUMED_RUN_KILL_AFTER of them, RESUMED_RUN_PID is killed.
-RESUMED_RUN_SECONDS is how long a block takes.
+RESUMED_RUN_SECONDS is how long a block takes. Before the kill, RESUMED_RUN_WAIT_FOR, a store, has
+something of the run.
 """
 
 from __future__ import annotations
@@ -53,8 +54,23 @@ def noted(place: int) -> None:
         Path(log, f"{place}.{uuid.uuid4().hex}").touch()
     time.sleep(float(os.environ.get("RESUMED_RUN_SECONDS", "0")))
     if len(list(Path(log or ".").iterdir())) > int(os.environ.get("RESUMED_RUN_KILL_AFTER", "999")):
+        wait_until_something_is_kept()
         os.kill(int(os.environ.get("RESUMED_RUN_PID", os.getpid())), signal.SIGKILL)
         os._exit(1)
+
+
+def wait_until_something_is_kept() -> None:
+    """Wait for the other worker: the state of a block is kept by a task of its own."""
+    if store_path := os.environ.get("RESUMED_RUN_WAIT_FOR"):
+        until = time.monotonic() + 60
+        while not kept_in(Path(store_path)) and time.monotonic() < until:
+            time.sleep(0.02)
+
+
+def kept_in(path: Path) -> list[Path]:
+    """Return the files of partial results in a store."""
+    found = path.glob(".blocks-*/.state-*")
+    return sorted(file for file in found if file.name.count(".") == 1)
 
 
 def frame_of(block: Array) -> int:

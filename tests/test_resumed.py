@@ -18,7 +18,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from resumed_run import lazy_result
+from resumed_run import kept_in, lazy_result
 from store_run import tree
 
 from gromos_dist.mapping.tree import tree_of_arrays, tree_to_arrays
@@ -62,11 +62,6 @@ def computed(log: Path) -> list[int]:
     return sorted(int(file.name.split(".")[0]) for file in files)
 
 
-def states(path: Path) -> list[Path]:
-    found = path.glob(".blocks-*/.state-*")
-    return sorted(file for file in found if file.name.count(".") == 1)
-
-
 def killed(path: Path, log: Path, name: str, where: str = "threads", workers: int = 1) -> None:
     """Store a result in another process, which is killed in the middle; of several, near the end.
 
@@ -81,6 +76,7 @@ def killed(path: Path, log: Path, name: str, where: str = "threads", workers: in
             "RESUMED_RUN_LOG": str(log),
             "RESUMED_RUN_KILL_AFTER": str(most),
             "RESUMED_RUN_SECONDS": "0.2" if where == "processes" else "0",
+            "RESUMED_RUN_WAIT_FOR": str(path) if where == "processes" else "",
         },
         check=False,
         capture_output=True,
@@ -112,7 +108,7 @@ def undisturbed(name: str, folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", PLACES)
 def test_a_killed_run_goes_on(name: str, path: Path, tmp_path: Path, log: Path) -> None:
-    there = len(states(path))
+    there = len(kept_in(path))
     assert 0 < there < 6
     computed(log)
     memory_reader.READ.clear()
@@ -126,7 +122,7 @@ def test_a_killed_run_goes_on(name: str, path: Path, tmp_path: Path, log: Path) 
         read = {frame for _, frames, _ in memory_reader.READ for frame in frames}
         assert read == {frame for frame in range(44) if frame // 8 in missing}
     assert tree(path) == undisturbed(name, tmp_path)
-    assert not states(path)
+    assert not kept_in(path)
 
 
 @pytest.mark.parametrize("name", ["with a map", "events"])
@@ -151,8 +147,8 @@ def test_a_cluster_goes_on(name: str, path: Path, tmp_path: Path) -> None:
 def test_what_is_damaged_is_computed_anew(
     name: str, damage: str, path: Path, tmp_path: Path, log: Path
 ) -> None:
-    intact = len(states(path)) - 1
-    state = states(path)[0]
+    intact = len(kept_in(path)) - 1
+    state = kept_in(path)[0]
     content = bytearray(state.read_bytes())
     if damage == "gone":
         state.unlink()
