@@ -31,6 +31,11 @@ PIECE_BYTES = 4 * 2**20
 cache. Reductions combine blocks of about this size."""
 
 
+def how_many(numbers: int, size: int) -> int:
+    """Return how many items of so many numbers make about `size` bytes: a power of two."""
+    return int(2 ** np.clip(np.log2(size / 4 / max(1, numbers)) // 1, 0, 10))
+
+
 @dataclass(frozen=True)
 class Piece:
     """Some frames in memory: what a kernel is called with."""
@@ -276,6 +281,13 @@ def _last_frames(datas: Sequence[da.Array], name: str, n_blocks: int) -> dict[An
 def last_frame(block: Array) -> Array:
     """Return the last frame of a block, on its own."""
     return block[-1:].copy()
+
+
+def boxed(value: Any) -> Array:
+    """Return any object as an array of one: a block of a Dask array of objects."""
+    box = np.empty(1, object)
+    box[0] = value
+    return box
 
 
 def new_array(

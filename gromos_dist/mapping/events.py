@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 from gromos_dist.mapping.blocks import (
     Array,
     Piece,
+    boxed,
     common_chunks,
     computed_now,
     in_memory,
@@ -107,7 +108,7 @@ class _EventsJob:
         return _Collecting(self, constants)
 
     def joined(self, blocks: Sequence[Array]) -> Array:
-        return _boxed(_concatenated([block[0] for block in blocks], self.dtypes))
+        return boxed(_concatenated([block[0] for block in blocks], self.dtypes))
 
     def following(self, _: DTypeLike) -> None:
         return None
@@ -117,7 +118,7 @@ class _EventsJob:
         return columns
 
     def of_arrays(self, arrays: Mapping[str, Array]) -> Array:
-        return _boxed(dict(arrays))
+        return boxed(dict(arrays))
 
 
 class _Collecting:
@@ -145,13 +146,7 @@ class _Collecting:
         self._parts.append(part)
 
     def result(self) -> Array:
-        return _boxed(_concatenated(self._parts, self._job.dtypes))
-
-
-def _boxed(columns: dict[str, Array]) -> Array:
-    box = np.empty(1, object)
-    box[0] = columns
-    return box
+        return boxed(_concatenated(self._parts, self._job.dtypes))
 
 
 def _concatenated(

@@ -15,18 +15,26 @@ from gromos_dist.mapping.blocks import (
     PIECE_BYTES,
     Array,
     Piece,
+    boxed,
     common_chunks,
     computed_now,
+    how_many,
     in_memory,
     over_blocks,
 )
 from gromos_dist.mapping.checks import check_inputs
-from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
+from gromos_dist.mapping.results import (
+    Coordinates,
+    as_tuple,
+    coordinates,
+    labelled_as_declared,
+    result_shape,
+)
 from gromos_dist.mapping.tree import (
     Finish,
     State,
     Tree,
-    boxed,
+    checked_state,
     join,
     lazy_values,
     made_of,
@@ -119,10 +127,7 @@ class Reduction:
         TypeError
             `weights` were given and `partial` takes none, or a state is no tuple.
         """
-        several = not isinstance(self.variables, Variable)
-        variables = (
-            tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
-        )
+        variables = as_tuple(self.variables)
         what = variables[0].name
         check_inputs(what, arrays, ("frame",))
         n_frames = arrays[0].sizes["frame"]
@@ -152,11 +157,7 @@ class Reduction:
         else:
             trees = over_blocks(what, job, datas, constants, rest=(), per_block=True, dtype=object)
             values = lazy_values(trees, finish)
-        results = [
-            labelled(value, variable, arrays[0], given)
-            for value, variable in zip(values, variables, strict=True)
-        ]
-        return xr.Dataset({r.name: r for r in results}) if several else results[0]
+        return labelled_as_declared(values, self.variables, arrays[0], given)
 
     def _checked(
         self, weights: xr.DataArray | ArrayLike | None, array: xr.DataArray, what: str
@@ -187,7 +188,7 @@ class Reduction:
 def reduction_block(datas: Sequence[Any]) -> int:
     """Return how many frames are reduced at a time: decided by the size of a frame alone."""
     values = sum(int(np.prod(data.shape[1:])) for data in datas)
-    return int(2 ** np.clip(np.log2(PIECE_BYTES / 4 / max(1, values)) // 1, 0, 10))
+    return how_many(values, PIECE_BYTES)
 
 
 @dataclass(frozen=True)
@@ -211,11 +212,7 @@ class ReductionJob:
             frames = slice(piece.first_frame, piece.first_frame + len(piece))
             constants = {**constants, "weights": self.weights[frames]}
         state = piece.call(self.partial, constants)
-        if not isinstance(state, self.state):
-            raise TypeError(
-                f"a reduction's partial gives a {self.state.__name__}, got "
-                f"{type(state).__name__}: say which with Reduction(..., state=)"
-            )
+        state = checked_state(state, self.state, "reduction")
         return made_of(self.state, (_own(value, piece.arrays) for value in state))
 
     def joined(self, blocks: Sequence[Array]) -> Array:

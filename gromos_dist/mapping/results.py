@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
@@ -69,3 +69,24 @@ def labelled(
     if "xyz_2" in dims and "xyz" in kept:
         kept.setdefault("xyz_2", ("xyz_2", kept["xyz"].values))
     return xr.DataArray(values, kept, variable.dims, variable.name, variable.attrs)
+
+
+def as_tuple(variables: Variable | Sequence[Variable]) -> tuple[Variable, ...]:
+    """Return one variable, or several, as a tuple."""
+    return (variables,) if isinstance(variables, Variable) else tuple(variables)
+
+
+def labelled_as_declared(
+    values: Sequence[Any],
+    variables: Variable | Sequence[Variable],
+    like: xr.DataArray,
+    coords: xr.Dataset,
+) -> xr.DataArray | xr.Dataset:
+    """Return a DataArray of one variable, a Dataset of a sequence of them."""
+    results = [
+        labelled(value, variable, like, coords)
+        for value, variable in zip(values, as_tuple(variables), strict=True)
+    ]
+    if isinstance(variables, Variable):
+        return results[0]
+    return xr.Dataset({result.name: result for result in results})

@@ -18,16 +18,24 @@ from gromos_dist.mapping.blocks import (
     PIECE_BYTES,
     Array,
     Piece,
+    boxed,
     common_chunks,
+    how_many,
     in_memory,
     new_array,
 )
 from gromos_dist.mapping.checks import check_first_dim, check_inputs, fitting
-from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
+from gromos_dist.mapping.results import (
+    Coordinates,
+    as_tuple,
+    coordinates,
+    labelled_as_declared,
+    result_shape,
+)
 from gromos_dist.mapping.tree import (
     Finish,
     State,
-    boxed,
+    checked_state,
     lazy_values,
     made_of,
     tree_of_arrays,
@@ -95,10 +103,7 @@ class Series:
         TypeError
             When computed: a state is not what was declared.
         """
-        several = not isinstance(self.variables, Variable)
-        variables = (
-            tuple(self.variables) if not isinstance(self.variables, Variable) else (self.variables,)
-        )
+        variables = as_tuple(self.variables)
         what = variables[0].name
         check_inputs(what, arrays, ("frame", "atom"))
         if self.combine is None:
@@ -135,17 +140,13 @@ class Series:
             else:
                 boxes = [work(start // size, *cut) for start, cut in _cut(datas, size)]
                 values = finish.values(boxes)
-        results = [
-            labelled(value, variable, arrays[0], given)
-            for value, variable in zip(values, variables, strict=True)
-        ]
-        return xr.Dataset({r.name: r for r in results}) if several else results[0]
+        return labelled_as_declared(values, self.variables, arrays[0], given)
 
 
 def atoms_of_a_block(datas: Sequence[Any]) -> int:
     """Return how many atoms are taken at a time: decided by the number of frames alone."""
     numbers = sum(int(np.prod(data.shape[2:])) * data.shape[0] for data in datas)
-    return int(2 ** np.clip(np.log2(PIECE_BYTES / 4 / max(1, numbers)) // 1, 0, 10))
+    return how_many(numbers, PIECE_BYTES)
 
 
 @dataclass(frozen=True)
@@ -164,12 +165,8 @@ class _SeriesWork:
         if not self.has_state:
             shape = (arrays[0].shape[1], *self.rest)
             return fitting(values, shape, self.dtype, self.what)
-        if not isinstance(values, self.state):
-            raise TypeError(
-                f"a series' partial gives a {self.state.__name__}, got {type(values).__name__}: "
-                "say which with Series(..., state=)"
-            )
-        return boxed({(0, block): made_of(self.state, values)})
+        state = checked_state(values, self.state, "series")
+        return boxed({(0, block): made_of(self.state, state)})
 
     def to_arrays(self, block: Array) -> dict[str, Array]:
         return tree_to_arrays(block[0])

@@ -12,7 +12,7 @@ from dask._task_spec import List, Task, TaskRef
 from dask.base import tokenize
 
 from gromos_dist.io.lazy import constant
-from gromos_dist.mapping.blocks import Array, new_array, read_only
+from gromos_dist.mapping.blocks import Array, boxed, new_array, read_only
 from gromos_dist.mapping.checks import fitting, named
 from gromos_dist.variables import Variable
 
@@ -75,11 +75,20 @@ def unchanging(state: State) -> State:
     return made_of(type(state), values)
 
 
-def boxed(tree: Tree) -> Array:
-    """Return a tree as an array of one object: what a Dask array of trees has as its blocks."""
-    box = np.empty(1, object)
-    box[0] = tree
-    return box
+def checked_state(state: Any, kind: type[State], shape: str) -> State:
+    """Return what a partial gave, if it is the state that the record announces.
+
+    Raises
+    ------
+    TypeError
+        It is of another type; `shape` is what the message calls the record.
+    """
+    if not isinstance(state, kind):
+        raise TypeError(
+            f"the partial of a {shape} gives a {kind.__name__}, got {type(state).__name__}: say "
+            f"which with {shape.capitalize()}(..., state=)"
+        )
+    return state
 
 
 def unboxed(boxes: Iterable[Array]) -> list[Tree]:
