@@ -5,7 +5,7 @@ The variables of an analysis' results stand with the analysis.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -195,3 +195,17 @@ def _way_to(expected: tuple[str, ...], found: tuple[str, ...]) -> str:
     if not others:
         return f"keep {' and '.join(missing)}, for example with .isel({missing[0]}=[0])"
     return "rename the dims, for example with .rename"
+
+
+def labels_of(array: xr.DataArray | xr.Dataset, dim: Hashable) -> list[str]:
+    """Return what the places along a dim are called: its coordinate's values, or numbers from 0."""
+    values = array.coords[dim].values if dim in array.coords else range(array.sizes[dim])
+    return [str(value) for value in values]
+
+
+def parts_of(array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield each series of which an array (frame, ...) is made, and what it is called."""
+    labels = [labels_of(array, dim) for dim in array.dims[1:]]
+    for place in np.ndindex(*array.shape[1:]):
+        name = " ".join(of[i] for of, i in zip(labels, place, strict=True))
+        yield name, array[(slice(None), *place)]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from gromos_dist.cli.views import Facts
+from gromos_dist.variables import parts_of
 
 Result = xr.DataArray | xr.Dataset
 
@@ -92,7 +92,7 @@ def _series(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]
     if first.dims == ("frame",):
         facts = {**_spread(first), **({"last": float(first[-1])} if first.size else {})}
         return facts, _rows(first, facts)
-    parts = dict(_parts(first))
+    parts = dict(parts_of(first))
     if "frame" not in first.dims or len(parts) > _MOST_PARTS or not first.size:
         return _values(array)
     facts = {name: {**_spread(part), "last": float(part[-1])} for name, part in parts.items()}
@@ -106,14 +106,6 @@ def _series(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]
         for name, of in facts.items()
     ]
     return {"parts": facts}, rows
-
-
-def _parts(array: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield the series of which an array (frame, ...) is made, and their names."""
-    labels = [_labels(array, str(dim)) for dim in array.dims[1:]]
-    for place in np.ndindex(*array.shape[1:]):
-        name = " ".join(of[i] for of, i in zip(labels, place, strict=True))
-        yield name, array[(slice(None), *place)]
 
 
 def _values(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -179,11 +171,6 @@ def atom_name(of: xr.DataArray) -> str:
 
     residue = f"{known('residue_name')} {known('residue')}".strip()
     return " of ".join(part for part in (known("atom_name"), residue) if part)
-
-
-def _labels(array: xr.DataArray, dim: str) -> list[str]:
-    values: NDArray[Any] = array[dim].values if dim in array.coords else np.arange(array.sizes[dim])
-    return [str(value) for value in values]
 
 
 def _rows(array: xr.DataArray, facts: Mapping[str, Any]) -> list[tuple[str, str]]:

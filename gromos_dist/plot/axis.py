@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axis import Axis as MatplotlibAxis
 from numpy.typing import NDArray
 
-from gromos_dist.plot.wording import labels_of, sentence
+from gromos_dist.plot.wording import labels_in_picture, sentence
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def axis_of(array: xr.DataArray, dim: str) -> Axis:
     coordinate = array.coords[known]
     if coordinate.dtype.kind not in "iuf":
         numbers = np.arange(array.sizes[dim], dtype=np.float64)
-        return Axis(numbers, label, "", tuple(labels_of(array, known)))
+        return Axis(numbers, label, "", tuple(labels_in_picture(array, known)))
     label = label if known != dim else sentence(str(coordinate.attrs.get("long_name", label)))
     unit = str(coordinate.attrs.get("units", ""))
     return Axis(np.asarray(coordinate.values, dtype=np.float64), label, unit)

@@ -18,7 +18,14 @@ from gromos_dist.plot.axis import axis_of
 from gromos_dist.plot.panels import draw_panels
 from gromos_dist.plot.series import draw_in_colour, note_mean
 from gromos_dist.plot.style import COLOURS, FRAMED, SMALL_AXES, new_figure, require_suffix, save
-from gromos_dist.plot.wording import labels_of, name_of, superscripts, term_name, unit_of, with_unit
+from gromos_dist.plot.wording import (
+    labels_in_picture,
+    name_of,
+    superscripts,
+    term_name,
+    unit_of,
+    with_unit,
+)
 
 MOST_PAIRS = 12
 MOST_NAMES = 40
@@ -75,7 +82,7 @@ def plot_pairs(
     of = xr.DataArray(places, dims=("pair", "side"))
     drawn = array.isel(group=of[:, 0], other_group=of[:, 1])
     values = drawn.transpose("pair", "nonbonded_term", "frame").to_numpy().astype(np.float64)
-    terms, groups = labels_of(array, "nonbonded_term"), labels_of(array, "group")
+    terms, groups = labels_in_picture(array, "nonbonded_term"), labels_in_picture(array, "group")
     colours = {
         term: colour
         for k, (term, colour) in enumerate(zip(terms, itertools.cycle(COLOURS), strict=False))
@@ -209,13 +216,13 @@ def _colour_range(values: NDArray[np.float64]) -> tuple[float, bool]:
 def _name_groups(ax: Axes, array: xr.DataArray) -> None:
     """Name the groups along both axes, as many as there is room for."""
     for axis, dim in ((ax.yaxis, "group"), (ax.xaxis, "other_group")):
-        names = labels_of(array, dim)
+        names = labels_in_picture(array, dim)
         step = -(-len(names) // MOST_NAMES)
         places = np.arange(0, len(names), step)
         size = float(np.clip(260 / max(len(places), 1), 5, 11))
         axis.set_ticks(places, [names[place] for place in places], fontsize=size)
         axis.set_tick_params(length=0)
-    if max(map(len, labels_of(array, "other_group"))) > 3:
+    if max(map(len, labels_in_picture(array, "other_group"))) > 3:
         ax.tick_params(axis="x", rotation=90)
     ax.set_ylabel("Group")
     ax.set_xlabel("Other group" if "xyz" not in array.dims else "Group that the force comes from")

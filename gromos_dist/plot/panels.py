@@ -18,14 +18,16 @@ from gromos_dist.plot.axis import Axis, axis_of
 from gromos_dist.plot.series import draw_series, note_mean
 from gromos_dist.plot.style import SMALL_AXES, STYLE, new_figure, require_suffix, save
 from gromos_dist.plot.wording import (
-    labels_of,
+    labels_in_picture,
     name_of,
+    plain,
     sentence,
     superscripts,
     term_name,
     unit_of,
     with_unit,
 )
+from gromos_dist.variables import parts_of
 
 MOST_TERMS = 24
 
@@ -85,7 +87,7 @@ def plot_terms(
             f"{len(shown)} terms are not to be told apart in a picture (at most {MOST_TERMS}); "
             "select some with .sel(...)"
         )
-    names = labels_of(array, str(array.dims[1]))
+    names = labels_in_picture(array, str(array.dims[1]))
     axis = axis_of(array, str(array.dims[0]))
 
     def draw(ax: Axes, place: int) -> None:
@@ -168,12 +170,9 @@ def _parts_of(
     array: xr.DataArray, is_one_of_several: bool
 ) -> Iterator[tuple[str, str, NDArray[np.float64]]]:
     """Yield the name, the unit and the values of each part of an array (frame, ...)."""
-    values = np.asarray(array.values, dtype=np.float64)
-    labels = [labels_of(array, str(dim)) for dim in array.dims[1:]]
-    for place in np.ndindex(*array.shape[1:]):
-        part = " ".join(of[i] for of, i in zip(labels, place, strict=True))
-        names = [name_of(array)] * (is_one_of_several or not part) + [part] * bool(part)
-        yield sentence(", ".join(names)), unit_of(array), values[(slice(None), *place)]
+    for part, series in parts_of(array.astype(np.float64).load()):
+        names = [name_of(array)] * (is_one_of_several or not part) + [plain(part)] * bool(part)
+        yield sentence(", ".join(names)), unit_of(array), series.values
 
 
 def draw_panels(

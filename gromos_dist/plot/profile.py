@@ -21,7 +21,7 @@ from gromos_dist.plot.style import (
     require_suffix,
     save,
 )
-from gromos_dist.plot.wording import labels_of, name_of, unit_of, with_unit
+from gromos_dist.plot.wording import labels_in_picture, name_of, unit_of, with_unit
 
 MOST_CURVES = 5
 MOST_MARKED = 60
@@ -101,7 +101,7 @@ def _draw(ax: Axes, array: xr.DataArray) -> None:
     if not values.size:
         raise ValueError(f"{name_of(array)}: there is no value to draw")
     marker = "o" if values.shape[1] <= MOST_MARKED else None
-    names = labels_of(array, curve) if values.shape[0] > 1 else [""]
+    names = labels_in_picture(array, curve) if values.shape[0] > 1 else [""]
     for name, line, colour in zip(names, values, (BLUE, *COLOURS[1:]), strict=False):
         (drawn,) = ax.plot(
             axis.values, line, linewidth=1.3, marker=marker, color=colour, label=name

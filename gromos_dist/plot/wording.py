@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist.analysis.declare import ANALYSES
-from gromos_dist.variables import TERM_NAMES, VARIABLES
+from gromos_dist.variables import TERM_NAMES, VARIABLES, labels_of
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -52,10 +52,14 @@ def superscripts(unit: str) -> str:
     return re.sub(r"(?<=[^\W\d])-?\d+", lambda found: found[0].translate(_RAISED), unit)
 
 
-def labels_of(array: xr.DataArray, dim: str) -> list[str]:
-    """Return what a dim counts, as text for a picture: a dollar sign begins no formula."""
-    values = array.coords[dim].values if dim in array.coords else np.arange(array.sizes[dim])
-    return [str(value).replace("$", r"\$") for value in values]
+def labels_in_picture(array: xr.DataArray, dim: str) -> list[str]:
+    """Return what a dim counts, as text for a picture."""
+    return list(map(plain, labels_of(array, dim)))
+
+
+def plain(text: str) -> str:
+    """Return a text for a picture: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
 
 
 def with_error(mean: float, deviation: float) -> str:

@@ -23,6 +23,7 @@ from gromos_dist.distributed import take_blocks, work_of
 from gromos_dist.mapping.events import EDGE
 from gromos_dist.progress import progress_bar
 from gromos_dist.provenance import found_in
+from gromos_dist.variables import labels_of
 
 _MOST_COLUMNS = 1000
 _ROWS_OF_A_BLOCK = 10_000
@@ -119,14 +120,7 @@ def _telling(dataset: xr.Dataset, row: Hashable) -> list[str]:
 
 def _labels(dataset: xr.Dataset, row: Hashable, name: str) -> list[str]:
     """Return the names of a variable's columns: ``center_of_mass_x``, or numbers from 0."""
-    array = dataset[name]
-    along = []
-    for dim in array.dims:
-        if dim != row:
-            labels = (
-                dataset.coords[dim].values if dim in dataset.coords else range(array.sizes[dim])
-            )
-            along.append([str(label) for label in labels])
+    along = [labels_of(dataset, dim) for dim in dataset[name].dims if dim != row]
     return ["_".join((name, *labels)) for labels in itertools.product(*along)]
 
 
