@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gromos_dist._core import ffi
+from gromos_dist._core import ffi, lib
 from gromos_dist.io.reader import Atoms, Reader, shape_in_frame
 
 _DTYPES: dict[str, tuple[type[np.generic], ...]] = {"time": (np.float64,), "step": (np.int64,)}
@@ -62,6 +62,24 @@ def deliver(out: NDArray[Any], values: NDArray[Any]) -> None:
     """Put numbers into the caller's buffer; what is too large for its dtype becomes infinite."""
     with np.errstate(over="ignore"):
         out[...] = values
+
+
+def deliver_indexed(
+    names: Iterable[str],
+    index: Mapping[str, NDArray[Any]],
+    frames: range,
+    out: Mapping[str, NDArray[Any]],
+) -> None:
+    """Put what a frame index knows of some frames into the caller's buffers, where asked for."""
+    for name in names:
+        if name in out:
+            deliver(out[name], index[name][frames.start : frames.stop : frames.step])
+
+
+def type_of(array: NDArray[Any] | None) -> int:
+    """Return the ``enum gd_type`` of an array of floats; of None, that of float32."""
+    is_double = array is not None and array.dtype == np.float64
+    return int(lib.GD_FLOAT64 if is_double else lib.GD_FLOAT32)
 
 
 def pointer(kind: str, array: NDArray[Any] | None) -> Any:

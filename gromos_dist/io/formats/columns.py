@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import check, new_where
+from gromos_dist.io.read_arguments import type_of
 
 Integers = NDArray[np.int64]
 
@@ -90,7 +91,7 @@ def format_columns(
     where = new_where()
     status = lib.gd_columns_format(
         ffi.from_buffer(values),
-        lib.GD_FLOAT32 if values.dtype == np.float32 else lib.GD_FLOAT64,
+        type_of(values),
         n_frames,
         n_rows,
         columns.struct(),
@@ -134,7 +135,7 @@ def parse_columns(
         ffi.from_buffer("int64_t[]", starts),
         out.shape[1],
         ffi.NULL if rows is None else ffi.from_buffer("int64_t[]", rows),
-        lib.GD_FLOAT32 if out.dtype == np.float32 else lib.GD_FLOAT64,
+        type_of(out),
         ffi.from_buffer(out, require_writable=True),
         where,
     )

@@ -31,7 +31,7 @@ from gromos_dist.io.index.frame_index import (
     open_index,
 )
 from gromos_dist.io.index.text_file import is_compressed, read_range, text_size
-from gromos_dist.io.read_arguments import check_read, deliver
+from gromos_dist.io.read_arguments import check_read, deliver, deliver_indexed
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 from gromos_dist.io.writer import Contents, Frames, no_octahedron
@@ -103,9 +103,7 @@ class StructureReader:
             return
         index = self._index()
         chosen = slice(frames.start, frames.stop, frames.step)
-        for name in ("time", "step"):
-            if name in out:
-                out[name][...] = index[name][chosen]
+        deliver_indexed(("time", "step"), index, frames, out)
         if "box" in out:
             deliver(out["box"], index["box"][chosen].reshape(-1, 3, 3))
         wanted = [name for name in self.columns if name in out]

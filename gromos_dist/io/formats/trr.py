@@ -26,7 +26,7 @@ from gromos_dist.io.index.frame_chain import (
     scan_chain,
 )
 from gromos_dist.io.index.frame_index import Arrays, FileKey
-from gromos_dist.io.read_arguments import pointer
+from gromos_dist.io.read_arguments import pointer, type_of
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated
 from gromos_dist.io.writer import Contents, Encoder, Frames, Rounding, no_octahedron
@@ -174,10 +174,7 @@ def _decode(reader: TRRReader, wanted: Wanted, where: Any) -> tuple[int, int]:
     # Atoms that are no run are picked from the span that holds them, best in one piece.
     span = 0 if atoms is None else int(atoms.max() - atoms.min()) + 1
     scratch = np.empty(max(_SCRATCH_BYTES, 24 * span), np.uint8)
-    types = [
-        lib.GD_FLOAT64 if array is not None and array.dtype == np.float64 else lib.GD_FLOAT32
-        for array in vectors
-    ]
+    types = list(map(type_of, vectors))
     frame = ffi.new("struct gd_trr_frame *")
     status = lib.gd_trr_read(
         wanted.file,
@@ -222,12 +219,7 @@ class TRREncoder:
                 _unless_absent(given[name][i], name, first + i) if name in given else None
                 for name in _VECTORS
             ]
-            types = [
-                lib.GD_FLOAT64
-                if array is not None and array.dtype == np.float64
-                else lib.GD_FLOAT32
-                for array in vectors
-            ]
+            types = list(map(type_of, vectors))
             status = lib.gd_trr_encode(
                 ffi.new("void *[3]", [pointer("void *", array) for array in vectors]),
                 ffi.new("int[3]", types),

@@ -22,7 +22,7 @@ from gromos_dist.io.index.frame_chain import (
     scan_chain,
 )
 from gromos_dist.io.index.frame_index import Arrays, FileKey
-from gromos_dist.io.read_arguments import pointer
+from gromos_dist.io.read_arguments import pointer, type_of
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.rounding import per_nm
 from gromos_dist.io.truncated import OnTruncated
@@ -189,7 +189,7 @@ class XTCEncoder:
         for i in range(len(positions)):
             status = lib.gd_xtc_encode(
                 pointer("void *", positions[i]),
-                lib.GD_FLOAT64 if positions.dtype == np.float64 else lib.GD_FLOAT32,
+                type_of(positions),
                 n_atoms,
                 pointer("double *", None if boxes is None else boxes[i]),
                 frames["step"][i],

@@ -24,7 +24,7 @@ from gromos_dist.io.index.frame_index import (
     check_rows,
     open_index,
 )
-from gromos_dist.io.read_arguments import check_read, deliver, pointer
+from gromos_dist.io.read_arguments import check_read, deliver, deliver_indexed, pointer
 from gromos_dist.io.reader import Atoms, Reader
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_truncated
 
@@ -228,8 +228,7 @@ def read_chain(
         return
     index = index_of(reader, file_format)
     in_index = out.keys() & {"time", "step", "lambda"}
-    for name in in_index:
-        deliver(out[name], index[name][frames.start : frames.stop : frames.step])
+    deliver_indexed(in_index, index, frames, out)
     if out.keys() == in_index:
         return
     boxes = np.empty((len(frames), 3, 3)) if "box" in out else None

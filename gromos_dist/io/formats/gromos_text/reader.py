@@ -35,7 +35,7 @@ from gromos_dist.io.index import gzip_access
 from gromos_dist.io.index.frame_index import FileKey, cached_index, open_index
 from gromos_dist.io.index.gzip_access import Fill
 from gromos_dist.io.index.text_file import is_compressed, read_range
-from gromos_dist.io.read_arguments import check_read, deliver
+from gromos_dist.io.read_arguments import check_read, deliver, deliver_indexed
 from gromos_dist.io.reader import Atoms
 from gromos_dist.io.truncated import OnTruncated, check_on_truncated, handle_cut
 
@@ -82,9 +82,7 @@ class GromosTextReader:
             *(scan, frozenset({gzip_access.WINDOWS}), check_index),
         )
         chosen = slice(frames.start, frames.stop, frames.step)
-        for name in ("time", "step"):
-            if name in out:
-                out[name][...] = index[name][chosen]
+        deliver_indexed(("time", "step"), index, frames, out)
         if "box" in out and "box" not in self.fields:
             out["box"].fill(np.nan)
         wanted = [name for name in STORED if name in out and name in self.fields]
