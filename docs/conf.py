@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import gromos_dist
@@ -103,6 +104,7 @@ def _benchmark_pages() -> str:
     return f"```{{toctree}}\n:maxdepth: 1\n\n{listed}```\n" if names else "\n"
 
 
+@cache
 def _help(*command: str) -> str:
     environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
     shown = subprocess.run(

@@ -33,9 +33,6 @@ from gromos_dist.cli.application import application, commands_by_topic
 DATA = Path(__file__).parent / "data"
 PROGRAM = Path(sys.executable).with_name("gromos-dist")
 
-# A shell has what it runs in the background ignore Ctrl-C, and the tests with it.
-INTERRUPTIBLE = ("env", "--default-signal=INT")
-
 
 def invoke(*arguments: str | Path) -> Result:
     """Run a command in this process."""
@@ -1209,7 +1206,7 @@ class TestProcess:
             address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
             options = ["--scheduler", address, "-o", "rmsd.zarr"]
             process = subprocess.Popen(
-                [*INTERRUPTIBLE, PROGRAM, "rmsd", adk.dcd, *options],
+                [PROGRAM, "rmsd", adk.dcd, *options],
                 cwd=tmp_path,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -1227,7 +1224,7 @@ class TestProcess:
         # A terminal sends the signal to the whole group. The work would take half an hour.
         options = ["--scheduler", "processes", "-o", "matrix.zarr"]
         process = subprocess.Popen(
-            [*INTERRUPTIBLE, PROGRAM, "rmsd-matrix", *60 * [adk.dcd], *options],
+            [PROGRAM, "rmsd-matrix", *60 * [adk.dcd], *options],
             cwd=tmp_path,
             stderr=subprocess.PIPE,
             text=True,
@@ -1265,7 +1262,7 @@ import gromos_dist.cli
 gromos_dist.cli.main()
 """
         finished = subprocess.run(
-            [*INTERRUPTIBLE, sys.executable, "-c", program],
+            [sys.executable, "-c", program],
             capture_output=True,
             text=True,
             timeout=60,

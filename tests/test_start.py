@@ -19,7 +19,7 @@ HEAVY = {"dask", "distributed", "xarray", "pandas", "zarr", "h5netcdf", "matplot
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script in an interpreter that has imported nothing of ours."""
-    command = ["env", "--default-signal=INT", sys.executable, "-c", script, *arguments]
+    command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
