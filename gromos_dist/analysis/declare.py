@@ -21,6 +21,7 @@ import xarray as xr
 from gromos_dist import provenance
 from gromos_dist.analysis.needs import Need, check_needs
 from gromos_dist.mapping import LazyEvents
+from gromos_dist.selection import Selection
 from gromos_dist.topology import as_topology
 from gromos_dist.variables import Variable
 
@@ -106,6 +107,7 @@ def analysis(
         signature = inspect.signature(function)
         name = function.__name__
         _, *arguments = signature.parameters.values()
+        selections = [of.name for of in arguments if _is_selection(of.annotation)]
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -117,7 +119,7 @@ def analysis(
             bound.apply_defaults()
             data, *_ = bound.arguments.values()
             parameters = dict(list(bound.arguments.items())[1:])
-            bound.arguments.update(check_needs(name, needs, data, parameters))
+            bound.arguments.update(check_needs(name, needs, data, parameters, selections))
             result = function(*bound.args, **bound.kwargs)
             made: R = _with_provenance(result, data, name, parameters, arguments)
             return made
@@ -127,6 +129,11 @@ def analysis(
         return checked
 
     return declare
+
+
+def _is_selection(annotation: Any) -> bool:
+    """Tell whether a parameter, whose annotation may be text, says which atoms are meant."""
+    return annotation == Selection or "Selection" in str(annotation).split(" | ")
 
 
 def _with_provenance(

@@ -12,8 +12,6 @@ from gromos_dist.analysis.broken import Indices, warn_of_broken_molecules
 from gromos_dist.analysis.connections import bonds_of
 from gromos_dist.analysis.system import masses_of, positions_of, selected
 
-_SELECTIONS = ("atoms", "fit")
-
 
 class Need(StrEnum):
     """What an analysis needs."""
@@ -29,7 +27,11 @@ MASSES, BONDS, BOX, WHOLE = Need
 
 
 def check_needs(
-    call: str, needs: Collection[Need], data: Any, parameters: Mapping[str, Any]
+    call: str,
+    needs: Collection[Need],
+    data: Any,
+    parameters: Mapping[str, Any],
+    selections: Collection[str],
 ) -> dict[str, Indices]:
     """Check a trajectory before an analysis begins.
 
@@ -43,8 +45,10 @@ def check_needs(
     data : Dataset or DataArray
         The trajectory.
     parameters : mapping
-        The other arguments of the call: `atoms` and `fit` say which atoms are meant; other
-        Datasets are looked at as well.
+        The other arguments of the call; Datasets among them are looked at as well.
+    selections : collection of str
+        The parameters that say which atoms are meant. None stands for all atoms where the parameter
+        is `atoms`, else for what the analysis makes of it.
 
     Returns
     -------
@@ -66,10 +70,8 @@ def check_needs(
     positions = positions_of(data)
     chosen = {
         name: selected(data, parameters[name])
-        for name in _SELECTIONS
-        if name in parameters
-        and parameters[name] is not False
-        and not (name == "fit" and parameters[name] is None)
+        for name in selections
+        if parameters[name] is not False and (name == "atoms" or parameters[name] is not None)
     }
     sets = list(chosen.values())
     if BOX in needs and "box" not in data:

@@ -215,7 +215,7 @@ def rmsd_matrix(
     ds : Dataset or DataArray
         With ``positions`` (frame, atom, xyz) in nm.
     other : Dataset or DataArray, optional
-        Another trajectory of the same atoms; `ds` itself when None.
+        Another trajectory of the same atoms, which the same topology names; `ds` itself when None.
     atoms : str or sequence of int, optional
         The atoms superposed and measured; all when None.
     mass_weighted : bool

@@ -192,16 +192,6 @@ Reference = Annotated[
         rich_help_panel=_FRAMES,
     ),
 ]
-Other = Annotated[
-    str | None,
-    typer.Option(
-        "--other",
-        metavar="FILE",
-        help="A second trajectory of the same atoms, whose atoms --top names too; if not given, "
-        "the first one.",
-        rich_help_panel=_FRAMES,
-    ),
-]
 Weights = Annotated[
     str | None,
     typer.Option(

@@ -142,7 +142,6 @@ VOCABULARY: Mapping[str, Word] = MappingProxyType(
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
         "between": Word(options.Between),
         "reference": Word(options.Reference, reference, show=str),
-        "other": Word(options.Other, other_trajectory),
         "weights": Word(options.Weights, weights),
     }
 )
