@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -16,7 +16,16 @@ from gromos_dist.selection.kinds import KINDS
 from gromos_dist.selection.known_atoms import TEXTS, Atoms, KnownAtoms
 from gromos_dist.selection.languages import read
 from gromos_dist.selection.syntax import did_you_mean
-from gromos_dist.selection.tree import Exactly, Kind, Like, Property, Tree, nodes_of
+from gromos_dist.selection.tree import (
+    Exactly,
+    Kind,
+    Like,
+    Property,
+    Specified,
+    Test,
+    Tree,
+    nodes_of,
+)
 
 Selection = str | Sequence[int] | Sequence[bool] | NDArray[Any] | slice | None
 
@@ -185,14 +194,22 @@ def nothing_chosen(expression: str, tree: Tree, atoms: Atoms) -> SelectionError:
 def _what_exists(tree: Tree, atoms: KnownAtoms) -> str:
     """Tell what the words of a selection could have chosen."""
     asked: dict[str, list[str]] = {}
+
+    def ask(name: str, tests: Iterable[Test | None]) -> None:
+        asked.setdefault(name, []).extend(
+            test.text if isinstance(test, Exactly) else test.pattern
+            for test in tests
+            if isinstance(test, Exactly | Like)
+        )
+
     for node in nodes_of(tree):
         match node:
             case Property(name=name, tests=tests):
-                asked.setdefault(name, []).extend(
-                    test.text if isinstance(test, Exactly) else test.pattern
-                    for test in tests
-                    if isinstance(test, Exactly | Like)
-                )
+                ask(name, tests)
+            case Specified(residues=residues, atoms=own):
+                ask("name", own)
+                if residues:
+                    ask("resname", residues)
             case Kind(name=name):
                 for needed in KINDS[name].needs:
                     asked.setdefault(needed, [])

@@ -15,17 +15,20 @@ from gromos_dist.errors import FrameError, SelectionError
 from gromos_dist.selection.distances import is_between, is_within
 from gromos_dist.selection.known_atoms import Atoms, KnownAtoms, Mask
 from gromos_dist.selection.look_up import error_at, mask_of, relation_of, word_of
+from gromos_dist.selection.specified import specified_atoms
 from gromos_dist.selection.tree import (
     And,
     Bonded,
     Everything,
     Indices,
+    InOrder,
     Kind,
     Not,
     Or,
     Property,
     Region,
     Same,
+    Specified,
     Sphere,
     Tree,
     Within,
@@ -101,7 +104,8 @@ def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
     Returns
     -------
     (n,) int64 array
-        Atoms, from 0, rising; there may be none.
+        Atoms, from 0, each once: rising, or where the selection says an order, in that; there may
+        be none.
 
     Raises
     ------
@@ -123,8 +127,25 @@ def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
             f"{word_of(moving)!r} chooses other atoms in every frame, "
             "and here the same ones are needed in all; choose by names, numbers, kinds or bonds",
         )
-    bound = bind(tree, atoms)
-    return np.flatnonzero(bound.masks[tree]).astype(np.int64)
+    mask = bind(tree, atoms).masks[tree]
+    if not any(isinstance(node, InOrder | Specified) for node in nodes_of(tree)):
+        return np.flatnonzero(mask)
+    ordered = _ordered(tree, atoms)
+    return ordered[mask[ordered]]
+
+
+def _ordered(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
+    """Return the atoms of a selection, and perhaps more, in the order that it gives them."""
+    match tree:
+        case Specified():
+            return specified_atoms(tree, KnownAtoms(atoms))
+        case InOrder(parts=parts):
+            listed = np.concatenate([evaluate(part, atoms) for part in parts])
+            return listed[np.sort(np.unique(listed, return_index=True)[1])]
+        case And(parts=(first, *_)):
+            # What is left out of a list leaves the order of the others.
+            return _ordered(first, atoms)
+    return np.flatnonzero(bind(tree, atoms).masks[tree])
 
 
 def bind(tree: Tree, atoms: Atoms) -> BoundSelection:
@@ -159,6 +180,9 @@ def _bound(tree: Tree, known: KnownAtoms) -> BoundSelection:
     for node in nodes_of(tree):
         if isinstance(node, Everything | Indices | Property | Kind):
             masks[node] = mask_of(node, known)
+        elif isinstance(node, Specified):
+            masks[node] = np.zeros(known.n_atoms, bool)
+            masks[node][specified_atoms(node, known)] = True
         elif isinstance(node, Same | Bonded):
             relations[node] = relation_of(node, known)
     leaves = BoundSelection(tree, known.n_atoms, masks, relations, {})
@@ -194,7 +218,7 @@ def _possible(tree: Tree, bound: BoundSelection) -> Mask:
     match tree:
         case And():
             return np.asarray(np.logical_and.reduce(parts), bool)
-        case Or():
+        case Or() | InOrder():
             return np.asarray(np.logical_or.reduce(parts), bool)
         case Same() | Bonded():
             return _related(tree, parts[0], bound.relations[tree])
@@ -289,7 +313,7 @@ def _any_mask(tree: Tree, bound: BoundSelection, frame: _Frame | None) -> Mask:
             return ~parts[0]
         case And():
             return np.asarray(np.logical_and.reduce(parts), bool)
-        case Or():
+        case Or() | InOrder():
             return np.asarray(np.logical_or.reduce(parts), bool)
         case Same() | Bonded():
             return _related(tree, parts[0], bound.relations[tree])
