@@ -32,7 +32,7 @@ PREFIX: Final = "gromos:"
 _MOLECULES = r"(?:[as]|\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*):"
 # The words `not` and `no` are other languages' too: what follows tells.
 _BEGINNING = re.compile(
-    rf"\s*(?:{PREFIX}|(?:not\(\s*)*(?:{_MOLECULES}|va\(|file\(|minus\()|no(?:[\s;]|$))"
+    rf"[\s;]*(?:{PREFIX}|(?:not\(\s*)*(?:{_MOLECULES}|va\(|file\(|minus\()|no(?:[\s;]|$))"
 )
 # In between, these are words of the other language, which may have specifiers as its parts.
 _OF_WORDS = re.compile(r'"[^"]*"|\s(and|or)\s', re.IGNORECASE)
