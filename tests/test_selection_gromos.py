@@ -505,6 +505,8 @@ def test_every_specifier_of_the_witnesses_is_understood(analysis: Path) -> None:
         if file not in topologies:
             topologies[file] = load_topology(file).solvate(SOLVENT[file.name])
         for text in found:
+            if (file.name, text) in seen:
+                continue
             if "va(" in text:
                 ds = topologies[file].to_dataset()
                 zeros = np.zeros((1, ds.sizes["atom"], 3))

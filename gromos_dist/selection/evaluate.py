@@ -127,24 +127,24 @@ def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
             f"{word_of(moving)!r} chooses other atoms in every frame, "
             "and here the same ones are needed in all; choose by names, numbers, kinds or bonds",
         )
-    mask = bind(tree, atoms).masks[tree]
-    if not any(isinstance(node, InOrder | Specified) for node in nodes_of(tree)):
-        return np.flatnonzero(mask)
-    ordered = _ordered(tree, atoms)
-    return ordered[mask[ordered]]
+    try:
+        return _in_order(tree, atoms)
+    except RecursionError:
+        raise _too_deep() from None
 
 
-def _ordered(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
-    """Return the atoms of a selection, and perhaps more, in the order that it gives them."""
+def _in_order(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
+    """Return the atoms of a selection: where it is a list, in the order of that."""
     match tree:
         case Specified():
             return specified_atoms(tree, KnownAtoms(atoms))
         case InOrder(parts=parts):
-            listed = np.concatenate([evaluate(part, atoms) for part in parts])
+            listed = np.concatenate([_in_order(part, atoms) for part in parts])
             return listed[np.sort(np.unique(listed, return_index=True)[1])]
-        case And(parts=(first, *_)):
-            # What is left out of a list leaves the order of the others.
-            return _ordered(first, atoms)
+        case And(parts=(InOrder() | Specified() | And() as first, *others)):
+            # What is left out of a list leaves the order of the rest.
+            listed, rest = _in_order(first, atoms), And(tuple(others))
+            return listed[bind(rest, atoms).masks[rest][listed]]
     return np.flatnonzero(bind(tree, atoms).masks[tree])
 
 
@@ -171,7 +171,11 @@ def bind(tree: Tree, atoms: Atoms) -> BoundSelection:
     try:
         return _bound(tree, KnownAtoms(atoms))
     except RecursionError:
-        raise SelectionError("the selection has too many parts within each other") from None
+        raise _too_deep() from None
+
+
+def _too_deep() -> SelectionError:
+    return SelectionError("the selection has too many parts within each other")
 
 
 def _bound(tree: Tree, known: KnownAtoms) -> BoundSelection:

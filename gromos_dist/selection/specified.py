@@ -14,7 +14,7 @@ from gromos_dist.errors import SelectionError
 from gromos_dist.selection.known_atoms import KnownAtoms
 from gromos_dist.selection.look_up import error_at, is_text, values_for
 from gromos_dist.selection.tree import Between, Specified, Test
-from gromos_dist.topology.connectivity import starts_of_runs
+from gromos_dist.topology.residue_kinds import among, residue_starts
 from gromos_dist.topology.topology import SOLVENT_RESIDUE_NAME
 
 Integers = NDArray[np.int64]
@@ -50,25 +50,23 @@ class _Counted:
 
     def of_solute(self) -> Iterator[Integers]:
         """Go through what is asked of the solute."""
-        for molecule in self._asked_molecules():
-            start = np.searchsorted(self._sorted[0], molecule)
-            stop = np.searchsorted(self._sorted[0], molecule, "right")
-            members = self._sorted[1][start:stop]
+        for molecule, members in self._asked_molecules():
             what = f"molecule {molecule}"
+            numbers = self._numbers(members, is_first=molecule == 1)
             if self.node.residues is None:
-                yield from self._asked_atoms(members, self._numbers, what)
+                yield from self._asked_atoms(members, numbers, what)
                 continue
-            for residue, name in self._asked_residues(members, what):
-                # Within a residue, atoms count from its first.
-                numbers = np.full(self.known.n_atoms, _UNKNOWN)
-                if (self._residues[residue] != _UNKNOWN).all():
-                    numbers[residue] = self._file_numbers[residue]
-                    numbers[residue] += 1 - self._file_numbers[residue[0]]
-                yield from self._asked_atoms(residue, numbers, f"{name} of {what}")
+            for residue, name in self._asked_residues(members, numbers, what):
+                yield from self._asked_atoms(
+                    members[residue],
+                    numbers[residue] - numbers[residue[0]] + 1,
+                    f"{name} of {what}",
+                )
 
     def of_solvent(self) -> list[Integers]:
         """Return what is asked of the solvent: names molecule by molecule, or numbers."""
         members = np.flatnonzero(self._solvent)
+        members = members[np.argsort(self._file_numbers[members], kind="stable")]
         if not len(members):
             raise error_at(
                 self.node,
@@ -76,75 +74,85 @@ class _Counted:
                 f"(residues {SOLVENT_RESIDUE_NAME}); choose by other words, such as 'water'",
             )
         if any(isinstance(test, Between) for test in self.node.atoms):
-            numbers = np.full(self.known.n_atoms, _UNKNOWN)
-            first = members[0]
-            if self._follows_what_is_there(first, self._solvent):
-                numbers[members] = self._file_numbers[members] + 1 - self._file_numbers[first]
-            return list(self._asked_atoms(members, numbers, "the solvent"))
+            return list(self._asked_atoms(members, self._numbers(members), "the solvent"))
         rank = np.full(len(members), len(self.node.atoms))
         for number, test in reversed(list(enumerate(self.node.atoms))):
             rank[self._named(members, test)] = number
         molecule = self._molecules[members]
-        chosen = np.lexsort((members, rank, molecule))
+        chosen = np.lexsort((np.arange(len(members)), rank, molecule))
         return [members[chosen[rank[chosen] < len(self.node.atoms)]]]
 
     # ---- what is asked ----
 
-    def _asked_molecules(self) -> Iterator[int]:
-        there = np.unique(self._sorted[0])
+    def _asked_molecules(self) -> Iterator[tuple[int, Integers]]:
+        """Go through numbers of molecules and their atoms, in the order of the file."""
+        atoms, numbers, starts = self._solute
         if isinstance(self.node.molecules, str):
-            yield from there.tolist()
+            yield from zip(numbers.tolist(), np.split(atoms, starts[1:]), strict=True)
             return
         for between in self.node.molecules:
             for number in range(int(between.first), int(between.last) + 1):
-                place = np.searchsorted(there, number)
-                if place == len(there) or there[place] != number:
+                place = int(np.searchsorted(numbers, number))
+                if place == len(numbers) or numbers[place] != number:
                     known = (
-                        f"there are {there[0]} to {there[-1]}" if len(there) else "there is none"
+                        f"there are {numbers[0]} to {numbers[-1]}" if len(numbers) else "none is"
                     )
                     raise error_at(
                         self.node, f"there is no molecule {number} of the solute here; {known}"
                     )
-                yield number
+                stop = starts[place + 1] if place + 1 < len(starts) else None
+                yield number, atoms[starts[place] : stop]
 
-    def _asked_residues(self, members: Integers, what: str) -> Iterator[tuple[Integers, str]]:
+    def _asked_residues(
+        self, members: Integers, numbers: Integers, what: str
+    ) -> Iterator[tuple[Integers, str]]:
+        """Go through residues of a molecule: places among its atoms, and what to call them."""
         assert self.node.residues is not None, "the caller looks"
-        run = np.cumsum(self._residue_starts[members])
+        if self.known.property("resname") is None:
+            values_for(self.node, "resid", self.known)
+        run = np.cumsum(residue_starts(lambda name: self._label(name, members)))
+        is_there = np.logical_and.accumulate(numbers == np.arange(1, len(numbers) + 1))
+        residues = np.where(is_there, run, _UNKNOWN)
         for test in self.node.residues:
             if isinstance(test, Between):
-                numbers = self._residues[members]
                 for number in range(int(test.first), int(test.last) + 1):
-                    residue = members[numbers == number]
+                    residue = np.flatnonzero(residues == number)
                     if not len(residue):
-                        raise self._missing(numbers, f"residue {number}", what, "residues")
+                        raise self._missing(residues, f"residue {number}", what, "residues")
                     yield residue, f"residue {number}"
                 continue
             names = values_for(self.node, "resname", self.known)[members]
-            fits = np.array([test is None or is_text(str(name), test) for name in names], bool)
+            fits = self._are(names, test)
             for one in np.unique(run[fits]).tolist():
-                residue = members[run == one]
-                yield residue, f"residue {names[run == one][0]}"
+                residue = np.flatnonzero(run == one)
+                yield residue, f"residue {names[residue[0]]}"
+
+    def _label(self, name: str, members: Integers) -> NDArray[Any] | None:
+        values = self.known.coordinate(name)
+        return None if values is None else values[members]
 
     def _asked_atoms(self, members: Integers, numbers: Integers, what: str) -> Iterator[Integers]:
         for test in self.node.atoms:
             if not isinstance(test, Between):
                 yield members[self._named(members, test)]
                 continue
-            own = numbers[members]
-            chosen = members[(own >= test.first) & (own <= test.last)]
+            chosen = members[(numbers >= test.first) & (numbers <= test.last)]
             if len(chosen) != test.last - test.first + 1:
-                there = np.unique(own[(own >= test.first) & (own <= test.last)])
+                there = np.unique(numbers[(numbers >= test.first) & (numbers <= test.last)])
                 in_order = int(test.first) + np.arange(len(there))
                 first = int(test.first) + int((there == in_order).sum())
-                raise self._missing(own, f"atom {first}", what, "atoms")
+                raise self._missing(numbers, f"atom {first}", what, "atoms")
             yield chosen
 
     def _named(self, members: Integers, test: Test | None) -> Mask:
         if test is None:
             return np.ones(len(members), bool)
-        names = values_for(self.node, "name", self.known)[members]
-        texts = {text for text in set(names.tolist()) if is_text(text, test)}
-        return np.isin(names, list(texts)) if texts else np.zeros(len(members), bool)
+        return self._are(values_for(self.node, "name", self.known)[members], test)
+
+    def _are(self, names: NDArray[Any], test: Test | None) -> Mask:
+        if test is None:
+            return np.ones(len(names), bool)
+        return among(names, {text for text in set(names.tolist()) if is_text(text, test)})
 
     def _missing(self, numbers: Integers, asked: str, what: str, kind: str) -> SelectionError:
         known = numbers[numbers != _UNKNOWN]
@@ -173,64 +181,26 @@ class _Counted:
         return np.asarray(names == SOLVENT_RESIDUE_NAME, bool)
 
     @cached_property
-    def _sorted(self) -> tuple[Integers, Integers]:
-        """The solute's molecules and atoms, by molecule and then by number in the file."""
+    def _solute(self) -> tuple[Integers, Integers, Integers]:
+        """Atoms in the order of the file by molecule, molecules, and where these begin."""
         solute = np.flatnonzero(~self._solvent)
-        order = np.lexsort((self._file_numbers[solute], self._molecules[solute]))
-        atoms = solute[order]
-        return self._molecules[atoms], atoms
+        molecules = self._molecules[solute]
+        order = np.lexsort((self._file_numbers[solute], molecules))
+        numbers, starts = np.unique(molecules[order], return_index=True)
+        return solute[order], numbers, starts
 
     @cached_property
     def _file_numbers(self) -> Integers:
         numbers = self.known.coordinate("atom_number") if self.known.is_dataset else None
         return np.arange(self.known.n_atoms) if numbers is None else np.asarray(numbers, np.int64)
 
-    def _follows_what_is_there(self, atom: int, together: NDArray[Any]) -> bool:
-        """Tell whether nothing was left out between an atom and others that come before it."""
-        number = self._file_numbers[atom]
-        if number == 0:
-            return True
-        before = self._file_numbers[atom - 1] if atom else _UNKNOWN
-        return bool(before == number - 1 and together[atom - 1] != together[atom])
+    def _numbers(self, members: Integers, *, is_first: bool = False) -> Integers:
+        """Return the numbers of the atoms of a molecule, from 1, in the order of the file.
 
-    @cached_property
-    def _numbers(self) -> Integers:
-        """The number of each atom within its molecule, from 1; unknown where some are left out."""
-        numbers = np.full(self.known.n_atoms, _UNKNOWN)
-        for start, stop in self._runs:
-            first = self._first_number(start)
-            if first != _UNKNOWN:
-                numbers[start:stop] = self._file_numbers[start:stop] - first + 1
-        return numbers
-
-    @cached_property
-    def _residues(self) -> Integers:
-        """The number of each atom's residue within its molecule; unknown after a gap."""
-        residues = np.full(self.known.n_atoms, _UNKNOWN)
-        for start, stop in self._runs:
-            first = self._first_number(start)
-            if first == _UNKNOWN:
-                continue
-            within = self._file_numbers[start:stop] - first
-            is_there = np.logical_and.accumulate(within == np.arange(stop - start))
-            count = np.cumsum(self._residue_starts[start:stop])
-            residues[start:stop] = np.where(is_there, count, _UNKNOWN)
-        return residues
-
-    def _first_number(self, start: int) -> int:
-        """Return the number in the file of the first atom of a molecule; unknown if left out."""
-        if self._follows_what_is_there(start, self._molecules):
-            return int(self._file_numbers[start])
-        # Nothing is before the first molecule.
-        return 0 if self._molecules[start] == 1 else _UNKNOWN
-
-    @cached_property
-    def _runs(self) -> list[tuple[int, int]]:
-        starts = np.flatnonzero(starts_of_runs(self._molecules))
-        return list(zip(starts.tolist(), [*starts[1:].tolist(), self.known.n_atoms], strict=True))
-
-    @cached_property
-    def _residue_starts(self) -> Mask:
-        if self.known.property("resname") is None:
-            values_for(self.node, "resid", self.known)
-        return self.known.residue_starts()
+        They are not known where the beginning was left out: an atom is the first if the one before
+        it in the file is there, and is of another molecule.
+        """
+        numbers = self._file_numbers[members]
+        if is_first or numbers[0] == 0 or (self._file_numbers == numbers[0] - 1).any():
+            return numbers - (0 if is_first else numbers[0]) + 1
+        return np.full(len(members), _UNKNOWN)
