@@ -75,8 +75,8 @@ ForceTopology = Annotated[
     ),
 ]
 _ATOMS_TO_MEASURE = (
-    "Atoms to measure, for example 'backbone', 'name CA and resid 1-120' or "
-    "'protein and not element H'"
+    "Atoms to measure, for example 'backbone', 'name CA and resid 1-120', "
+    "'protein and not element H', or as GROMOS says it '1:res(1-120:CA)'"
 )
 Atoms = Annotated[
     str | None,
