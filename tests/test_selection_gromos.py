@@ -392,6 +392,26 @@ def test_files_of_atoms(tmp_path: Path) -> None:
         gd.select(DIGLYCINE, "file(nowhere)")
 
 
+def test_the_history_knows_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "ca.spec"
+    path.write_text(ATOMINFO)
+    ds = DIGLYCINE.to_dataset().assign(
+        positions=(("frame", "atom", "xyz"), np.zeros((2, DIGLYCINE.n_atoms, 3)))
+    )
+
+    def parameter() -> Any:
+        result = gd.center_of_geometry(ds, atoms=f"file({path}) 1:1")
+        assert "center_of_geometry(atoms='file(" in result.attrs["history"]
+        return result.gromos.provenance()["parameters"]["atoms"]
+
+    before = parameter()
+    assert before[0] == f"file({path}) 1:1"
+    assert before[1].keys() == {"content_hash", "size"}
+    assert parameter() == before
+    path.write_text(ATOMINFO.replace("1:8", "1:9"))
+    assert parameter() != before
+
+
 # ---- virtual atoms ----
 
 

@@ -154,11 +154,11 @@ def _draw_average(ax: Axes, axis: Axis, values: NDArray[np.float64], **style: An
 def _draw_distribution(ax: Axes, values: NDArray[np.float64], unit: str, is_count: bool) -> None:
     finite = values[np.isfinite(values)]
     if finite.size:
-        bins: int | NDArray[np.float64] = int(np.clip(np.sqrt(finite.size), 8, 60))
+        bins: int | list[float] = int(np.clip(np.sqrt(finite.size), 8, 60))
         if is_count:
             # Around whole numbers, as many in each bin.
             width = -(-(np.ptp(finite) + 1) // 60)
-            bins = np.arange(finite.min() - 0.5, finite.max() + width, width)
+            bins = np.arange(finite.min() - 0.5, finite.max() + width, width).tolist()
         weights = np.full(finite.size, 100.0 / finite.size)
         ax.hist(finite, bins, weights=weights, orientation="horizontal", color=FAINT)
         mean, deviation = float(finite.mean()), float(finite.std())

@@ -62,6 +62,26 @@ def is_gromos(expression: str) -> bool:
     return not any(found.group(1) for found in _OF_WORDS.finditer(expression))
 
 
+def files_in(expression: object) -> list[str]:
+    """Return the paths of the files that an expression takes atoms from; none of what is no text.
+
+    Examples
+    --------
+    >>> from gromos_dist.selection.gromos import files_in
+    >>> files_in("1:CA;file(ca.spec)"), files_in("name CA")
+    (['ca.spec'], [])
+    """
+    if not isinstance(expression, str) or "file(" not in expression or not is_gromos(expression):
+        return []
+    tokens, paths = _tokens_of(expression), []
+    while token := tokens.peek():
+        if token.text == "file":
+            paths.append(_path(tokens))
+        else:
+            tokens.take()
+    return paths
+
+
 def parse_part(part: Place) -> Tree:
     """Return the atoms that a specifier means which is a part of another expression.
 
@@ -326,7 +346,16 @@ def _range(token: Token) -> Between | None:
 
 
 def _of_file(tokens: Tokens) -> list[Specified]:
-    keyword = tokens.take()
+    keyword = tokens.peek()
+    assert keyword is not None, "the caller looks"
+    return [
+        Specified(molecule, None, (Between(atom, atom),), at=keyword.place)
+        for molecule, atom in _atoms_of_file(_path(tokens), keyword.place)
+    ]
+
+
+def _path(tokens: Tokens) -> str:
+    tokens.take()
     _expect(tokens, "(", "expected '(': file(atoms.spec)")
     start = tokens.peek()
     while (token := tokens.peek()) and token.text != ")":
@@ -334,11 +363,7 @@ def _of_file(tokens: Tokens) -> list[Specified]:
     if start is None or token is None or token is start:
         raise tokens.error("expected the name of a file and ')': file(atoms.spec)")
     tokens.take()
-    path = start.place.expression[start.place.start : token.place.start].strip().strip('"')
-    return [
-        Specified(molecule, None, (Between(atom, atom),), at=keyword.place)
-        for molecule, atom in _atoms_of_file(path, keyword.place)
-    ]
+    return start.place.expression[start.place.start : token.place.start].strip().strip('"')
 
 
 def _atoms_of_file(path: str, place: Place) -> Iterable[tuple[tuple[Between, ...] | str, int]]:
