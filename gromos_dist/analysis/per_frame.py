@@ -117,7 +117,8 @@ class Points:
     """Atoms of the Dataset, rising, of which positions are needed."""
     places: Integers
     """Where the points that are atoms are among those of a block of positions."""
-    computed: tuple[_Computed, ...]
+    centres: tuple[_Computed, ...]
+    """Those that are computed of several atoms: centres and virtual atoms."""
     masses: Floats | None
     """Masses (u) of the atoms of a block of positions, where they count."""
 
@@ -148,7 +149,7 @@ class Points:
         positions = np.asarray(positions)
         found = np.empty((len(positions), len(self), 3))
         found[:, self.numbers >= 0] = positions[:, self.places]
-        for one in self.computed:
+        for one in self.centres:
             found[:, one.point] = self._position(one, positions, box)
         finite = np.isfinite(found).all(axis=2)
         if not finite.all():
@@ -185,7 +186,7 @@ class Points:
         return replace(
             self,
             places=np.searchsorted(kept, self.places),
-            computed=tuple(replace(one, of=moved(one.of)) for one in self.computed),
+            centres=tuple(replace(one, of=moved(one.of)) for one in self.centres),
             masses=None if self.masses is None else self.masses[kept],
         )
 
@@ -265,10 +266,10 @@ def points_of(
     ds : Dataset or DataArray
         The trajectory.
     specifiers : str, int or sequence of these
-        A number is an atom, from 0; an array of integers is atoms. A text is a selection, each atom
-        of which is a point, or ``com of X`` or ``cog of X``, the centre of mass or geometry of a
-        selection, also of one by distance; in the language of GROMOS there are virtual atoms,
-        ``va(com,1:a)``. Points may be there several times.
+        A number is an atom, from 0; an array of integers or a mask is atoms. A text is a selection,
+        each atom of which is a point, or ``com of X`` or ``cog of X``, the centre of mass or
+        geometry of a selection, also of one by distance; in the language of GROMOS there are
+        virtual atoms, ``va(com,1:a)``. Points may be there several times.
     stacklevel : int
         Of the warning; as it is for who calls from within an analysis.
 
@@ -289,26 +290,25 @@ def points_of(
     BrokenMoleculesWarning
         The box has broken molecules of which centres are asked.
     """
-    given: list[Any] = (
-        [specifiers] if isinstance(specifiers, str | int | np.integer) else list(specifiers)
-    )
-    labels: list[str] = []
+    alone = isinstance(specifiers, str | int | np.integer)
+    is_mask = getattr(specifiers, "dtype", None) == np.bool_
+    given: list[Any] = [specifiers] if alone or is_mask else list(specifiers)
     counts: list[int] = []
-    numbers: list[Integers] = []
+    found: list[int] = []
     computed: list[_Computed] = []
     for specifier in given:
-        before = len(labels)
+        before = len(found)
         for point in read_points(specifier) if isinstance(specifier, str) else (specifier,):
             if isinstance(point, Centre | VirtualAtom) and not _is_an_atom(point):
-                computed.append(_resolved(ds, point, len(labels)))
-                numbers.append(np.array([-1]))
-                labels.append(point.label)
-                continue
-            atoms = _atoms(ds, point, str(specifier))
-            numbers.append(atoms)
-            labels += labels_of(ds, atoms)
-        counts.append(len(labels) - before)
-    number = np.concatenate(numbers) if numbers else np.empty(0, np.int64)
+                computed.append(_resolved(ds, point, len(found)))
+                found.append(-1)
+            else:
+                found += _atoms(ds, point, str(specifier)).tolist()
+        counts.append(len(found) - before)
+    number = np.array(found, np.int64)
+    labels = np.empty(len(number), object)
+    labels[number >= 0] = labels_of(ds, number[number >= 0])
+    labels[number < 0] = [one.label for one in computed]
     masses = _masses(ds, computed)
     of_several = [
         one.of.atoms if isinstance(one.of, ChosenInFrames) else one.of for one in computed
@@ -319,7 +319,7 @@ def points_of(
         warn_of_broken_molecules(what, ds, whole, stacklevel=stacklevel)
     places = number[number >= 0]
     return Points(
-        tuple(labels),
+        tuple(labels.tolist()),
         tuple(counts),
         number,
         np.unique(np.concatenate([places, *of_several])),
@@ -338,7 +338,9 @@ def _atoms(ds: xr.Dataset | xr.DataArray, point: Any, expression: str) -> Intege
     if isinstance(point, VirtualAtom):
         return _atoms(ds, point.of, expression)[:1]
     if isinstance(point, int | np.integer):
-        point = [point]
+        # Pairs and the like are many single atoms.
+        is_there = 0 <= point < ds.sizes["atom"]
+        return np.array([point], np.int64) if is_there else resolve([int(point)], ds)
     if not isinstance(point, Sequence | np.ndarray):
         tree: Tree = point
         chosen = evaluate(tree, ds)
