@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import FrameError, check, new_where
 from gromos_dist.kernels.arrays import aligned, as_frames, pointer, type_of
-from gromos_dist.kernels.boxes import as_boxes, described
+from gromos_dist.kernels.boxes import as_boxes, described, without_box
 
 AtomList = Sequence[int] | NDArray[Any]
 
@@ -219,7 +219,13 @@ def image_distances(positions: ArrayLike, box: ArrayLike, atoms: AtomList) -> Ne
     >>> image_distances(positions, 3.0 * np.eye(3)[None], [0, 1]).distances
     array([1.])
     """
-    return _nearest(lib.gd_image_distances, _Search(positions, box, atoms, None))
+    search = _Search(positions, box, atoms, None)
+    missing = without_box(search.boxes) if search.boxes is not None else np.array([True])
+    if missing.any():
+        raise FrameError(
+            "there is no box, and without it there are no images", int(missing.argmax()), argument=1
+        )
+    return _nearest(lib.gd_image_distances, search)
 
 
 def distance_histogram(
