@@ -243,8 +243,8 @@ def rdf(
     ds : Dataset
         With ``positions`` (frame, atom, xyz) and ``box`` in nm. Molecules may be broken.
     atoms : str or sequence of int, optional
-        The atoms around which is looked; all when None. A selection by distance is evaluated in
-        every frame, and so is the number of pairs.
+        The atoms around which is looked; all when None. One listed twice counts once. A selection
+        by distance is evaluated in every frame, and so is the number of pairs.
     other : str or sequence of int, optional
         The atoms that are counted around them. When None, those of `atoms`, each pair once.
     r_max : float
@@ -371,12 +371,14 @@ def _chosen(
     else:
         given = {str(name): _pair(name, pair) for name, pair in sets.items()}
     return list(given), [
-        (
-            chosen_in_frames(ds, first),
-            None if second is None else chosen_in_frames(ds, second),
-        )
+        (_each_once(ds, first), None if second is None else _each_once(ds, second))
         for first, second in given.values()
     ]
+
+
+def _each_once(ds: xr.Dataset, selection: FrameSelection) -> Chosen:
+    chosen = chosen_in_frames(ds, selection)
+    return chosen if isinstance(chosen, ChosenInFrames) else np.unique(chosen)
 
 
 def _pair(name: str, pair: Any) -> tuple[Any, Any]:
