@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -174,7 +174,7 @@ def _together(one: Counts, other: Counts) -> Counts:
     return Counts(*(a + b for a, b in zip(one, other, strict=True)))
 
 
-def _finalize(
+def _of_sets(
     counts: Counts, *, sets: tuple[Sets, ...], edges: Floats, **_: Any
 ) -> dict[str, NDArray[Any]]:
     shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
@@ -190,33 +190,20 @@ def _finalize(
         }
 
 
-def _of_sets(variable: Variable) -> Variable:
-    kind = "f" if variable is PAIRS else variable.kind
-    return Variable(
-        variable.name,
-        ("set", *variable.dims),
-        kind,
-        variable.units,
-        variable.long_name,
-        variable.short_name,
-    )
+def _of_one(counts: Counts, **constants: Any) -> dict[str, NDArray[Any]]:
+    return {name: values[0] for name, values in _of_sets(counts, **constants).items()}
 
 
-_RDF = Reduction(
-    _count,
-    _together,
-    _finalize,
-    [_of_sets(variable) for variable in (RDF, COORDINATION, DENSITY, PAIRS)],
-    state=Counts,
+_VARIABLES = (RDF, COORDINATION, DENSITY, PAIRS)
+_ONE = Reduction(*(_count, _together, _of_one, _VARIABLES, Counts), dtypes={PAIRS.name: np.int64})
+_SEVERAL = replace(
+    _ONE,
+    finalize=_of_sets,
+    variables=[replace(variable, dims=("set", *variable.dims)) for variable in _VARIABLES],
 )
 
 
-@analysis(
-    *(RDF, COORDINATION, DENSITY, PAIRS),
-    view="radial distribution",
-    topic="Structure",
-    needs=[BOX],
-)
+@analysis(*_VARIABLES, view="radial distribution", topic="Structure", needs=[BOX])
 def rdf(
     ds: xr.Dataset,
     atoms: FrameSelection = None,
@@ -323,11 +310,12 @@ def rdf(
     for name, one in zip(names, pairs, strict=True):
         _require_pairs(name, one, labels, exclude)
     middles = (edges[:-1] + edges[1:]) / 2
-    found: xr.Dataset = _RDF(
+    record = _ONE if sets is None else _SEVERAL
+    found: xr.Dataset = record(
         fewer,
         ds["box"],
         coords={
-            "set": np.array(names),
+            **({} if sets is None else {"set": np.array(names)}),
             "distance": ("distance", middles, {"units": "nm", "long_name": "distance"}),
             "upper_edge": (
                 *("distance", edges[1:]),
@@ -340,9 +328,6 @@ def rdf(
         edges=edges,
         octahedra=is_octahedron(ds),
     )
-    found = found.assign(n_pairs=found["n_pairs"].astype(np.int64))
-    if sets is None:
-        found = found.isel(set=0, drop=True)
     return found.assign_attrs(exclude=exclude or "nothing")
 
 

@@ -35,6 +35,11 @@ def draw_profile(result: Result, path: Path, title: str, _: Asked) -> None:
     plot.plot_profile(result, path, title=title)
 
 
+def draw_radial(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
+    """Draw radial distribution functions and coordination numbers."""
+    plot.plot_radial_distribution(result, path, title=title)
+
+
 def draw_events(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
     """Draw how many events every frame has."""
     plot.plot_time_series(plot.number_of_events(result), path, title=title)

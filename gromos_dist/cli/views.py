@@ -68,6 +68,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
             ("matrix", "facts.of_matrix", "drawing.draw_map"),
             ("map", "facts.of_values", "drawing.draw_map"),
             ("profile", "facts.of_values", "drawing.draw_profile"),
+            ("radial distribution", "facts.of_radial", "drawing.draw_radial"),
             ("number", "facts.of_values", "drawing.draw_nothing"),
             ("trajectory", "facts.of_trajectory", "drawing.draw_nothing", _of_trajectories),
             ("energies", "energy_tables.of_energies", "drawing.draw_energies"),
