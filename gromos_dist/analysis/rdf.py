@@ -31,7 +31,7 @@ from gromos_dist.selection.look_up import relation_of
 from gromos_dist.selection.tree import RESIDUE, Everything, Same
 from gromos_dist.variables import Variable
 
-Exclude = Literal["molecule", "residue", "bonded"]
+Exclude = Literal["molecule", "residue", "bonded", "nothing"]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Chosen = Integers | ChosenInFrames
@@ -240,9 +240,9 @@ def rdf(
         How many bins there are.
     r_min : float
         The least distance, in nm; coordination numbers count from there.
-    exclude : {"molecule", "residue", "bonded"} or None
+    exclude : {"molecule", "residue", "bonded", "nothing"}
         Pairs that do not count: those within a molecule, within a residue, or of atoms that are
-        bonded or bonded to the same atom. None: all pairs count.
+        bonded or bonded to the same atom; with ``nothing`` (or None) all pairs count.
     sets : mapping of str to (selection, selection or None), optional
         Several pairs of sets at once, by name, in place of `atoms` and `other`.
     weights : (frame,) array, optional
@@ -377,13 +377,13 @@ def _pair(name: str, pair: Any) -> tuple[Any, Any]:
 def _excluded(ds: xr.Dataset, exclude: Exclude | None) -> tuple[NDArray[np.int32] | None, Integers]:
     """Return labels that atoms of a pair must not share, and pairs that do not count."""
     nothing = np.empty((0, 2), np.int64)
-    if exclude is None:
+    if exclude in (None, "nothing"):
         return None, nothing
     if exclude == "bonded":
         return None, _near_bonds(ds)
     if exclude not in get_args(Exclude):
         raise ValueError(
-            f"exclude: expected 'molecule', 'residue', 'bonded' or None, got {exclude!r}"
+            f"exclude: expected 'molecule', 'residue', 'bonded' or 'nothing', got {exclude!r}"
         )
     label = RESIDUE if exclude == "residue" else exclude
     groups = relation_of(Same(label, Everything()), KnownAtoms(ds))

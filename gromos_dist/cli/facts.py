@@ -22,6 +22,16 @@ def of_series(result: Result) -> Facts:
     return _of_each(result, _series)
 
 
+def of_first(result: Result) -> Facts:
+    """Sum up the first variable, which others explain."""
+    return of_series(first_of(result))
+
+
+def first_of(result: Result) -> xr.DataArray:
+    """Return an array, or the first one of a Dataset."""
+    return result if isinstance(result, xr.DataArray) else next(iter(result.data_vars.values()))
+
+
 def of_values(result: Result) -> Facts:
     """Sum up any values: of atoms, of residues, of distances, of one frame or of none."""
     return _of_each(result, _values)

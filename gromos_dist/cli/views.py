@@ -65,6 +65,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         name: View(_later(facts), _later(draw), *suffixes)
         for name, facts, draw, *suffixes in (
             ("time series", "facts.of_series", "drawing.draw_series"),
+            ("nearest pair", "facts.of_first", "drawing.draw_first"),
             ("matrix", "facts.of_matrix", "drawing.draw_map"),
             ("map", "facts.of_values", "drawing.draw_map"),
             ("profile", "facts.of_values", "drawing.draw_profile"),
@@ -115,4 +116,6 @@ def title_of(result: Result, name: str, files: str, given: Mapping[str, Any]) ->
     else:
         what = name.replace("_", " ").capitalize()
     of = f" of {given['atoms'] or 'all atoms'}" if "atoms" in given else ""
+    if of and isinstance(given.get("other"), str):
+        of += f" and {given['other']}"
     return f"{what}{of}, {files}"

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from gromos_dist.plot.style import BLUE, COLOURS, STYLE, new_figure, require_suffix, save
-from gromos_dist.plot.wording import labels_in_picture, name_of, unit_of, with_unit
+from gromos_dist.plot.wording import labels_in_picture, unit_of, with_unit
 
 MOST_SETS = 5
 # Where a running coordination number leaves the picture: far out it is large and says little.
@@ -84,8 +84,8 @@ def plot_radial_distribution(
         if len(names) > 1:
             ax.legend(loc="upper left")
         ax.set_xlabel(with_unit("Distance", unit_of(distance)))
-        ax.set_ylabel(name_of(data["rdf"]))
-        counts.set_ylabel(f"{name_of(data['coordination_number'])}, dashed")
-        ax.set_title(fill(name_of(data["rdf"]) if title is None else title, 60))
+        ax.set_ylabel("g(r)")
+        counts.set_ylabel("n(r), dashed")
+        ax.set_title(fill("Radial distribution" if title is None else title, 60))
         save(ax, path)
     return figure
