@@ -8,8 +8,8 @@
 
 /* How many numbers kernels may read behind the last atom. */
 enum { BEHIND = 16 };
-/* Rows of cells are half as wide as the cutoff, cells in a row an eighth. */
-static const double row_width = 0.5, cell_width = 0.125;
+/* Rows of cells are as wide as the cutoff: of half the width, three times as many hold a third. */
+static const double row_width = 1.0, cell_width = 0.125;
 /* Squares of larger numbers are none in single precision. */
 static const double largest = 1e18;
 
@@ -21,8 +21,8 @@ static int64_t n_sorted(const struct gd_neighbor_sets *sets) {
 
 int64_t gd_neighbor_work(const struct gd_neighbor_sets *sets) {
     const int64_t n = n_sorted(sets) + BEHIND;
-    /* place; x y z, labels, atom, found, cell of each; start */
-    return 3 * n + (7 * n + 1) / 2 + (most_cells(n) + 1) / 2 + 1;
+    /* place and units, sorted and not; x y z, labels, atom, found, cell of each; start */
+    return 12 * n + (7 * n + 1) / 2 + (most_cells(n) + 1) / 2 + 1;
 }
 
 /* Coordinates in units of the grid's edges. */
@@ -101,12 +101,12 @@ static void choose_grid(struct gd_cells *cells) {
 
 /* Counting sort. */
 static void sort(struct gd_cells *cells, const int64_t *atoms, const int32_t *labels, float *x,
-                 float *y, float *z, int32_t *own_labels, int32_t *cell_of) {
+                 float *y, float *z, int32_t *own_labels, int32_t *cell_of, double *unsorted) {
     const int64_t n_cells = cells->n[0] * cells->n[1] * cells->n[2];
-    double place[3], units[3];
     memset(cells->start, 0, sizeof(int32_t) * (size_t)(n_cells + 1));
     for (int64_t k = 0; k < cells->n_atoms; k++) {
-        place_of(cells, atoms[k], place, units);
+        double *units = unsorted + 6 * k + 3;
+        place_of(cells, atoms[k], unsorted + 6 * k, units);
         const int64_t cell = row_of(cells, units) * cells->n[0] + cell_along(cells, 0, units[0]);
         cell_of[k] = (int32_t)cell;
         cells->start[cell]++;
@@ -119,8 +119,8 @@ static void sort(struct gd_cells *cells, const int64_t *atoms, const int32_t *la
     }
     for (int64_t k = 0; k < cells->n_atoms; k++) {
         const int32_t at = cells->start[cell_of[k]]++;
-        place_of(cells, atoms[k], place, units);
-        memcpy(cells->place + 3 * at, place, sizeof place);
+        const double *place = unsorted + 6 * k;
+        memcpy(cells->place + 6 * at, place, 6 * sizeof(double));
         x[at] = (float)place[0];
         y[at] = (float)place[1];
         z[at] = (float)place[2];
@@ -140,7 +140,7 @@ int gd_cells_open(const struct gd_frames *frames, int64_t frame, const double *b
     cells->frame = frame;
     cells->sets = sets;
     cells->n_atoms = n_sorted(sets);
-    if (cells->n_atoms > INT32_MAX / 8 || frames->n_atoms > INT32_MAX) {
+    if (cells->n_atoms > INT32_MAX / 16 || frames->n_atoms > INT32_MAX) {
         where->found = frames->n_atoms;
         return GD_BAD_ARGUMENT;
     }
@@ -192,7 +192,8 @@ int gd_cells_open(const struct gd_frames *frames, int64_t frame, const double *b
 
     const int64_t n = cells->n_atoms + BEHIND;
     cells->place = work;
-    float *x = (float *)(work + 3 * n), *y = x + n, *z = y + n;
+    double *unsorted = work + 6 * n;
+    float *x = (float *)(work + 12 * n), *y = x + n, *z = y + n;
     int32_t *labels = (int32_t *)(z + n), *cell_of = labels + n;
     cells->atom = cell_of + n;
     cells->run = (struct gd_run){.x = x, .y = y, .z = z, .labels = labels};
@@ -201,7 +202,8 @@ int gd_cells_open(const struct gd_frames *frames, int64_t frame, const double *b
     const float limit = (float)((cells->cutoff + cells->error) * (1.0 + 1e-6));
     cells->run.limit = limit * limit;
     memset(x, 0, sizeof(float) * (size_t)(4 * n));
-    sort(cells, sets->second ? sets->second : sets->first, sets->labels, x, y, z, labels, cell_of);
+    sort(cells, sets->second ? sets->second : sets->first, sets->labels, x, y, z, labels, cell_of,
+         unsorted);
     return GD_OK;
 }
 
@@ -249,7 +251,7 @@ static void look_along(const struct walk *walk, int64_t row, const double *shift
             const int32_t at = run->found[k];
             double met[3];
             for (int c = 0; c < 3; c++)
-                met[c] = cells->place[3 * at + c] - point[c];
+                met[c] = cells->place[6 * at + c] - point[c];
             walk->at_candidate(walk->context, walk->atom, cells->atom[at], met);
         }
     }
@@ -319,7 +321,12 @@ void gd_cells_walk(struct gd_cells *cells, gd_run_kernel *kernel, gd_at_candidat
         if (!sets->second)
             walk.number = k;
         walk.atom = sets->second ? sets->first[k] : cells->atom[k];
-        place_of(cells, walk.atom, walk.place, walk.units);
+        if (sets->second) {
+            place_of(cells, walk.atom, walk.place, walk.units);
+        } else {
+            memcpy(walk.place, cells->place + 6 * k, sizeof walk.place);
+            memcpy(walk.units, cells->place + 6 * k + 3, sizeof walk.units);
+        }
         cells->run.label = sets->labels ? sets->labels[walk.atom] : (int32_t)walk.atom;
         look_around(&walk);
     }

@@ -50,7 +50,7 @@ struct gd_cells {
     int64_t n_atoms;
     int32_t *start; /* n[0] n[1] n[2] + 1 */
     int32_t *atom;  /* number in the frame */
-    double *place;  /* (n_atoms, 3): in the cell of the lattice, from the origin */
+    double *place;  /* (n_atoms, 6): in the cell of the lattice, from the origin; in cells */
     struct gd_run run;
 };
 
