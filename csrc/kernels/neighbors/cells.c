@@ -95,8 +95,12 @@ static void choose_grid(struct gd_cells *cells) {
         const int v = n[0] >= n[1] && n[0] >= n[2] ? 0 : n[1] >= n[2] ? 1 : 2;
         n[v] = floor(0.5 * n[v] + 0.5);
     }
-    for (int v = 0; v < 3; v++)
+    for (int v = 0; v < 3; v++) {
         cells->n[v] = (int64_t)n[v];
+        cells->width[v] = cells->heights[v] / n[v];
+        cells->per_width[v] = n[v] / cells->heights[v];
+        cells->far[v] = (int64_t)ceil((cells->cutoff + cells->error) / cells->width[v]);
+    }
 }
 
 /* Counting sort. */
@@ -218,42 +222,54 @@ struct walk {
     double units[3];
 };
 
-/* Look from the atom at cells lo to hi (which may lie beyond the box, in images) of a row, whose
- * image is moved by `shift`. With `behind` at what stands behind the atom in its own row alone. */
-static void look_along(const struct walk *walk, int64_t row, const double *shift, double lo,
-                       double hi, int behind) {
-    struct gd_cells *cells = walk->cells;
-    struct gd_run *run = &cells->run;
+/* The greatest whole number that is not more; floor is a call without SSE4. */
+static inline int64_t whole_below(double number) {
+    const int64_t whole = (int64_t)number;
+    return whole - (number < (double)whole);
+}
+
+/* Look at a run of atoms from a point, and report those in reach. */
+static void look_at(const struct walk *walk, int64_t from, int64_t to, const double *point) {
+    struct gd_run *run = &walk->cells->run;
+    run->from = from;
+    run->to = to;
+    run->n_found = 0;
+    for (int c = 0; c < 3; c++)
+        run->point[c] = (float)point[c];
+    walk->kernel(run);
+    for (int64_t k = 0; k < run->n_found; k++) {
+        const int32_t at = run->found[k];
+        double met[3];
+        for (int c = 0; c < 3; c++)
+            met[c] = walk->cells->place[6 * (int64_t)at + c] - point[c];
+        walk->at_candidate(walk->context, walk->atom, walk->cells->atom[at], met);
+    }
+}
+
+/* Look at cells first to last of a row, which may lie beyond the box, in images: `point` is the
+ * atom as it is seen from the row. With `behind` at what stands behind the atom in its own row
+ * alone. */
+static void look_along(const struct walk *walk, int64_t row, const double *point, int64_t first,
+                       int64_t last, int behind) {
+    const struct gd_cells *cells = walk->cells;
     const int64_t n = cells->n[0];
     const int32_t *start = cells->start + row * n;
-    int64_t first = (int64_t)floor(lo), last = (int64_t)floor(hi), image = 0;
-    if (!cells->lattice.periodic) {
+    int64_t image = 0;
+    if (!cells->lattice.periodic || (behind && first < 0)) {
         first = first < 0 ? 0 : first >= n ? n - 1 : first;
-        last = last < 0 ? 0 : last >= n ? n - 1 : last;
+        if (!cells->lattice.periodic)
+            last = last < 0 ? 0 : last >= n ? n - 1 : last;
     }
-    for (; first < 0 && !behind; image--, first += n, last += n)
+    for (; first < 0; image--, first += n, last += n)
         ;
     for (; first >= n; image++, first -= n, last -= n)
         ;
     for (; last >= 0; image++, first = 0, last -= n) {
-        run->from = start[first < 0 ? 0 : first];
-        run->to = start[(last < n ? last : n - 1) + 1];
-        if (behind && image == 0)
-            run->from = walk->number + 1;
-        double point[3];
-        for (int c = 0; c < 3; c++) {
-            point[c] = walk->place[c] - shift[c] - (double)image * cells->edges[c];
-            run->point[c] = (float)point[c];
-        }
-        run->n_found = 0;
-        walk->kernel(run);
-        for (int64_t k = 0; k < run->n_found; k++) {
-            const int32_t at = run->found[k];
-            double met[3];
-            for (int c = 0; c < 3; c++)
-                met[c] = cells->place[6 * at + c] - point[c];
-            walk->at_candidate(walk->context, walk->atom, cells->atom[at], met);
-        }
+        double moved[3];
+        for (int c = 0; c < 3; c++)
+            moved[c] = point[c] - (double)image * cells->edges[c];
+        const int64_t from = behind && image == 0 ? walk->number + 1 : start[first];
+        look_at(walk, from, start[(last < n ? last : n - 1) + 1], moved);
     }
 }
 
@@ -275,40 +291,38 @@ static int64_t image_of(int64_t n, int64_t *cell) {
 
 static void look_around(const struct walk *walk) {
     const struct gd_cells *cells = walk->cells;
-    const int one_set = walk->number >= 0;
+    const int one_set = walk->number >= 0, periodic = cells->lattice.periodic;
+    const int upright = !periodic || cells->lattice.rectangular;
     const double *edges = cells->edges, reach = cells->cutoff + cells->error;
-    int64_t own[3], k[3];
-    double width[3];
-    for (int v = 0; v < 3; v++) {
-        width[v] = cells->heights[v] / (double)cells->n[v];
-        own[v] = cell_along(cells, v, walk->units[v]);
-        k[v] = (int64_t)ceil(reach / width[v]);
-    }
-    for (int64_t dz = one_set ? 0 : -k[2]; dz <= k[2]; dz++) {
-        int64_t z = own[2] + dz;
-        const double far_z = gap(walk->units[2], z) * width[2];
-        const int64_t image_z = image_of(cells->n[2], &z);
-        if (far_z > reach || (image_z && !cells->lattice.periodic))
+    const int64_t *n = cells->n, *far = cells->far;
+    const int64_t own_y = cell_along(cells, 1, walk->units[1]);
+    const int64_t own_z = cell_along(cells, 2, walk->units[2]);
+    for (int64_t dz = one_set ? 0 : -far[2]; dz <= far[2]; dz++) {
+        int64_t z = own_z + dz;
+        const double far_z = gap(walk->units[2], z) * cells->width[2];
+        const int64_t image_z = image_of(n[2], &z);
+        if (far_z > reach || (image_z && !periodic))
             continue;
-        for (int64_t dy = one_set && dz == 0 ? 0 : -k[1]; dy <= k[1]; dy++) {
-            int64_t y = own[1] + dy;
-            const double far_y = gap(walk->units[1], y) * width[1];
-            const int64_t image_y = image_of(cells->n[1], &y);
-            if (far_y > reach || (image_y && !cells->lattice.periodic))
+        for (int64_t dy = one_set && dz == 0 ? 0 : -far[1]; dy <= far[1]; dy++) {
+            int64_t y = own_y + dy;
+            const double far_y = gap(walk->units[1], y) * cells->width[1];
+            const int64_t image_y = image_of(n[1], &y);
+            if (far_y > reach || (image_y && !periodic))
                 continue;
             double along = reach;
-            if (cells->lattice.rectangular || !cells->lattice.periodic) {
+            if (upright) {
                 const double left = reach * reach - far_y * far_y - far_z * far_z;
                 if (left < 0.0)
                     continue;
                 along = sqrt(left);
             }
-            double shift[3];
+            double point[3];
             for (int c = 0; c < 3; c++)
-                shift[c] = (double)image_y * edges[3 + c] + (double)image_z * edges[6 + c];
-            const double step = along / width[0] + 1e-6;
-            look_along(walk, z * cells->n[1] + y, shift, walk->units[0] - step,
-                       walk->units[0] + step, one_set && dz == 0 && dy == 0);
+                point[c] = walk->place[c] -
+                           ((double)image_y * edges[3 + c] + (double)image_z * edges[6 + c]);
+            const double step = along * cells->per_width[0] + 1e-6;
+            look_along(walk, z * n[1] + y, point, whole_below(walk->units[0] - step),
+                       whole_below(walk->units[0] + step), one_set && dz == 0 && dy == 0);
         }
     }
 }
