@@ -382,7 +382,9 @@ def _as_set(atoms: AtomList, n_atoms: int, name: str) -> NDArray[np.int64]:
             f"{array.dtype} and shape {array.shape}"
         )
     # Each once, in order.
-    chosen = np.unique(array).astype(np.int64)
+    chosen = array.astype(np.int64)
+    if not (np.diff(chosen) > 0).all():
+        chosen = np.unique(chosen)
     if chosen[0] < 0 or chosen[-1] >= n_atoms:
         wrong = chosen[0] if chosen[0] < 0 else chosen[-1]
         raise ValueError(

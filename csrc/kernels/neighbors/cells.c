@@ -20,7 +20,8 @@ static int64_t n_sorted(const struct gd_neighbor_sets *sets) {
 }
 
 int64_t gd_neighbor_work(const struct gd_neighbor_sets *sets) {
-    const int64_t n = n_sorted(sets) + BEHIND;
+    /* Of whichever set is sorted. */
+    const int64_t n = (sets->n_first > sets->n_second ? sets->n_first : sets->n_second) + BEHIND;
     /* place and units, sorted and not; x y z, labels, atom, found, cell of each; start */
     return 12 * n + (7 * n + 1) / 2 + (most_cells(n) + 1) / 2 + 1;
 }
