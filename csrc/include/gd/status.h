@@ -17,8 +17,9 @@ enum gd_status {
     GD_SMALL_BOX = 9,     /* a cutoff longer than half the shortest box vector: where.frame */
     GD_SAME_PLACE = 10,   /* two interacting atoms in one place (or so near that numbers overflow):
                              where.frame, where.atom (one of them; -1 when it is not known) */
-    GD_NOT_CONVERGED = 11 /* constraints that cannot be met: where.atom and where.found, the two
+    GD_NOT_CONVERGED = 11, /* constraints that cannot be met: where.atom and where.found, the two
                               atoms of one of them */
+    GD_TOO_FAR = 12 /* coordinates or a box beyond all sense: where.frame, where.atom if it is one */
 };
 
 /* Where something went wrong; a member that does not apply is -1. */
