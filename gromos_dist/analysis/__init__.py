@@ -1,6 +1,8 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
 from gromos_dist.analysis.forces import energies as energies, forces as forces
+from gromos_dist.analysis.gather import gather as gather
+from gromos_dist.analysis.periodic import center as center, unwrap as unwrap, wrap as wrap
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,

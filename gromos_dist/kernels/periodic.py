@@ -221,7 +221,12 @@ def _unwrap(
     before_frames, before_boxes = _frames_and_boxes(previous, previous_box)
     groups = _Groups(group, frames.shape[1])
     before = groups.empty()
-    _begin(before_frames, before_boxes[0], groups, scheme, before, None)
+    try:
+        _begin(before_frames, before_boxes[0], groups, scheme, before, None)
+    except FrameError as error:
+        # At the very start, the frame before is the first one itself.
+        is_first = len(frames) and np.array_equal(before_frames[0], frames[0], equal_nan=True)
+        raise error.located(0 if is_first else -1) from None
     own = groups.empty()
     if state is not None:
         own[: 3 * groups.n_groups] = np.reshape(np.asarray(state), -1)
