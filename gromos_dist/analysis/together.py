@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from gromos_dist.analysis.connections import bonds_of
 from gromos_dist.analysis.treatment import MOLECULES
 from gromos_dist.analysis.whole import bonded_atoms, make_whole
 from gromos_dist.topology.connectivity import molecules_of_bonds
@@ -44,6 +45,11 @@ def moving_together(ds: xr.Dataset, by: By) -> tuple[xr.Dataset, Group]:
     check_by(by)
     if by == "atom" or _is_alone(ds):
         return ds, None
+    if not len(bonds_of(ds)) and "residue_name" not in ds.coords and MOLECULES not in ds.attrs:
+        raise ValueError(
+            f"nothing tells which atoms are a {by}: open the trajectory with a topology, or move "
+            "each atom alone, by='atom'"
+        )
     whole = ds if MOLECULES in ds.attrs else make_whole(ds)
     if by == "residue":
         return whole, _residues(whole)
@@ -65,7 +71,7 @@ def molecules_of(ds: xr.Dataset) -> NDArray[np.int64]:
     if "molecule" not in ds.coords:
         raise ValueError(
             "nothing tells which atoms are a molecule: open the trajectory with a topology, or "
-            "move each atom alone (by='atom')"
+            "move each atom alone, by='atom'"
         )
     return _numbered(np.asarray(ds["molecule"].values))
 
@@ -82,7 +88,7 @@ def _residues(ds: xr.Dataset) -> NDArray[np.int64]:
     if not labels:
         raise ValueError(
             "nothing tells which atoms are a residue: open the trajectory with a topology, or move "
-            "each atom alone (by='atom')"
+            "each atom alone, by='atom'"
         )
     return np.cumsum(residue_starts(labels.get), dtype=np.int64) - 1
 

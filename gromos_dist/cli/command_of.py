@@ -11,7 +11,7 @@ from gromos_dist.analysis.declare import Analysis
 from gromos_dist.cli import docstrings
 from gromos_dist.cli.annotations import annotations_of, word_of
 from gromos_dist.cli.bundles import with_bundles
-from gromos_dist.cli.run import Input, Job, plain_text, run
+from gromos_dist.cli.run import Input, InputFor, Job, plain_text, run
 from gromos_dist.cli.views import title_of
 from gromos_dist.cli.vocabulary import VOCABULARY, Word
 
@@ -42,8 +42,9 @@ def command_of(analysis: Analysis) -> Callable[..., None]:
             own = {name: word.read(given[names[name]], source) for name, word in words.items()}
             return own | ({"topology": source.topology} if has_topology else {})
 
+        moves = analysis.view == "trajectory"
         run(
-            source,
+            InputFor(source, job.output) if moves else source,
             job,
             lambda trajectory: analysis.function(trajectory, **arguments()),
             view=analysis.view,
