@@ -53,6 +53,10 @@ CASES: dict[str, Case] = {
     "center_of_geometry": lambda ds: gd.center_of_geometry(ds, atoms=SOLUTE),
     "energy_statistics": lambda ds: gd.energy_statistics(gd.center_of_mass(ds, atoms=SOLUTE)),
     "make_whole": lambda ds: gd.make_whole(ds).positions,
+    "unwrap": lambda ds: gd.unwrap(ds).positions,
+    "wrap": lambda ds: gd.wrap(ds, by="residue", cell="compact").positions,
+    "center": lambda ds: gd.center(ds, atoms=SOLUTE, wrap="molecule").positions,
+    "gather": lambda ds: gd.gather(ds, "gtime").positions,
 }
 
 SCALAR = Variable("scalar", ("frame",), "f", "nm", "a scalar")
