@@ -23,6 +23,7 @@ from gromos_dist.kernels.periodic import add_states, unwrap_begin
 from gromos_dist.mapping import Map, Scan
 from gromos_dist.selection import Selection, resolve
 from gromos_dist.topology.connectivity import links_along_bonds
+from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, is_water, residue_starts
 from gromos_dist.variables import VARIABLES
 
 Array = NDArray[Any]
@@ -145,11 +146,11 @@ def gather(
 
     Notes
     -----
-    All numbers of gromos++ are given, to its last digit, but for what it does to solvent by time:
-    it puts that nearest the centre of the solvent one frame before, which has no meaning that
-    chunks of frames could keep. Where the box changes, gromos++ compares positions far outside the
-    box with those before as they stand, and so invents jumps; here ways through the box decide, as
-    for `unwrap` with the scheme "lattice".
+    The numbers are those of gromos++ 1.6.0, but for solvent in the methods by time: there it goes
+    nearest the centre of the solvent one frame before, which is not exact in chunks of frames.
+    Where the box changes, gromos++ compares positions far outside the box with those before as they
+    stand, and so invents jumps; here ways through the box decide, as for `unwrap` with the scheme
+    "lattice".
 
     Examples
     --------
@@ -178,31 +179,19 @@ def gather(
     system = _system(ds, solvent)
     target = None if reference is None else reference_positions(positions, reference)
     if method == "gfit" and target is not None:
-        stages = _by_fit(ds, system, _fitted(ds, positions, system, molecules, target), molecules)
-    elif method == "gbond":
-        stages = _solvent_around_solute(system)
-    elif method == "cog":
-        stages = _around_the_first(system)
-    elif method in _WITH_PAIRS:
-        stages = _by_list(system, pairs)
-    elif target is not None:
-        stages = _by_reference(system, target, method)
+        target = _superposed(ds, positions, system, molecules, target)
+    stages = _stages(method, ds, system, target, pairs, molecules)
+    around = _solvent_around_solute(system)
+    octahedron = is_octahedron(ds)
+    if method not in _IN_TIME:
+        if method in ("glist", "gbond"):
+            stages += around
+        moved = _GATHER(positions, ds["box"], stages=stages, octahedron=octahedron)
     else:
-        stages = []
-    how: dict[str, Any] = {"stages": stages, "octahedron": is_octahedron(ds)}
-    if method in _IN_TIME:
-        moved = _IN_TIME_RECORD(positions, ds["box"], **how, scheme="lattice", group=None)
-        how["stages"] = _solvent_around_solute(system)
-        if how["stages"]:
-            moved = _GATHER(moved, ds["box"], **how)
-    elif method in _WITH_PAIRS:
-        moved = _GATHER(
-            positions,
-            ds["box"],
-            **{**how, "stages": [*stages, *_solvent_around_solute(system)]},
-        )
-    else:
-        moved = _GATHER(positions, ds["box"], **how)
+        how: dict[str, Any] = {"scheme": "lattice", "group": None, "octahedron": octahedron}
+        moved = _FOLLOW(positions, ds["box"], stages=stages, **how)
+        if around:
+            moved = _GATHER(moved, ds["box"], stages=around, octahedron=octahedron)
     done = {GATHERED: method}
     return treated(ds.assign(positions=moved), UNWRAPPED, WRAPPED, MOLECULES, **done)
 
@@ -236,20 +225,40 @@ def _start(
     return add_states(unwrap_begin(first, lattice, **how), cells)
 
 
-def _total(*arrays: Array, stages: Sequence[Stage], **how: Any) -> Array:
+def _total(*arrays: Array, **how: Any) -> Array:
+    del how["stages"]
     return total(*arrays, **how)
 
 
-def _in_time(*arrays: Array, stages: Sequence[Stage], **how: Any) -> Array:
+def _followed(*arrays: Array, **how: Any) -> Array:
+    del how["stages"]
     return unwrapped(*arrays, **how)
 
 
-_IN_TIME_RECORD = Scan(
-    _in_time, add_states, VARIABLES["positions"], None, start=_start, total=_total
-)
+_FOLLOW = Scan(_followed, add_states, VARIABLES["positions"], None, start=_start, total=_total)
 
 
 # ---- the methods ----
+
+
+def _stages(
+    method: str,
+    ds: xr.Dataset,
+    system: _System,
+    target: Floats | None,
+    pairs: Sequence[tuple[int, int]] | None,
+    molecules: Sequence[int],
+) -> list[Stage]:
+    """Return what is done in every frame, or by time in the first one."""
+    if method == "cog":
+        return _around_the_first(system)
+    if method in _WITH_PAIRS:
+        return _by_list(system, pairs)
+    if target is None:  # Along bonds, which was done already; or where atoms are.
+        return []
+    if method == "gfit":
+        return _by_fit(ds, system, target, molecules)
+    return _by_reference(system, target, with_solvent=method == "gref")
 
 
 def _around_the_first(system: _System) -> list[Stage]:
@@ -281,9 +290,7 @@ def _by_list(system: _System, pairs: Sequence[tuple[int, int]] | None) -> list[S
     }
     for atom, partner in pairs or ():
         if not (0 <= atom < n_atoms and 0 <= partner < n_atoms):
-            raise ValueError(
-                f"pairs: expected atoms 0 to {n_atoms - 1}, got ({atom}, {partner})"
-            )
+            raise ValueError(f"pairs: expected atoms 0 to {n_atoms - 1}, got ({atom}, {partner})")
         if not -1 < molecule[partner] < molecule[atom]:
             raise ValueError(
                 f"pairs: atom {atom} has to be of a later molecule of the solute than atom "
@@ -297,13 +304,13 @@ def _by_list(system: _System, pairs: Sequence[tuple[int, int]] | None) -> list[S
     return [Stage(np.concatenate(links))]
 
 
-def _by_reference(system: _System, target: Floats, method: str) -> list[Stage]:
+def _by_reference(system: _System, target: Floats, *, with_solvent: bool) -> list[Stage]:
     solute = system.solute_atoms
     stages = []
     if len(solute):
         links = np.stack([solute, -1 - np.arange(len(solute))], axis=1)
         stages.append(Stage(links, None, target[solute]))
-    if len(system.solvent) and method == "gref":
+    if system.solvent and with_solvent:
         center = target[system.solvent_atoms].mean(axis=0, keepdims=True)
         stages.append(Stage(_each(system.solvent), None, center))
     return stages
@@ -325,7 +332,7 @@ def _by_fit(
     return stages
 
 
-def _fitted(
+def _superposed(
     ds: xr.Dataset,
     positions: xr.DataArray,
     system: _System,
@@ -370,17 +377,11 @@ def _solvent_atoms(ds: xr.Dataset, solvent: Selection) -> Integers:
         return resolve(solvent, ds)
     if "residue_name" not in ds.coords:
         return np.empty(0, np.int64)
-    water: Integers = np.flatnonzero(water_of(ds))
-    return water
-
-
-def water_of(ds: xr.Dataset) -> NDArray[np.bool_]:
-    """Return which atoms are of water, by names and elements."""
-    from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, is_water, residue_starts
-
     labels = {name: np.asarray(ds[name].values) for name in RESIDUE_LABELS if name in ds.coords}
     element = ds["element"].values if "element" in ds.coords else None
-    return is_water(residue_starts(labels.get), ds["residue_name"].values, element)
+    water = is_water(residue_starts(labels.get), ds["residue_name"].values, element)
+    found: Integers = np.flatnonzero(water)
+    return found
 
 
 def _to_point(atoms: Integers) -> Integers:

@@ -237,8 +237,8 @@ def center(
     >>> import gromos_dist as gd
     >>> from MDAnalysisTests.datafiles import GRO, XTC
     >>> ds = gd.make_whole(gd.open_trajectory(XTC, GRO))
-    >>> middle = gd.center_of_geometry(gd.center(ds, atoms="protein", point=(0, 0, 0)), atoms="protein")
-    >>> bool(abs(middle).max() < 1e-5)
+    >>> centered = gd.center(ds, atoms="protein", point=(0, 0, 0))
+    >>> bool(abs(gd.center_of_geometry(centered, atoms="protein")).max() < 1e-5)
     True
 
     The protein in the middle, whole molecules of water around it::
@@ -270,7 +270,11 @@ def center(
         octahedron=is_octahedron(ds),
     )
     undone: tuple[str, ...] = (WRAPPED,)
-    done = {CENTERED: "in the middle of the box" if point is None else f"at {', '.join(map(str, point))} nm"}
+    done = {
+        CENTERED: "in the middle of the box"
+        if point is None
+        else f"at {', '.join(map(str, point))} nm"
+    }
     if wrap is not None:
         undone = (UNWRAPPED, GATHERED, *((MOLECULES,) if wrap != "molecule" else ()))
         done[WRAPPED] = f"by {wrap}"

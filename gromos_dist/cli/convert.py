@@ -80,7 +80,8 @@ def convert(
 
 def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
     """Open with as many digits as the target can hold, in blocks that suit it."""
-    trajectory = source.open(atoms=None if source.moves_molecules else atoms, dtype=dtype_for(target))
+    read = None if source.moves_molecules else atoms
+    trajectory = source.open(atoms=read, dtype=dtype_for(target))
     if source.moves_molecules and atoms is not None:
         # Molecules are moved with all their atoms, and then cut.
         from gromos_dist.selection import resolve

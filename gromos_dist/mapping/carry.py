@@ -98,8 +98,6 @@ def carried_lazily(carrying: Carrying, datas: Sequence[da.Array]) -> da.Array:
         if i < n_blocks - 1:
             total = add((f"{name}-total", i), Carrying.total_of, work, i, *given)
             state = add((f"{name}-state", i + 1), Carrying.added, work, state, total)
-            before = [
-                add((f"{name}-last-{k}", i), last_frame, of) for k, of in enumerate(block(i))
-            ]
+            before = [add((f"{name}-last-{k}", i), last_frame, of) for k, of in enumerate(block(i))]
     chunks = (carrying.frame_chunks, *((size,) for size in carrying.rest))
     return new_array(name, tasks, [shared, *datas], chunks, carrying.dtype)

@@ -193,7 +193,7 @@ def test_wrapped(
         positions, cells, middle, group=group if in_groups else None, compact=compact
     )
     assert found.dtype == dtype
-    for before, after, at in zip(positions.astype(float), found.astype(float), middle):
+    for before, after, at in zip(positions.astype(float), found.astype(float), middle, strict=True):
         for number in range(each.max() + 1):
             own = each == number
             shifts = (after - before)[own]
@@ -253,9 +253,7 @@ def test_the_frame_before_is_named_as_such() -> None:
     bad[0, 1] = np.nan
     state = np.zeros((1, 2, 3))
     with pytest.raises(gd.FrameError, match=r"^frame -1: "):
-        kernels.unwrap(
-            positions[1:], cells[1:], bad[:1], cells[:1], state, scheme="lattice"
-        )
+        kernels.unwrap(positions[1:], cells[1:], bad[:1], cells[:1], state, scheme="lattice")
 
 
 def test_states_that_are_too_large_to_be_exact() -> None:
