@@ -18,6 +18,8 @@ Integers = NDArray[np.int64]
 Scheme = Literal["toroidal", "lattice"]
 SCHEMES: dict[str, int] = {"toroidal": lib.GD_TOROIDAL, "lattice": lib.GD_LATTICE}
 
+# How many groups the core treats at a time.
+_TILE = lib.gd_unwrap_size(1) // 3
 # Whole numbers below it, and sums of two of them, are exact in double precision.
 _LARGEST_STATE = 2.0**52
 
@@ -227,9 +229,7 @@ def _unwrap(
         # At the very start, the frame before is the first one itself.
         is_first = len(frames) and np.array_equal(before_frames[0], frames[0], equal_nan=True)
         raise error.located(0 if is_first else -1) from None
-    own = groups.empty()
-    if state is not None:
-        own[: 3 * groups.n_groups] = np.reshape(np.asarray(state), -1)
+    own = groups.empty() if state is None else groups.in_tiles(np.asarray(state, np.float64))
     where = new_where()
     check(
         lib.gd_unwrap(
@@ -303,16 +303,23 @@ class _Groups:
             self.n_groups = int(self._group.max()) + 1
             if self._group.min() < 0:
                 raise ValueError(f"group: expected numbers from 0, got {self._group.min()}")
-        self._scratch = np.empty(3 * n_atoms + 7 * self.n_groups + 36)
+        size = 0 if group is None else 2 * lib.gd_unwrap_size(self.n_groups) + self.n_groups
+        self._scratch = np.empty(size)
         self.struct = ffi.new("struct gd_groups *")
         self.struct.group = pointer(self._group, "int64_t *")
         self.struct.n_groups = self.n_groups
         self.struct.scratch = pointer(self._scratch)
 
     def empty(self) -> Floats:
-        """Return three zeros for each group, and the padding that the core wants."""
-        return np.zeros(lib.gd_unwrap_size(self.n_groups))
+        """Return zeros for each group, as the core orders and pads them."""
+        return np.zeros((lib.gd_unwrap_size(self.n_groups) // (3 * _TILE), 3, _TILE))
 
-    def of_state(self, padded: Floats) -> Floats:
-        """Return a state without the padding."""
-        return padded[: 3 * self.n_groups].reshape(1, self.n_groups, 3)
+    def of_state(self, tiles: Floats) -> Floats:
+        """Return three numbers of each group."""
+        return np.ascontiguousarray(tiles.swapaxes(1, 2).reshape(1, -1, 3)[:, : self.n_groups])
+
+    def in_tiles(self, state: Floats) -> Floats:
+        """Return the state as the core orders it."""
+        padded = np.zeros((self.empty().size // 3, 3))
+        padded[: self.n_groups] = state[0]
+        return np.ascontiguousarray(padded.reshape(-1, _TILE, 3).swapaxes(1, 2))

@@ -9,7 +9,7 @@
 
 /* Atoms that are moved together, by where the middle of their coordinates is.
  *   group    (n_atoms): the group of each atom, 0 .. n_groups - 1; NULL: each atom is one
- *   scratch  3 * n_atoms + 7 * n_groups + 36 doubles */
+ *   scratch  2 * gd_unwrap_size(n_groups) + n_groups doubles, where there are groups */
 struct gd_groups {
     const int64_t *group;
     int64_t n_groups;
@@ -21,7 +21,7 @@ enum gd_unwrapping {
     GD_TOROIDAL = 1 /* the sum of the vectors of the boxes as they were when they were crossed */
 };
 
-/* Doubles that hold what `n` groups have: whole numbers of three coordinates each, padded. */
+/* Doubles that hold three numbers of each group: of 64 groups the x, the y, the z, and so on. */
 int64_t gd_unwrap_size(int64_t n_groups);
 
 /* Begin to unwrap at a frame: where its groups are inside the box, and, unless `state` is NULL, the
