@@ -279,9 +279,9 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="center: expected three numbers in nm, got"):
         gd.wrap(ds, center=(1.0, 2.0))
     with pytest.raises(ValueError, match="point: expected three numbers in nm, got"):
-        gd.center(ds, point=(1.0, 2.0, np.nan))
+        gd.center(gd.make_whole(ds), point=(1.0, 2.0, np.nan))
     with pytest.raises(ValueError, match="by: expected one of"):
-        gd.center(ds, wrap="all")
+        gd.center(gd.make_whole(ds), wrap="all")
 
 
 @pytest.mark.parametrize("chunks", [None, 3])
@@ -363,6 +363,6 @@ def test_unwrapped_before_frames_are_chosen(mdanalysis_data: Path, tmp_path: Pat
     assert result.exit_code == 0, result.output
     assert "25533 guessed" in result.stderr
     every = gd.unwrap(gd.open_trajectory(xtc, gro))
-    expected = every.isel(frame=slice(None, None, 3), atom=gd.select("water", every))
+    expected = every.isel(frame=slice(None, None, 3), atom=gd.select(every, "water"))
     found = gd.open_trajectory(target).positions
     np.testing.assert_allclose(found, expected.positions, atol=6e-4)

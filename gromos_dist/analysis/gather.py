@@ -19,7 +19,7 @@ from gromos_dist.analysis.together import molecules_of
 from gromos_dist.analysis.treatment import GATHERED, MOLECULES, UNWRAPPED, WRAPPED, treated
 from gromos_dist.analysis.whole import bonded_atoms, make_whole
 from gromos_dist.io.presence import require_in_all_frames
-from gromos_dist.kernels.periodic import add_states, unwrap_begin
+from gromos_dist.kernels.periodic import add_states, state_of_images, unwrap_begin
 from gromos_dist.mapping import Map, Scan
 from gromos_dist.selection import Selection, resolve
 from gromos_dist.topology.connectivity import links_along_bonds
@@ -222,7 +222,7 @@ def _start(
     lattice = lattice_vectors(box, octahedron)
     gathered = _gathered(first, box, stages=stages, octahedron=octahedron)
     cells = np.rint((gathered - first.astype(np.float64)) @ np.linalg.inv(lattice[0]))
-    return add_states(unwrap_begin(first, lattice, **how), cells)
+    return add_states(unwrap_begin(first, lattice, **how), state_of_images(cells[0]))
 
 
 def _total(*arrays: Array, **how: Any) -> Array:

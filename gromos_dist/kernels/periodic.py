@@ -40,8 +40,8 @@ def unwrap_begin(
 
     Returns
     -------
-    array of float64, shape (1, groups, 3)
-        Whole numbers.
+    array of float64
+        Whole numbers, in the order of the core.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def unwrap_begin(
     groups = _Groups(group, frames.shape[1])
     state = groups.empty()
     _begin(frames, boxes[0], groups, scheme, groups.empty(), state)
-    return groups.of_state(state)
+    return state
 
 
 def unwrap_total(
@@ -91,7 +91,7 @@ def unwrap(
         Rows are the box vectors, in nm.
     previous, previous_box : array, shape (1, atoms, 3) and (1, 3, 3)
         The frame before.
-    state : array, shape (1, groups, 3)
+    state : array
         From `unwrap_begin` at the first frame, with `unwrap_total` of the frames between added.
     scheme : {"toroidal", "lattice"}
         What a group that has crossed the box is moved by: the box vectors at the time when it
@@ -142,6 +142,20 @@ def add_states(one: Floats, other: Floats) -> Floats:
             "unwrap: something has moved farther than 16384 nm; are the units of the files nm?"
         )
     return both
+
+
+def state_of_images(images: Floats) -> Floats:
+    """Return the state, with the scheme "lattice", of groups that are so many boxes away.
+
+    Parameters
+    ----------
+    images : array, shape (groups, 3)
+        How many of each box vector.
+    """
+    tiles = -(-len(images) // _TILE)
+    padded = np.zeros((tiles * _TILE, 3))
+    padded[: len(images)] = images
+    return np.ascontiguousarray(padded.reshape(tiles, _TILE, 3).swapaxes(1, 2))
 
 
 def wrap(
@@ -229,7 +243,7 @@ def _unwrap(
         # At the very start, the frame before is the first one itself.
         is_first = len(frames) and np.array_equal(before_frames[0], frames[0], equal_nan=True)
         raise error.located(0 if is_first else -1) from None
-    own = groups.empty() if state is None else groups.in_tiles(np.asarray(state, np.float64))
+    own = groups.empty() if state is None else np.array(state, np.float64)
     where = new_where()
     check(
         lib.gd_unwrap(
@@ -246,7 +260,7 @@ def _unwrap(
         ),
         where,
     )
-    return groups.of_state(own)
+    return own
 
 
 def _begin(
@@ -313,13 +327,3 @@ class _Groups:
     def empty(self) -> Floats:
         """Return zeros for each group, as the core orders and pads them."""
         return np.zeros((lib.gd_unwrap_size(self.n_groups) // (3 * _TILE), 3, _TILE))
-
-    def of_state(self, tiles: Floats) -> Floats:
-        """Return three numbers of each group."""
-        return np.ascontiguousarray(tiles.swapaxes(1, 2).reshape(1, -1, 3)[:, : self.n_groups])
-
-    def in_tiles(self, state: Floats) -> Floats:
-        """Return the state as the core orders it."""
-        padded = np.zeros((self.empty().size // 3, 3))
-        padded[: self.n_groups] = state[0]
-        return np.ascontiguousarray(padded.reshape(-1, _TILE, 3).swapaxes(1, 2))

@@ -54,18 +54,36 @@ static int open_work(const void *positions, int type, int64_t n_atoms,
     return GD_OK;
 }
 
+/* The upper bits of a number's absolute value, which rise with it; NaN is above infinity. */
+static inline uint32_t size_of_float(const float *x) {
+    uint32_t bits;
+    memcpy(&bits, x, sizeof bits);
+    return bits & 0x7fffffff;
+}
+static inline uint32_t size_of_double(const double *x) {
+    uint64_t bits;
+    memcpy(&bits, x, sizeof bits);
+    return (uint32_t)(bits >> 32) & 0x7fffffff;
+}
+/* Those of FARTHEST. */
+static const uint32_t TOO_LARGE_FOR_float = 0x46800000, TOO_LARGE_FOR_double = 0x40d00000;
+
 #define DEFINE_FRAMES(type)                                                                        \
+    static int is_too_large_##type(const type *x, int64_t n) {                                     \
+        int found = 0;                                                                             \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            found |= size_of_##type(x + i) >= TOO_LARGE_FOR_##type;                                \
+        return found;                                                                              \
+    }                                                                                              \
     /* Atoms from `first` on, each a group, into a tile. */                                        \
     static int load_##type(const type *frame, int64_t first, int64_t n, struct gd_tile *tile) {    \
-        int bad = 0;                                                                               \
         frame += 3 * first;                                                                        \
-        for (int64_t i = 0; i < n; i++)                                                            \
-            for (int c = 0; c < 3; c++) {                                                          \
-                const double x = frame[3 * i + c];                                                 \
-                tile->center[c][i] = x;                                                            \
-                bad |= !(fabs(x) < FARTHEST);                                                      \
-            }                                                                                      \
-        return bad;                                                                                \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            tile->center[0][i] = frame[3 * i];                                                     \
+            tile->center[1][i] = frame[3 * i + 1];                                                 \
+            tile->center[2][i] = frame[3 * i + 2];                                                 \
+        }                                                                                          \
+        return is_too_large_##type(frame, 3 * n);                                                  \
     }                                                                                              \
     static void save_##type(const type *frame, const struct gd_tile *tile, int64_t first,          \
                             int64_t n, type *out) {                                                \
@@ -76,14 +94,10 @@ static int open_work(const void *positions, int type, int64_t n_atoms,
                 out[3 * i + c] = (type)(frame[3 * i + c] + tile->shift[c][i]);                     \
     }                                                                                              \
     static int sum_##type(const type *frame, const struct work *work) {                            \
-        int bad = 0;                                                                               \
         for (int64_t a = 0; a < work->n_atoms; a++)                                                \
-            for (int c = 0; c < 3; c++) {                                                          \
-                const double x = frame[3 * a + c];                                                 \
-                work->center[place(work->group[a], c)] += x;                                       \
-                bad |= !(fabs(x) < FARTHEST);                                                      \
-            }                                                                                      \
-        return bad;                                                                                \
+            for (int c = 0; c < 3; c++)                                                            \
+                work->center[place(work->group[a], c)] += frame[3 * a + c];                        \
+        return is_too_large_##type(frame, 3 * work->n_atoms);                                      \
     }                                                                                              \
     static void shift_##type(const type *frame, const struct work *work, type *out) {              \
         for (int64_t a = 0; a < work->n_atoms; a++)                                                \

@@ -251,7 +251,7 @@ def test_the_frame_before_is_named_as_such() -> None:
     positions, cells = walk(BOXES["triclinic"], 0, 3, 2, changing=False)
     bad = positions.copy()
     bad[0, 1] = np.nan
-    state = np.zeros((1, 2, 3))
+    state = unwrap_begin(positions[:1], cells[:1], scheme="lattice")
     with pytest.raises(gd.FrameError, match=r"^frame -1: "):
         kernels.unwrap(positions[1:], cells[1:], bad[:1], cells[:1], state, scheme="lattice")
 
