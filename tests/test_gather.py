@@ -135,11 +135,12 @@ def test_the_command_writes_what_gathtraj_does(folder: Path, tmp_path: Path) -> 
     assert len(list(blocks(found))) == 5
 
 
-class TestRefusals:
-    @pytest.fixture(scope="class")
-    def frame(self, solute: xr.Dataset) -> xr.Dataset:
-        return solute.isel(frame=slice(0, 1))
+@pytest.fixture
+def frame(solute: xr.Dataset) -> xr.Dataset:
+    return solute.isel(frame=slice(0, 1))
 
+
+class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [

@@ -1,6 +1,5 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
-from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.gather import gather as gather
 from gromos_dist.analysis.periodic import center as center, unwrap as unwrap, wrap as wrap
 from gromos_dist.analysis.rmsd import (
@@ -15,3 +14,4 @@ from gromos_dist.analysis.shape import (
 )
 from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
 from gromos_dist.analysis.whole import make_whole as make_whole
+from gromos_dist.analysis.forces import energies as energies, forces as forces
