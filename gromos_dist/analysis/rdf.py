@@ -219,9 +219,9 @@ def rdf(
     r"""Radial distribution function of atoms around atoms, with coordination number and density.
 
     :math:`g(r) = \sum_f h_f(r) / (N \sum_f V(r) / V_f)`: the pairs in a bin, over those that would
-    be there if the :math:`N` pairs that can be counted were spread evenly over the box. :math:`V(r)`
-    is the volume of the shell, :math:`V_f` that of the box in frame :math:`f`. An atom and itself
-    are no pair, and what `exclude` names is neither counted nor expected, so that g goes to 1 where
+    be there if the :math:`N` pairs that can be counted were spread evenly over the box, where
+    :math:`V(r)` is the volume of the shell, :math:`V_f` that of the box in frame :math:`f`. An atom
+    and itself are no pair, and what `exclude` names is neither counted nor expected, so that g goes to 1 where
     atoms know nothing of each other. Distances are those of nearest images, in any box. A lower
     edge belongs to its bin, an upper one does not.
 
