@@ -57,6 +57,10 @@ CASES: dict[str, Case] = {
     "minimum_distance": lambda ds: gd.minimum_distance(ds, SOLUTE, "name OW", with_atoms=True),
     "image_distance": lambda ds: gd.image_distance(ds, atoms=SOLUTE, with_atoms=True),
     "make_whole": lambda ds: gd.make_whole(ds).positions,
+    "unwrap": lambda ds: gd.unwrap(ds).positions,
+    "wrap": lambda ds: gd.wrap(ds, by="residue", cell="compact").positions,
+    "center": lambda ds: gd.center(ds, atoms=SOLUTE, wrap="molecule").positions,
+    "gather": lambda ds: gd.gather(ds, "gtime").positions,
 }
 
 SCALAR = Variable("scalar", ("frame",), "f", "nm", "a scalar")

@@ -82,7 +82,8 @@ def _later(function: str) -> Callable[..., Any]:
 def _of_trajectories() -> tuple[str, ...]:
     from gromos_dist.io.registry import WRITABLE
 
-    return tuple(sorted(WRITABLE))
+    packed = [f"{suffix}.gz" for suffix, of in WRITABLE.items() if of.compressible]
+    return tuple(sorted([*WRITABLE, *packed]))
 
 
 _ENERGIES = View(
