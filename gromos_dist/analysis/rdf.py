@@ -293,6 +293,11 @@ def rdf(
 
         gromos-dist rdf md.xtc -t system.top -a 'resname DRG and element O' \
             --other 'resname SOL and element H' --r-min 0.1 --r-max 0.8 --bins 140 -o rdf.zarr
+
+    Several at once::
+
+        gromos-dist rdf md.xtc -t system.top --sets 'O-O=name OW' \
+            --sets 'O-H=name OW with name HW1 or name HW2' --plot rdf.png
     """
     positions = positions_of(ds)
     require_in_all_frames(ds, "box")
