@@ -87,7 +87,8 @@ def test_sets_that_are_chosen_in_every_frame(butane: xr.Dataset) -> None:
         else:
             assert np.isnan(found.minimum_distance[frame])
             assert found.nearest_atom[frame] == found.nearest_other_atom[frame] == -1
-    assert np.isnan(found.minimum_distance).any() and not np.isnan(found.minimum_distance).all()
+    assert np.isnan(found.minimum_distance).any()
+    assert not np.isnan(found.minimum_distance).all()
 
 
 @pytest.mark.parametrize("shape", ["rectangular", "truncated octahedron"])
@@ -113,7 +114,8 @@ def test_one_atom_is_its_own_image(butane: xr.Dataset) -> None:
     np.testing.assert_allclose(
         found.image_distance, butane.box.values.diagonal(0, 1, 2).min(axis=1)
     )
-    assert (found.nearest_atom == 5).all() and (found.nearest_other_atom == 5).all()
+    assert (found.nearest_atom == 5).all()
+    assert (found.nearest_other_atom == 5).all()
 
 
 def test_check_box_of_gromos_plus_plus(reference: Path) -> None:

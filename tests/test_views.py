@@ -286,6 +286,18 @@ class TestRadialDistributions:
             plot.plot_radial_distribution(many)
 
 
+def test_pairs_of_sets_are_said_at_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "rdf.nc"
+    asked = ("--sets", "O-O=name OW", "--sets", "O-H=name OW with name HW1 or name HW2")
+    succeed("rdf", *BUTANE, *asked, "--r-max", "0.4", "--bins", "8", "-o", path)
+    ds = gd.open_trajectory(BUTANE[0], BUTANE[2])
+    sets = {"O-O": ("name OW", None), "O-H": ("name OW", "name HW1 or name HW2")}
+    expected = gd.rdf(ds, sets=sets, r_max=0.4, bins=8).compute()
+    xr.testing.assert_equal(gd.open_store(path).load(), expected)
+    assert "--sets" in refuse("rdf", *BUTANE, "--sets", "name OW")
+    assert "two pairs" in refuse("rdf", *BUTANE, "--sets", "a=name OW", "--sets", "a=name HW1")
+
+
 def test_the_atoms_of_a_nearest_pair_are_not_summed_up() -> None:
     ds = gd.open_trajectory(BUTANE[0], BUTANE[2])
     found = gd.minimum_distance(ds, [0], "name OW", with_atoms=True).compute()

@@ -26,7 +26,7 @@ def rows() -> Iterator[Row]:
 
 
 def _oxygens(ds: xr.Dataset) -> Row:
-    import freud  # noqa: PLC0415
+    import freud
 
     freud.parallel.set_num_threads(1)
     water = gd.select(ds, "name OW")

@@ -138,6 +138,16 @@ Groups = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sets",
+        metavar="NAME=SELECTION[ with SELECTION]",
+        help="A pair of sets of atoms, in place of --atoms and --other, for example 'O-H=name OW "
+        "with name HW1 or name HW2', or one set; may be given several times.",
+        rich_help_panel=_ATOMS,
+    ),
+]
 Between = Annotated[
     tuple[str, str] | None,
     typer.Option(

@@ -141,11 +141,39 @@ def named_groups(groups: Sequence[str] | None) -> Groups:
     return named
 
 
+def pairs_of_sets(given: Sequence[str] | None) -> dict[str, tuple[str, str | None]] | None:
+    """Return what ``--sets`` says, as `gromos_dist.rdf` takes it.
+
+    Raises
+    ------
+    ValueError
+        A name is missing, or given twice.
+
+    Examples
+    --------
+    >>> pairs_of_sets(["O-H=name OW with name HW1 or name HW2", "O-O=name OW"])
+    {'O-H': ('name OW', 'name HW1 or name HW2'), 'O-O': ('name OW', None)}
+    """
+    if not given:
+        return None
+    named: dict[str, tuple[str, str | None]] = {}
+    for text in given:
+        name, _, selections = (part.strip() for part in text.partition("="))
+        first, *second = re.split(r"\s+with\s+", selections)
+        if not name or not first or len(second) > 1:
+            raise ValueError(f"--sets: expected NAME=SELECTION with SELECTION, got {text!r}")
+        if name in named:
+            raise ValueError(f"--sets: {name!r} is the name of two pairs of sets")
+        named[name] = (first, second[0] if second else None)
+    return named
+
+
 VOCABULARY: Final = MappingProxyType(
     {
         "atoms": Word(options.Atoms, with_default=options.AtomsWithDefault),
         "fit": Word(options.Fit, fit),
         "mass_weighted": Word(options.MassWeighted),
+        "sets": Word(options.Sets, lambda given, _: pairs_of_sets(given)),
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
         "settings": Word(options.Settings),
         "between": Word(options.Between),

@@ -280,11 +280,14 @@ def distance_histogram(
     """
     search = _Search(positions, box, first, second, labels)
     steps = np.require(edges, np.float64, ("C", "A"))
-    if steps.ndim != 1 or len(steps) < 2 or not np.isfinite(steps).all() or steps[0] < 0:
-        raise ValueError(f"edges: expected distances in nm that rise in equal steps, got {edges}")
-    widths = np.diff(steps)
-    if not (widths > 0).all() or np.ptp(widths) > 1e-9 * steps[-1]:
-        raise ValueError(f"edges: expected distances in nm that rise in equal steps, got {edges}")
+    widths = np.diff(steps, axis=0)
+    are_distances = steps.ndim == 1 and len(widths) > 0 and steps[0] >= 0.0
+    if not (
+        are_distances and (widths > 0.0).all() and np.ptp(widths) <= 1e-9 * min(steps[-1], 1e300)
+    ):
+        raise ValueError(
+            f"edges: expected distances in nm that rise in equal steps, got {steps.tolist()}"
+        )
     pairs = np.empty((0, 2), np.int64) if excluded is None else excluded
     pairs = np.require(pairs, np.int64, ("C", "A"))
     if pairs.ndim != 2 or pairs.shape[1] != 2:

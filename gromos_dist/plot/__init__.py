@@ -1,4 +1,4 @@
-"""Pictures of results: time series, matrices, profiles, radial distributions, energies by term and by pair of groups."""
+"""Pictures of results: time series, matrices, profiles, radial distributions, energies."""
 
 from gromos_dist.plot.events import number_of_events
 from gromos_dist.plot.groups import MOST_PAIRS, plot_groups, plot_pairs

@@ -69,10 +69,9 @@ def plot_radial_distribution(
             colour = (BLUE, *COLOURS[1:])[place]
             one = data.isel(set=place)
             ax.plot(distance, one["rdf"], linewidth=1.5, color=colour, label=name)
-            counts.plot(
-                *(distance["upper_edge"], one["coordination_number"]),
-                **{"linewidth": 1.2, "color": colour, "linestyle": (0, (4, 2)), "alpha": 0.85},
-            )
+            dashed = {"linestyle": (0, (4, 2)), "linewidth": 1.2, "alpha": 0.85}
+            (line,) = counts.plot(distance["upper_edge"], one["coordination_number"])
+            line.set(color=colour, **dashed)
         ax.axhline(1.0, color="0.6", linewidth=0.8, zorder=0)
         highest = float(np.nanmax(data["rdf"].values, initial=1.0))
         ax.set_ylim(0.0, 1.08 * highest)
