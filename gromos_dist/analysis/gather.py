@@ -347,7 +347,8 @@ def _superposed(
         return target
     atoms = np.concatenate([system.molecules[number - 1] for number in molecules])
     first = np.asarray(one_frame(positions, 0), np.float64)
-    return kernels.superpose(target[None], first, atoms=atoms)[0]
+    fitted: Floats = kernels.superpose(target[None], first, atoms=atoms)[0]
+    return fitted
 
 
 # ---- molecules and links ----
