@@ -110,6 +110,8 @@ def test_without_a_list_each_molecule_follows_the_one_before(
     one_by_one = [(1190, 0), (1207, 1190), (1208, 1207), (1209, 1208)]
     found = gd.gather(solute, "glist").positions
     np.testing.assert_array_equal(found, gd.gather(solute, "glist", pairs=one_by_one).positions)
+    flat = [atom for pair in one_by_one for atom in pair]
+    np.testing.assert_array_equal(found, gd.gather(solute, "glist", pairs=flat).positions)
     # From an atom in the middle of its molecule, to both sides.
     inside = gd.gather(solute, "glist", pairs=[(1200, 1189), *PAIRS[1:]]).positions
     half = solute.box.values[:, [0, 1, 2], [0, 1, 2]] / 2
@@ -149,6 +151,7 @@ class TestRefusals:
             ({"method": "gfit"}, "gfit needs a reference"),
             ({"method": "cog", "reference": 0}, "cog takes no reference"),
             ({"method": "gtime", "pairs": PAIRS}, "gtime takes no pairs"),
+            ({"method": "glist", "pairs": [0, 1, 2]}, "expected two atoms for each molecule"),
             ({"method": "glist", "pairs": [(0, 1)]}, "atom 0 has to be of a later molecule"),
             ({"method": "glist", "pairs": [(1190, 1210)]}, "expected atoms 0 to 1209"),
             ({"method": "gfit", "reference": 0, "molecules": [6]}, "expected numbers 1 to 5"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import MDAnalysis
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from MDAnalysis.coordinates.memory import MemoryReader
+from MDAnalysis.transformations.nojump import NoJump
 from typer.testing import CliRunner, Result
 
 import gromos_dist as gd
@@ -99,6 +102,18 @@ def test_in_octahedra() -> None:
     np.testing.assert_allclose(
         gd.unwrap(back).positions - start_of(back), true - true[0], atol=1e-9
     )
+
+
+def test_as_mdanalysis() -> None:
+    """In a box along the axes that keeps its size; it reckons with single precision."""
+    ds, _ = waters(np.diag([3.0, 3.5, 4.0]))
+    lengths = 10 * ds.box.values[:, [0, 1, 2], [0, 1, 2]]
+    dimensions = np.concatenate([lengths, np.full((40, 3), 90.0)], axis=1)
+    universe = MDAnalysis.Universe.empty(24, trajectory=True)
+    universe.load_new(10 * ds.positions.values, format=MemoryReader, dimensions=dimensions)
+    universe.trajectory.add_transformations(NoJump())
+    theirs = np.array([step.positions / 10 for step in universe.trajectory])
+    np.testing.assert_allclose(gd.unwrap(ds, by="atom").positions, theirs, atol=1e-5)
 
 
 @settings(max_examples=25)

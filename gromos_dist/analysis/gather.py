@@ -75,7 +75,7 @@ def gather(
     method: Method = "cog",
     *,
     reference: Reference | None = None,
-    pairs: Sequence[tuple[int, int]] | None = None,
+    pairs: Sequence[int] | Sequence[tuple[int, int]] | None = None,
     molecules: Sequence[int] = (1,),
     solvent: Selection = None,
 ) -> xr.Dataset:
@@ -118,8 +118,9 @@ def gather(
     reference : int, path, Dataset, DataArray or array, optional
         For gref, grtime and gfit (gtime with a reference is grtime): a frame number of the
         trajectory, a file of which the first frame is taken, or positions in nm.
-    pairs : sequence of pairs of int, optional
-        For glist and gltime: an atom of a molecule, and the atom that it goes next to, from 0.
+    pairs : sequence of int, or of pairs of int, optional
+        For glist and gltime: an atom of a molecule, and the atom that it goes next to, from 0; and
+        so on for other molecules.
     molecules : sequence of int
         For gfit: the molecules that are superposed, from 1, in the order of their first atoms.
     solvent : str or sequence of int, optional
@@ -168,7 +169,7 @@ def gather(
         raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
     if method == "gtime" and reference is not None:
         method = "grtime"
-    _check_arguments(method, reference, pairs)
+    _check_arguments(method, reference, pairs is not None)
     if method == "nog":
         return treated(ds, **{GATHERED: method})
     positions_of(ds)
@@ -180,7 +181,7 @@ def gather(
     target = None if reference is None else reference_positions(positions, reference)
     if method == "gfit" and target is not None:
         target = _superposed(ds, positions, system, molecules, target)
-    stages = _stages(method, ds, system, target, pairs, molecules)
+    stages = _stages(method, ds, system, target, _in_pairs(pairs), molecules)
     around = _solvent_around_solute(system)
     octahedron = is_octahedron(ds)
     if method not in _IN_TIME:
@@ -246,7 +247,7 @@ def _stages(
     ds: xr.Dataset,
     system: _System,
     target: Floats | None,
-    pairs: Sequence[tuple[int, int]] | None,
+    pairs: Integers,
     molecules: Sequence[int],
 ) -> list[Stage]:
     """Return what is done in every frame, or by time in the first one."""
@@ -277,7 +278,7 @@ def _solvent_around_solute(system: _System) -> list[Stage]:
     return [Stage(_each(system.solvent), system.solute_atoms)]
 
 
-def _by_list(system: _System, pairs: Sequence[tuple[int, int]] | None) -> list[Stage]:
+def _by_list(system: _System, pairs: Integers) -> list[Stage]:
     molecules = system.solute
     if not molecules:
         raise ValueError("gather: everything here is solvent; say what is not (solvent=)")
@@ -288,7 +289,7 @@ def _by_list(system: _System, pairs: Sequence[tuple[int, int]] | None) -> list[S
     listed = {
         number: (atoms[0], molecules[number - 1][0]) for number, atoms in enumerate(molecules)
     }
-    for atom, partner in pairs or ():
+    for atom, partner in pairs.tolist():
         if not (0 <= atom < n_atoms and 0 <= partner < n_atoms):
             raise ValueError(f"pairs: expected atoms 0 to {n_atoms - 1}, got ({atom}, {partner})")
         if not -1 < molecule[partner] < molecule[atom]:
@@ -347,7 +348,8 @@ def _superposed(
         return target
     atoms = np.concatenate([system.molecules[number - 1] for number in molecules])
     first = np.asarray(one_frame(positions, 0), np.float64)
-    return kernels.superpose(target[None], first, atoms=atoms)[0]
+    fitted: Floats = kernels.superpose(target[None], first, atoms=atoms)[0]
+    return fitted
 
 
 # ---- molecules and links ----
@@ -408,12 +410,17 @@ def _each(molecules: Sequence[Integers]) -> Integers:
     return links
 
 
-def _check_arguments(
-    method: str, reference: Reference | None, pairs: Sequence[tuple[int, int]] | None
-) -> None:
+def _in_pairs(given: Sequence[int] | Sequence[tuple[int, int]] | None) -> Integers:
+    flat = np.ravel(np.asarray([] if given is None else given, np.int64))
+    if len(flat) % 2:
+        raise ValueError(f"pairs: expected two atoms for each molecule, got {given!r}")
+    return flat.reshape(-1, 2)
+
+
+def _check_arguments(method: str, reference: Reference | None, has_pairs: bool) -> None:
     if method in _WITH_REFERENCE and reference is None:
         raise ValueError(f"gather: {method} needs a reference, a file or positions: reference=")
     if method not in _WITH_REFERENCE and reference is not None:
         raise ValueError(f"gather: {method} takes no reference; leave it out, or choose gref")
-    if method not in _WITH_PAIRS and pairs is not None:
+    if method not in _WITH_PAIRS and has_pairs:
         raise ValueError(f"gather: {method} takes no pairs; leave them out, or choose glist")

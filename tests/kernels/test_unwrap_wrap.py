@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gromos_dist as gd
@@ -101,6 +101,7 @@ def followed(
 @boxes
 @schemes
 @dtypes
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 1000),
     n_frames=st.integers(1, 12),
@@ -134,6 +135,7 @@ def test_as_a_search_among_images(
 @boxes
 @schemes
 @dtypes
+@settings(max_examples=30)
 @given(data=st.data(), seed=st.integers(0, 1000), n_frames=st.integers(1, 12))
 def test_the_same_bits_in_any_number_of_calls(
     box: np.ndarray, scheme: str, dtype: type, data: st.DataObject, seed: int, n_frames: int
@@ -179,6 +181,7 @@ def test_toroidal_steps_are_those_in_the_box() -> None:
 @boxes
 @dtypes
 @pytest.mark.parametrize("compact", [False, True])
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), n_atoms=st.integers(1, 20), in_groups=st.booleans())
 def test_wrapped(
     box: np.ndarray, dtype: type, compact: bool, seed: int, n_atoms: int, in_groups: bool
