@@ -3,6 +3,12 @@
 from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.constraints import Constraints, shake
 from gromos_dist.kernels.ewald_error import Mesh, choose_mesh, mesh_error, real_space_error
+from gromos_dist.kernels.group_distances import (
+    GroupPairs,
+    Groups,
+    contacts,
+    least_distances,
+)
 from gromos_dist.kernels.gyration import (
     center,
     gyration_tensor,
@@ -46,6 +52,8 @@ __all__ = [
     "EwaldMesh",
     "EwaldSplitting",
     "EwaldSum",
+    "GroupPairs",
+    "Groups",
     "Mesh",
     "Nonbonded",
     "NonbondedField",
@@ -55,10 +63,12 @@ __all__ = [
     "calculate_rmsd",
     "center",
     "choose_mesh",
+    "contacts",
     "ewald_mesh",
     "ewald_splitting",
     "fit_transform",
     "gyration_tensor",
+    "least_distances",
     "make_whole",
     "mesh_error",
     "molecular_virial",
