@@ -175,8 +175,7 @@ def test_the_same_bits_on_every_instruction_set(isa: str, kind: str) -> None:
 @pytest.mark.usefixtures("isa")
 def test_brute_force_on_every_instruction_set() -> None:
     positions, groups = many(1)
-    for kind in BOXES:
-        box = BOXES[kind]
+    for kind, box in BOXES.items():
         boxes = None if box is None else np.broadcast_to(box, (4, 3, 3))
         found = least_distances(
             positions[:1], GroupPairs(groups), box=None if boxes is None else boxes[:1],
