@@ -290,7 +290,7 @@ int gd_least_distances(const void *positions, int type, int64_t n_frames, int64_
 static int are_partners(const struct walk *walk, int64_t i, int64_t j, int64_t separation) {
     const struct gd_groups *a = walk->two.one->groups, *b = walk->two.other->groups;
     const int64_t apart = a->sequence[i] - b->sequence[j];
-    return (walk->within ? j > i : a->identity[i] != b->identity[j]) &&
+    return (!walk->within || j > i) && a->identity[i] != b->identity[j] &&
            (apart < 0 ? -apart : apart) >= separation;
 }
 
