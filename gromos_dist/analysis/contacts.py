@@ -34,32 +34,22 @@ MAPS = {
     for by in ("residue", "atom", "molecule")
 }
 
-_MEANINGS = {
-    "residue": "residue number",
-    "residue_name": "residue name",
-    "chain": "chain",
-    "molecule": "molecule number",
-    "atom": "closest atom, by its atom_number",
-    "atom_name": "atom name",
-    "distance": "least distance",
-}
-
-
-def _column(name: str, kind: str) -> Variable:
-    own = name.removeprefix("other_")
-    meaning = _MEANINGS[own] + (" of the other" if own != name else "")
-    return Variable(name, ("event",), kind, "nm" if own == "distance" else "", meaning)
-
-
-DISTANCE = _column("distance", "f")
-ATOMS = (_column("atom", "i"), _column("other_atom", "i"))
+DISTANCE = Variable("distance", ("event",), "f", "nm", "least distance")
+ATOMS = (
+    Variable("atom", ("event",), "i", "", "closest atom, by its atom_number"),
+    Variable("other_atom", ("event",), "i", "", "closest atom of the other, by its atom_number"),
+)
 COLUMNS = {
-    by: tuple(_column(name, "i") for name in names)
-    for by, names in {
-        "residue": ("residue", "other_residue"),
-        "atom": (),
-        "molecule": ("molecule", "other_molecule"),
-    }.items()
+    "atom": (*ATOMS, DISTANCE),
+    **{
+        by: (
+            Variable(by, ("event",), "i", "", f"{by} number"),
+            Variable(f"other_{by}", ("event",), "i", "", f"number of the other {by}"),
+            *ATOMS,
+            DISTANCE,
+        )
+        for by in ("residue", "molecule")
+    },
 }
 
 
@@ -154,7 +144,7 @@ _NUMBERS = Map(_numbers, NUMBER, np.int64)
 _SMOOTH = Map(_smooth_numbers, SMOOTH)
 
 
-@analysis(*COLUMNS["residue"], *ATOMS, DISTANCE, view="contacts", topic="Contacts")
+@analysis(*COLUMNS["residue"], *COLUMNS["molecule"][:2], view="contacts", topic="Contacts")
 def contacts(
     ds: xr.Dataset | xr.DataArray,
     *,
@@ -197,10 +187,10 @@ def contacts(
     Returns
     -------
     Dataset or LazyEvents
-        A row a contact, in the order of frames, groups and other groups: ``residue``,
-        ``residue_name``, ``chain`` (or ``molecule``, or ``atom_name`` and those) and the same with
-        ``other_`` before, as far as they are known; ``atom`` and ``other_atom``, the
-        ``atom_number`` of the closest atoms; ``distance`` in nm. The events of frame ``i`` are
+        A row a contact, in the order of frames, groups and other groups: ``residue`` and
+        ``other_residue``, or ``molecule`` and ``other_molecule``, their numbers; ``atom`` and
+        ``other_atom``, the ``atom_number`` of the closest atoms, which tell residues of the same
+        number in several chains apart; ``distance`` in nm. The events of frame ``i`` are
         ``first[i]`` to ``first[i + 1]``.
 
     Raises
@@ -237,20 +227,10 @@ def contacts(
     """
     cutoff, separation = check_cutoff(cutoff, criteria), check_separation(ds, by, min_separation)
     groups = groups_of(ds, atoms, other, by=by, criteria=criteria, periodic=periodic)
-    # Of atoms, what is in contact is the closest atom.
-    names = {
-        name: values for name, (_, values) in groups.labels.items() if "atom_number" not in name
-    }
-    kinds = {name: np.asarray(values).dtype for name, values in names.items()}
-    columns = [_column(name, "U" if kind.kind == "U" else "i") for name, kind in kinds.items()]
-    record = Events(
-        _found,
-        [*columns, *ATOMS, DISTANCE],
-        {name: kind for name, kind in kinds.items() if kind.kind == "U"},
-    )
-    found = record(
+    numbered = [variable.name for variable in COLUMNS[by] if variable.name in groups.labels]
+    found = Events(_found, COLUMNS[by])(
         *groups.inputs,
-        labels=names,
+        labels={name: groups.labels[name][1] for name in numbered},
         numbers=groups.numbers,
         cutoff=cutoff,
         separation=separation,
@@ -259,7 +239,7 @@ def contacts(
     return found.assign_attrs(**groups.attrs, cutoff=cutoff, min_separation=separation)
 
 
-@analysis(*MAPS.values(), view="contact map", topic="Contacts")
+@analysis(*MAPS.values(), view="map", topic="Contacts")
 def contact_map(
     ds: xr.Dataset | xr.DataArray,
     *,

@@ -67,6 +67,8 @@ VIEWS: Mapping[str, View] = MappingProxyType(
             ("time series", "facts.of_series", "drawing.draw_series"),
             ("matrix", "facts.of_matrix", "drawing.draw_map"),
             ("map", "facts.of_values", "drawing.draw_map"),
+            ("mean map", "facts.of_values", "drawing.draw_mean_map"),
+            ("contacts", "facts.of_events", "drawing.draw_contacts"),
             ("profile", "facts.of_values", "drawing.draw_profile"),
             ("number", "facts.of_values", "drawing.draw_nothing"),
             ("trajectory", "facts.of_trajectory", "drawing.draw_nothing", _of_trajectories),

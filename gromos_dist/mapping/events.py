@@ -85,7 +85,7 @@ class Events:
             if coord.dims == ("frame",)
         }
         dtypes = {
-            v.name: np.dtype(self.dtypes.get(v.name) or _DTYPES[v.kind[0]]) for v in self.columns
+            v.name: np.dtype(self.dtypes.get(v.name, _DTYPES[v.kind[0]])) for v in self.columns
         }
         table = _Table(tuple(self.columns), dtypes, like.sizes["frame"], kept)
         job = _EventsJob(self.kernel, dtypes)

@@ -7,6 +7,7 @@ from gromos_dist.plot.panels import plot_parts, plot_terms
 from gromos_dist.plot.profile import plot_profile
 from gromos_dist.plot.series import plot_time_series
 from gromos_dist.plot.style import SUFFIXES
+from gromos_dist.plot.timeline import plot_timeline
 from gromos_dist.plot.wording import name_of
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "plot_profile",
     "plot_terms",
     "plot_time_series",
+    "plot_timeline",
 ]
