@@ -53,6 +53,13 @@ CASES: dict[str, Case] = {
     "center_of_geometry": lambda ds: gd.center_of_geometry(ds, atoms=SOLUTE),
     "energy_statistics": lambda ds: gd.energy_statistics(gd.center_of_mass(ds, atoms=SOLUTE)),
     "n_atoms": lambda ds: gd.n_atoms(ds, atoms="byres around 0.4 of resname BUT", by="residue"),
+    "contacts": lambda ds: gd.contacts(
+        ds, atoms=SOLUTE, other="water and within 0.6 of resname BUT", cutoff=0.5
+    ),
+    "contact_map": lambda ds: gd.contact_map(ds, atoms=range(40), criteria="closest", cutoff=0.5),
+    "n_contacts": lambda ds: gd.n_contacts(ds, atoms=SOLUTE, other=range(4, 90), cutoff=0.5),
+    "native_contacts": lambda ds: gd.native_contacts(ds, atoms=range(90), cutoff=0.5),
+    "distance_matrix": lambda ds: gd.distance_matrix(ds, atoms=range(20), mean=True),
     "make_whole": lambda ds: gd.make_whole(ds).positions,
 }
 
@@ -137,7 +144,7 @@ def of_record(name: str) -> Case:
     return lambda ds: record(ds.positions, coords=coords)
 
 
-SEVERAL = ("forces", "energies", "Fields")
+SEVERAL = ("forces", "energies", "distance_matrix", "Fields")
 EVERY = CASES | {name: of_record(name) for name in RECORDS}
 
 

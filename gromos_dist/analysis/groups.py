@@ -241,9 +241,7 @@ def counted(
     ValueError
         There are no such criteria.
     """
-    if criteria not in CUTOFFS:
-        expected = ", ".join(map(repr, CUTOFFS))
-        raise ValueError(f"criteria: expected one of {expected}, got {criteria!r}")
+    _check_criteria(criteria)
     atoms = chosen.candidates if isinstance(chosen, ChosenInFrames) else chosen
     if criteria not in _ATOMS:
         return atoms
@@ -282,12 +280,19 @@ def check_cutoff(cutoff: float | None, criteria: Criteria) -> float:
     Raises
     ------
     ValueError
-        It is not positive.
+        It is not positive, or there are no such criteria.
     """
+    _check_criteria(criteria)
     cutoff = CUTOFFS[criteria] if cutoff is None else float(cutoff)
     if not 0.0 < cutoff < np.inf:
         raise ValueError(f"cutoff: expected a distance in nm, got {cutoff}")
     return cutoff
+
+
+def _check_criteria(criteria: str) -> None:
+    if criteria not in CUTOFFS:
+        expected = ", ".join(map(repr, CUTOFFS))
+        raise ValueError(f"criteria: expected one of {expected}, got {criteria!r}")
 
 
 def sequence_of(ds: xr.Dataset | xr.DataArray) -> Integers:

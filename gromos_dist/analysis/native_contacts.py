@@ -168,6 +168,10 @@ def native_contacts(
     first = counted(ds, _all(ds, atoms), criteria, "atoms")
     second = None if other is None else counted(ds, _all(ds, other), criteria, "other")
     both = first if second is None else np.union1d(first, second)
+    box = _box_of(ds, reference) if periodic else None
+    if box is not None and isinstance(reference, xr.Dataset):
+        # Broken molecules do not matter to nearest images: nobody has to be warned.
+        reference = reference["positions"]
     target = reference_positions(positions, reference, both)
     sequence = sequence_of(ds)
     pairs = kernels.GroupPairs(
@@ -177,7 +181,6 @@ def native_contacts(
             if own is not None
         )
     )
-    box = _box_of(ds, reference) if periodic else None
     boxes = None if box is None else box[None]
     found = kernels.contacts(target[None], pairs, cutoff, separation=separation, box=boxes)
     if not len(found["frame"]):
