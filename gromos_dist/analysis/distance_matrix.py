@@ -33,7 +33,7 @@ MEANS = {
 }
 
 # Distances that are in memory at a time where their mean is asked for.
-_AT_A_TIME = 2**19
+_AT_A_TIME = 2**17
 
 
 def _distances(positions: Array, box: Array | None = None, *, pairs: PairsOfGroups) -> Array:

@@ -265,14 +265,19 @@ int gd_least_distances(const void *positions, int type, int64_t n_frames, int64_
     struct walk walk;
     int status = open_walk(positions, type, n_frames, n_atoms, groups, others, work, &walk, where);
     const int64_t n_others = status == GD_OK ? walk.row.to : 0;
+    int32_t *near = (int32_t *)work;
     for (int64_t frame = 0; frame < n_frames && status == GD_OK; frame++) {
         status = read_frame(&walk, frame, boxes, where);
         double *matrix = distances + frame * groups->n * n_others;
+        /* Squares of the row are all that is needed of single atoms, but for some boxes. */
+        const int squares_do = walk.two.one->x[0] == walk.two.one->center[0] &&
+                               (!walk.lattice.periodic || walk.lattice.rectangular);
+        walk.row.near = squares_do ? 0 : near;
         for (int64_t i = 0; i < groups->n && status == GD_OK; i++) {
             double *line = matrix + i * n_others;
             look_from(&walk, i, INFINITY);
             for (int64_t j = walk.within ? i : 0; j < n_others; j++)
-                line[j] = NAN;
+                line[j] = squares_do ? walk.row.squares[j] : NAN;
             for (int64_t k = 0; k < walk.row.n_near; k++)
                 line[walk.row.near[k]] = square_to(&walk, walk.row.near[k], INFINITY);
             walk.table->square_roots(line + (walk.within ? i : 0),

@@ -36,13 +36,15 @@ static inline __attribute__((always_inline)) void walk(struct gd_reach_row *row,
             vd_add(vd_add(vd_mul(d[0], d[0]), vd_mul(d[1], d[1])), vd_mul(d[2], d[2]));
         const vd bound = vd_add(reach, vd_load(row->radius + j));
         vd_store(row->squares + j, square);
+        if (!near)
+            continue;
         uint32_t bits = vd_bits(vd_at_most(square, vd_mul(bound, bound)));
         if (kind == ANY)
             bits |= vd_bits(vd_at_most(unsure, square));
         for (; bits; bits &= bits - 1)
             *near++ = (int32_t)j + __builtin_ctz(bits);
     }
-    row->n_near = near - row->near;
+    row->n_near = near ? near - row->near : 0;
 }
 
 void GD_NAME(reach_row)(struct gd_reach_row *row) {

@@ -15,7 +15,7 @@ struct gd_reach_row {
     const struct gd_lattice *lattice;
     double *squares; /* distances of the centres squared; in a box that is not rectangular right */
                      /* where less than a quarter of its shortest vector's square */
-    int32_t *near;   /* those in reach, and those whose image is not sure */
+    int32_t *near;   /* those in reach, and those whose image is not sure; NULL: not asked for */
     int64_t n_near;
 };
 
