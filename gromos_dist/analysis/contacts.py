@@ -228,7 +228,7 @@ def contacts(
     cutoff, separation = check_cutoff(cutoff, criteria), check_separation(ds, by, min_separation)
     groups = groups_of(ds, atoms, other, by=by, criteria=criteria, periodic=periodic)
     numbered = [variable.name for variable in COLUMNS[by] if variable.name in groups.labels]
-    found = Events(_found, COLUMNS[by])(
+    found: xr.Dataset | LazyEvents = Events(_found, COLUMNS[by])(
         *groups.inputs,
         labels={name: groups.labels[name][1] for name in numbered},
         numbers=groups.numbers,
@@ -295,7 +295,7 @@ def contact_map(
             "fewer, for example atoms='protein', or by='residue'"
         )
     record = Reduction(_counted, _together, _occupancy, MAPS[by], state=_Counts)
-    found = record(
+    found: xr.DataArray = record(
         *groups.inputs,
         coords=groups.labels,
         cutoff=cutoff,
@@ -369,7 +369,11 @@ def n_contacts(
     if not 0 < n < m:
         raise ValueError(f"exponents: expected 0 < n < m, got {exponents}")
     groups = groups_of(ds, atoms, other, by=by, criteria=criteria, periodic=periodic)
-    constants = {"cutoff": cutoff, "separation": separation, "pairs": groups.pairs}
+    constants: dict[str, Any] = {
+        "cutoff": cutoff,
+        "separation": separation,
+        "pairs": groups.pairs,
+    }
     attrs = {**groups.attrs, "cutoff": cutoff, "min_separation": separation, "method": method}
     if method == "count":
         return _NUMBERS(*groups.inputs, **constants).assign_attrs(**attrs)

@@ -158,5 +158,5 @@ def distance_matrix(
         )
         return found.assign_attrs(**groups.attrs)
     record = Reduction(_moments, _together, _mean_and_deviation, MEANS[by], state=_Moments)
-    both = record(*groups.inputs, coords=groups.labels, pairs=groups.pairs)
+    both: xr.Dataset = record(*groups.inputs, coords=groups.labels, pairs=groups.pairs)
     return both.assign_attrs(**groups.attrs).map(lambda one: one.assign_attrs(**groups.attrs))

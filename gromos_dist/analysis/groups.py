@@ -211,22 +211,29 @@ def groups_of(
         labels |= _labels(positions, by, own[first[of_whole]], prefix)
     if other is None:
         labels |= {f"other_{name}": (f"other_{dim}", of) for name, (dim, of) in labels.items()}
-    has_box = periodic and isinstance(ds, xr.Dataset) and "box" in ds
+    box, octahedra = box_of(ds, periodic)
     pairs = PairsOfGroups(
         GroupPairs(*made),
         (wholes[0], wholes[-1]) if by == "molecule" else None,
         moving[0],
         moving[1] if len(moving) > 1 else None,
-        has_box and is_octahedron(ds),
+        octahedra,
     )
     anonymous = fewer.drop_vars([name for name, of in fewer.coords.items() if "atom" in of.dims])
     return GroupsOfFrames(
         pairs,
-        (anonymous.rename(atom="place"), *([ds["box"]] if has_box else [])),
+        (anonymous.rename(atom="place"), *box),
         labels,
         numbers_of(fewer).of_atoms,
-        {"by": by, "criteria": criteria, "periodic": int(has_box)},
+        {"by": by, "criteria": criteria, "periodic": len(box)},
     )
+
+
+def box_of(ds: xr.Dataset | xr.DataArray, periodic: bool) -> tuple[tuple[xr.DataArray, ...], bool]:
+    """Return the box where images count, else nothing; and whether octahedra are cut from it."""
+    if not (periodic and isinstance(ds, xr.Dataset) and "box" in ds):
+        return (), False
+    return (ds["box"],), is_octahedron(ds)
 
 
 def counted(

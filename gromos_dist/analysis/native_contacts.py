@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gromos_dist import kernels
-from gromos_dist.analysis.connections import is_octahedron, lattice_of
+from gromos_dist.analysis.connections import lattice_of
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.groups import (
     Criteria,
+    box_of,
     check_cutoff,
     check_separation,
     counted,
@@ -192,15 +193,15 @@ def native_contacts(
     both_ways = np.sort(np.stack([found["atom"], found["other_atom"]], axis=1), axis=1)
     native, kept = np.unique(both_ways, axis=0, return_index=True)
     read, places = read_only_needed(positions, native[:, 0], native[:, 1])
-    has_box = periodic and _has_box(ds)
+    own_box, octahedra = box_of(ds, periodic)
     result = _FRACTION(
         read,
-        *([ds["box"]] if has_box else []),
+        *own_box,
         places=np.stack(places),
         half=lambda_ * found["distance"][kept],
         limit=cutoff if method == "hard" else None,
         beta=float(beta),
-        octahedra=has_box and is_octahedron(ds),
+        octahedra=octahedra,
     )
     soft = {} if method == "hard" else {"beta": float(beta), "lambda": float(lambda_)}
     return result.assign_attrs(
@@ -209,7 +210,7 @@ def native_contacts(
         cutoff=cutoff,
         min_separation=separation,
         **soft,
-        periodic=int(has_box),
+        periodic=len(own_box),
         native_pairs=len(native),
     )
 
@@ -222,13 +223,10 @@ def _all(ds: xr.Dataset | xr.DataArray, atoms: Selection) -> NDArray[np.int64]:
 def _box_of(ds: xr.Dataset | xr.DataArray, reference: Reference) -> Array | None:
     """Return the box of the reference: an array of positions has none."""
     if isinstance(reference, int | np.integer):
-        return lattice_of(ds, int(reference) % ds.sizes["frame"]) if _has_box(ds) else None
+        frame = int(reference) % max(1, ds.sizes["frame"])
+        return lattice_of(ds, frame) if isinstance(ds, xr.Dataset) else None
     if isinstance(reference, str | os.PathLike):
         reference = open_trajectory(reference, stop=1)
     if not isinstance(reference, xr.Dataset):
         return None
     return lattice_of(reference if "frame" in reference.dims else reference.expand_dims("frame"), 0)
-
-
-def _has_box(ds: xr.Dataset | xr.DataArray) -> TypeGuard[xr.Dataset]:
-    return isinstance(ds, xr.Dataset) and "box" in ds

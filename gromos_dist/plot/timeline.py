@@ -31,8 +31,8 @@ def plot_timeline(
 ) -> Axes:
     """Draw when contacts are there, such as those of `contacts`: a line for each pair.
 
-    The pairs that are there most of the time are at the top, 40 at most; what is right of a line is
-    in how many frames of a hundred.
+    What is there early is at the top; what is right of a line is in how many frames of a hundred.
+    Of more than 40 pairs, those are drawn that are neither always nor never there.
 
     Parameters
     ----------
@@ -69,37 +69,39 @@ def plot_timeline(
     there = np.zeros((len(names), n_frames), bool)
     there[line, events["frame"].values] = True
     occupancy = there.mean(axis=1)
-    most = np.argsort(-occupancy, kind="stable")[:MOST_LINES]
+    shown = np.argsort(occupancy * (occupancy - 1.0), kind="stable")[:MOST_LINES]
+    middle = (there[shown] @ np.arange(n_frames)) / there[shown].sum(axis=1)
+    shown = shown[np.argsort(middle, kind="stable")]
     columns = min(n_frames, _MOST_COLUMNS)
     first = np.linspace(0, n_frames, columns, endpoint=False).astype(np.int64)
-    share = np.add.reduceat(there[most].astype(float), first, axis=1)
+    share = np.add.reduceat(there[shown].astype(float), first, axis=1)
     share /= np.diff(np.append(first, n_frames))
     times = axis_of(number, "frame")
     colours = mpl.colors.LinearSegmentedColormap.from_list("contact", ["white", BLUE])
     with mpl.rc_context(FRAMED):
         if ax is None:
-            ax = new_figure(path, (8.0, 1.8 + 0.2 * len(most))).add_subplot()
+            ax = new_figure(path, (8.0, 1.8 + 0.2 * len(shown))).add_subplot()
         ax.imshow(
             share,
-            extent=(*edges(times.values), len(most) - 0.5, -0.5),
+            extent=(*edges(times.values), len(shown) - 0.5, -0.5),
             aspect="auto",
             cmap=colours,
             vmin=0.0,
             vmax=1.0,
             interpolation="nearest",
         )
-        ax.set_yticks(range(len(most)), [names[pair] for pair in most], fontsize=8.5)
-        ax.set_yticks(np.arange(1, len(most)) - 0.5, minor=True)
+        ax.set_yticks(range(len(shown)), [names[pair] for pair in shown], fontsize=8.5)
+        ax.set_yticks(np.arange(1, len(shown)) - 0.5, minor=True)
         ax.tick_params(which="both", left=False)
         ax.grid(axis="y", which="minor")
         right = ax.secondary_yaxis("right")
-        right.set_yticks(range(len(most)), [f"{100 * occupancy[pair]:.0f} %" for pair in most])
+        right.set_yticks(range(len(shown)), [f"{100 * occupancy[pair]:.0f} %" for pair in shown])
         right.tick_params(right=False, labelsize=8.5)
         ax.set_ylabel(f"{sentence(side)}s")
         ax.set_xlabel(with_unit(times.label, times.unit))
-        left_out = len(names) - len(most)
+        left_out = len(names) - len(shown)
         usual = "Contacts" if title is None else title
-        more = f"; the {len(most)} most frequent of {len(names)}" if left_out else ""
+        more = f"; the {len(shown)} that change most, of {len(names)}" if left_out else ""
         ax.set_title(fill(usual + more, 62))
         save(ax, path)
     return ax
