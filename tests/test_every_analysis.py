@@ -56,6 +56,13 @@ CASES: dict[str, Case] = {
     "rdf": lambda ds: gd.rdf(ds, "name OW", "name HW1", r_max=0.5, bins=20),
     "minimum_distance": lambda ds: gd.minimum_distance(ds, SOLUTE, "name OW", with_atoms=True),
     "image_distance": lambda ds: gd.image_distance(ds, atoms=SOLUTE, with_atoms=True),
+    "contacts": lambda ds: gd.contacts(
+        ds, atoms=SOLUTE, other="water and within 0.6 of resname BUT", cutoff=0.5
+    ),
+    "contact_map": lambda ds: gd.contact_map(ds, atoms=range(40), criteria="closest", cutoff=0.5),
+    "n_contacts": lambda ds: gd.n_contacts(ds, atoms=SOLUTE, other=range(4, 90), cutoff=0.5),
+    "native_contacts": lambda ds: gd.native_contacts(ds, atoms=range(90), cutoff=0.5),
+    "distance_matrix": lambda ds: gd.distance_matrix(ds, atoms=range(20), mean=True),
     "make_whole": lambda ds: gd.make_whole(ds).positions,
     "unwrap": lambda ds: gd.unwrap(ds).positions,
     "wrap": lambda ds: gd.wrap(ds, by="residue", cell="compact").positions,
@@ -144,6 +151,7 @@ def of_record(name: str) -> Case:
     return lambda ds: record(ds.positions, coords=coords)
 
 
+SEVERAL = ("forces", "energies", "distance_matrix", "Fields")
 EVERY = CASES | {name: of_record(name) for name in RECORDS}
 
 

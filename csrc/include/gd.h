@@ -22,6 +22,7 @@
 
 #include "gd/frames.h"
 #include "gd/gyration.h"
+#include "gd/least_distances.h"
 #include "gd/neighbors.h"
 #include "gd/periodic.h"
 #include "gd/rmsd.h"

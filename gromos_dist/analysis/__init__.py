@@ -1,6 +1,13 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
+from gromos_dist.analysis.contacts import (
+    contact_map as contact_map,
+    contacts as contacts,
+    n_contacts as n_contacts,
+)
 from gromos_dist.analysis.counts import n_atoms as n_atoms
+from gromos_dist.analysis.distance_matrix import distance_matrix as distance_matrix
+from gromos_dist.analysis.native_contacts import native_contacts as native_contacts
 from gromos_dist.analysis.nearest import (
     image_distance as image_distance,
     minimum_distance as minimum_distance,

@@ -36,6 +36,15 @@ def draw_map(result: Result, path: Path, title: str, _: Asked) -> None:
     plot.plot_matrix(_one(result), path, title=title)
 
 
+def draw_mean_map(result: Result, path: Path, title: str, _: Asked) -> None:
+    """Draw the mean over the frames, or the first of several arrays, as a heat map."""
+    array = next(iter(result.data_vars.values())) if isinstance(result, xr.Dataset) else result
+    if "frame" in array.dims:
+        array = array.mean("frame", keep_attrs=True)
+        array.attrs["long_name"] = f"mean {array.attrs['long_name']}"
+    plot.plot_matrix(array, path, title=title)
+
+
 def draw_profile(result: Result, path: Path, title: str, _: Asked) -> None:
     """Draw values over atoms, residues, distances or the like."""
     plot.plot_profile(result, path, title=title)
@@ -50,6 +59,11 @@ def draw_radial(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
 def draw_events(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
     """Draw how many events every frame has."""
     plot.plot_time_series(plot.number_of_events(result), path, title=title)
+
+
+def draw_contacts(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
+    """Draw when contacts are there."""
+    plot.plot_timeline(result, path, title=title)
 
 
 def draw_energies(result: Result, path: Path, title: str, asked: Asked) -> None:

@@ -98,6 +98,8 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         "nearest pair": View(_later("facts.of_first"), _later("drawing.draw_first")),
         "matrix": View(_later("facts.of_matrix"), _later("drawing.draw_map")),
         "map": View(_later("facts.of_values"), _later("drawing.draw_map")),
+        "mean map": View(_later("facts.of_values"), _later("drawing.draw_mean_map")),
+        "contacts": View(_later("facts.of_events"), _later("drawing.draw_contacts")),
         "profile": View(_later("facts.of_values"), _later("drawing.draw_profile")),
         "radial distribution": View(
             _later("facts.of_radial"), _later("drawing.draw_radial"), ("rdf",)

@@ -3,6 +3,12 @@
 from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.constraints import Constraints, shake
 from gromos_dist.kernels.ewald_error import Mesh, choose_mesh, mesh_error, real_space_error
+from gromos_dist.kernels.group_distances import (
+    GroupPairs,
+    Groups,
+    contacts,
+    least_distances,
+)
 from gromos_dist.kernels.gyration import (
     center,
     gyration_tensor,
@@ -56,6 +62,8 @@ __all__ = [
     "EwaldMesh",
     "EwaldSplitting",
     "EwaldSum",
+    "GroupPairs",
+    "Groups",
     "Mesh",
     "NearPairs",
     "NearestPairs",
@@ -67,12 +75,14 @@ __all__ = [
     "calculate_rmsd",
     "center",
     "choose_mesh",
+    "contacts",
     "distance_histogram",
     "ewald_mesh",
     "ewald_splitting",
     "fit_transform",
     "gyration_tensor",
     "image_distances",
+    "least_distances",
     "make_whole",
     "mesh_error",
     "minimum_distances",

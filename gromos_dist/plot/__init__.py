@@ -8,6 +8,7 @@ from gromos_dist.plot.profile import plot_profile
 from gromos_dist.plot.radial import plot_radial_distribution
 from gromos_dist.plot.series import plot_time_series
 from gromos_dist.plot.style import SUFFIXES
+from gromos_dist.plot.timeline import plot_timeline
 from gromos_dist.plot.wording import name_of
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "plot_radial_distribution",
     "plot_terms",
     "plot_time_series",
+    "plot_timeline",
 ]

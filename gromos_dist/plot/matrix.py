@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 
@@ -11,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from gromos_dist.plot.axis import axis_of, edges, name_ticks
+from gromos_dist.plot.axis import Axis, axis_of, edges, name_ticks
 from gromos_dist.plot.style import FRAMED, new_figure, require_suffix, save
 from gromos_dist.plot.wording import name_of, unit_of, with_unit
 
@@ -67,7 +68,7 @@ def plot_matrix(
             f"a matrix has two dimensions and at least one frame in each, got {dict(array.sizes)}; "
             "one number a frame is drawn by plot_time_series"
         )
-    rows, columns = (axis_of(array, str(dim)) for dim in array.dims)
+    rows, columns = (_in_even_steps(axis_of(array, str(dim)), str(dim)) for dim in array.dims)
     values = _shrink(np.asarray(array.values, dtype=np.float64), MAX_MATRIX)
     with mpl.rc_context(FRAMED):
         if ax is None:
@@ -92,6 +93,18 @@ def plot_matrix(
         ax.set_title(fill(usual if title is None else title, 42))
         save(ax, path)
     return ax
+
+
+def _in_even_steps(axis: Axis, dim: str) -> Axis:
+    """Return the axis, or numbers as names where they do not rise in equal steps.
+
+    Cells are equally wide: residues with a gap, or of several chains, would get wrong numbers.
+    """
+    steps = np.diff(axis.values)
+    if dim in ("frame", "other_frame") or axis.names or np.allclose(steps, steps[:1]):
+        return axis
+    names = tuple(f"{value:g}" for value in axis.values)
+    return replace(axis, values=np.arange(len(names), dtype=np.float64), names=names)
 
 
 def _shrink(matrix: NDArray[np.float64], largest: int) -> NDArray[np.float64]:
