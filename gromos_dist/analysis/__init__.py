@@ -1,6 +1,11 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
 from gromos_dist.analysis.forces import energies as energies, forces as forces
+from gromos_dist.analysis.hydrogen.bonds import (
+    hydrogen_bond_occupancy as hydrogen_bond_occupancy,
+    hydrogen_bonds as hydrogen_bonds,
+    n_hydrogen_bonds as n_hydrogen_bonds,
+)
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,

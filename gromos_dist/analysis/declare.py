@@ -20,7 +20,7 @@ import xarray as xr
 
 from gromos_dist import provenance
 from gromos_dist.analysis.needs import Need, check_needs
-from gromos_dist.mapping import LazyEvents
+from gromos_dist.mapping import LazyRows
 from gromos_dist.selection import Selection
 from gromos_dist.topology import as_topology
 from gromos_dist.variables import Variable
@@ -144,7 +144,7 @@ def _with_provenance(
     arguments: Sequence[inspect.Parameter],
 ) -> Any:
     """Return a result that says where it comes from."""
-    if not isinstance(result, xr.DataArray | xr.Dataset | LazyEvents):
+    if not isinstance(result, xr.DataArray | xr.Dataset | LazyRows):
         return result
     defaults = {argument.name: argument.default for argument in arguments}
     given = {key: _in_order(value) for key, value in parameters.items()}
