@@ -6,6 +6,9 @@ from gromos_dist.analysis.hydrogen.bonds import (
     hydrogen_bonds as hydrogen_bonds,
     n_hydrogen_bonds as n_hydrogen_bonds,
 )
+from gromos_dist.analysis.hydrogen.lifetimes import (
+    hydrogen_bond_lifetimes as hydrogen_bond_lifetimes,
+)
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,

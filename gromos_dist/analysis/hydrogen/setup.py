@@ -59,6 +59,18 @@ class Search:
         """Count the bonds of some frames."""
         return count_hydrogen_bonds(positions, self._vectors(box), self.sites, self.criteria)
 
+    def is_bonded(self, found: Any) -> NDArray[np.bool_]:
+        """Say which of the pairs that were found with any angle are bonds."""
+        criteria = self.criteria
+        assert isinstance(criteria, BondCriteria), "of three centers there are no single pairs"
+        sign = 1.0 if criteria.angle_at == "donor" else -1.0
+        angle, limit = sign * found["angle"], sign * criteria.angle
+        straight = angle <= limit if criteria.angle_included else angle < limit
+        most = criteria.distance - criteria.curvature * (found["angle"] * found["angle"])
+        distance = found["distance"]
+        bent = distance <= most if criteria.distance_included else distance < most
+        return np.asarray(straight & bent if criteria.curvature else straight, bool)
+
     def keys(self, found: Any) -> NDArray[np.int64]:
         """Return a number for each bond that is found, by which they rise in their order."""
         keys = found["hydrogen"].astype(np.int64) * self.n_acceptors + found["acceptor"]
