@@ -77,6 +77,9 @@ VIEWS: Mapping[str, View] = MappingProxyType(
             ),
             ("statistics", "energy_tables.of_statistics", "drawing.draw_nothing"),
             ("events", "facts.of_events", "drawing.draw_events"),
+            ("bonds over time", "bond_tables.of_events", "drawing.draw_bonds_over_time"),
+            ("bars", "bond_tables.of_bonds", "drawing.draw_bars"),
+            ("lifetimes", "bond_tables.of_lifetimes", "drawing.draw_lifetimes"),
         )
     }
 )

@@ -1,5 +1,7 @@
-"""Pictures of results: time series, matrices, profiles, energies by term and by pair of groups."""
+"""Pictures of results: time series, matrices, profiles, bars, energies by term and by pair."""
 
+from gromos_dist.plot.bars import plot_bars
+from gromos_dist.plot.curves import plot_curves
 from gromos_dist.plot.events import number_of_events
 from gromos_dist.plot.groups import MOST_PAIRS, plot_groups, plot_pairs
 from gromos_dist.plot.matrix import plot_matrix
@@ -7,13 +9,17 @@ from gromos_dist.plot.panels import plot_parts, plot_terms
 from gromos_dist.plot.profile import plot_profile
 from gromos_dist.plot.series import plot_time_series
 from gromos_dist.plot.style import SUFFIXES
+from gromos_dist.plot.timeline import MOST_ROWS, plot_timeline
 from gromos_dist.plot.wording import name_of
 
 __all__ = [
     "MOST_PAIRS",
+    "MOST_ROWS",
     "SUFFIXES",
     "name_of",
     "number_of_events",
+    "plot_bars",
+    "plot_curves",
     "plot_groups",
     "plot_matrix",
     "plot_pairs",
@@ -21,4 +27,5 @@ __all__ = [
     "plot_profile",
     "plot_terms",
     "plot_time_series",
+    "plot_timeline",
 ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.hydrogen.criteria import CriteriaName, ThreeCenterLimits
-from gromos_dist.analysis.hydrogen.labels import labels_of_bonds
+from gromos_dist.analysis.hydrogen.labels import ATOMS_OF_BONDS, labels_of_bonds
 from gromos_dist.analysis.hydrogen.setup import Search, setup
 from gromos_dist.analysis.hydrogen.sites import (
     ACCEPTOR_CHARGE,
@@ -139,8 +139,8 @@ def _by_occupancy(tally: Tally, search: Search, atoms: Mapping[str, Array]) -> d
 
 def _named(columns: Mapping[str, Array], search: Search, atoms: Mapping[str, Any]) -> Sequence[str]:
     del search
-    names = ("donor", "hydrogen", "acceptor", "other_acceptor")
-    return labels_of_bonds(*(columns[n] for n in names if n in columns), names=atoms["names"])
+    found = (columns[name] for name in ATOMS_OF_BONDS if name in columns)
+    return labels_of_bonds(*found, names=atoms["names"])
 
 
 def _table(of: tuple[str, ...]) -> Table:

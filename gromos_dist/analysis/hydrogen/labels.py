@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
+
+ATOMS_OF_BONDS = ("donor", "hydrogen", "acceptor", "other_acceptor")
+"""The columns that tell bonds apart."""
 
 
 def labels_of_bonds(
@@ -53,3 +57,35 @@ def _residues(known: Mapping[str, NDArray[Any]]) -> Any:
 
 def _values(of: Any) -> NDArray[Any]:
     return np.asarray(of[1] if isinstance(of, tuple) else getattr(of, "values", of))
+
+
+def most_frequent(events: xr.Dataset, most: int) -> xr.DataArray:
+    """Return in which frames the most frequent bonds are there: (bond, frame), with their names.
+
+    Parameters
+    ----------
+    events : Dataset
+        What `hydrogen_bonds` gives, computed.
+    most : int
+        How many bonds at most.
+
+    Returns
+    -------
+    DataArray
+        ``bonded`` (bond, frame) bool, the most frequent first; with the time where all frames have
+        bonds.
+    """
+    atoms = [name for name in ATOMS_OF_BONDS if name in events]
+    rows = np.stack([np.asarray(events[name].values) for name in atoms], axis=1)
+    bonds, of_event, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:most]
+    first = np.asarray(events["first"].values)
+    bonded = np.zeros((len(order), len(first) - 1), bool)
+    frames = np.asarray(events["frame"].values)
+    for row, bond in enumerate(order):
+        bonded[row, frames[of_event.ravel() == bond]] = True
+    names = labels_of_bonds(*bonds[order].T, names=events.coords)
+    found = xr.DataArray(bonded, {"bond": ("bond", names)}, ("bond", "frame"), "bonded")
+    if "time" in events.coords and (np.diff(first) > 0).all():
+        found = found.assign_coords(time=("frame", events["time"].values[first[:-1]]))
+    return found
