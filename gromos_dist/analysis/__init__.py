@@ -1,5 +1,6 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
+from gromos_dist.analysis.counts import n_atoms as n_atoms
 from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.hydrogen.bonds import (
     hydrogen_bond_occupancy as hydrogen_bond_occupancy,
@@ -9,6 +10,11 @@ from gromos_dist.analysis.hydrogen.bonds import (
 from gromos_dist.analysis.hydrogen.lifetimes import (
     hydrogen_bond_lifetimes as hydrogen_bond_lifetimes,
 )
+from gromos_dist.analysis.nearest import (
+    image_distance as image_distance,
+    minimum_distance as minimum_distance,
+)
+from gromos_dist.analysis.rdf import rdf as rdf
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,
