@@ -1,7 +1,6 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
 from gromos_dist.analysis.counts import n_atoms as n_atoms
-from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.hydrogen.bonds import (
     hydrogen_bond_occupancy as hydrogen_bond_occupancy,
     hydrogen_bonds as hydrogen_bonds,
@@ -27,3 +26,4 @@ from gromos_dist.analysis.shape import (
 )
 from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
 from gromos_dist.analysis.whole import make_whole as make_whole
+from gromos_dist.analysis.forces import energies as energies, forces as forces

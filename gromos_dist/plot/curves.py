@@ -69,7 +69,7 @@ def plot_curves(
             text = f"{name}: {note}" if note else name
             ax.plot(axis.values, array.values, color=str(colour), linewidth=1.8, label=text)
         ax.axhline(0.0, color="0.6", linewidth=0.8)
-        ax.legend(loc="upper right")
+        ax.legend(loc="best")
         ax.grid(True)
         if axis.values.size > 1:
             ax.set_xlim(axis.values[0], axis.values[-1])
