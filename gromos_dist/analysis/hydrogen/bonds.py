@@ -179,31 +179,30 @@ def hydrogen_bonds(
 ) -> Any:
     """Hydrogen bonds of every frame: donor, hydrogen, acceptor, distance and angle.
 
-    A bond is a hydrogen and an acceptor (one with two acceptors counts twice) that meet the
-    criteria. What is not bonded to the hydrogen counts, however near along the chain.
+    A bond is a hydrogen and an acceptor (a hydrogen with two acceptors counts twice) that meet the
+    criteria. An acceptor counts however near it is along the chain, unless it is the donor itself:
+    `exclude` can leave out more.
+
+    Criteria are ``gromos`` (H...A <= 0.25 nm, D-H...A >= 135 degrees), ``luzar_chandler`` (D...A <=
+    0.35 nm, H-D...A <= 30 degrees, as GROMACS), ``baker_hubbard`` (H...A < 0.25 nm, D-H...A > 120
+    degrees, as MDTraj), ``wernet_nilsson`` (D...A < 0.33 nm - 4.4e-5 (H-D...A)^2, H-D...A < 45
+    degrees), ``mdanalysis`` (D...A <= 0.30 nm, D-H...A > 150 degrees) and ``cpptraj`` (D...A <=
+    0.30 nm, D-H...A >= 135 degrees).
 
     Parameters
     ----------
     ds : Dataset or DataArray
         With ``positions`` (frame, atom, xyz) in nm, hydrogens among them, and bonds or names by
         which these are guessed.
-    donors, acceptors : str or sequence of int, optional
-        Atoms that may give, and take; all when None. A donor is chosen by its heavy atom or by its
-        hydrogens, and the `rule` says which of the atoms chosen take part.
+    donors : str or sequence of int, optional
+        Atoms that may give, by their heavy atoms or their hydrogens; all when None. The `rule` says
+        which of them do.
+    acceptors : str or sequence of int, optional
+        Atoms that may take; all when None. The `rule` says which of them do.
     between : pair of selections, optional
         Only bonds from the one to the other, in both directions, such as ``("protein", "water")``.
     criteria : str
-        Named criteria:
-
-        ==================  =========================================================
-        ``gromos``          H...A <= 0.25 nm, D-H...A >= 135 degrees (gromos++)
-        ``luzar_chandler``  D...A <= 0.35 nm, H-D...A <= 30 degrees (GROMACS)
-        ``baker_hubbard``   H...A < 0.25 nm, D-H...A > 120 degrees (MDTraj)
-        ``wernet_nilsson``  D...A < 0.33 nm - 4.4e-5 (H-D...A)^2, H-D...A < 45 degrees
-        ``mdanalysis``      D...A <= 0.30 nm, D-H...A > 150 degrees
-        ``cpptraj``         D...A <= 0.30 nm, D-H...A >= 135 degrees
-        ==================  =========================================================
-
+        What counts as a bond, by name.
     cutoff : float, optional
         The distance, in nm, instead of that of the criteria.
     angle : float, optional
@@ -214,20 +213,20 @@ def hydrogen_bonds(
     three_center : bool
         Bonds of one hydrogen to two acceptors, as gromos++ finds them, instead of those to one.
     three_center_limits : tuple of four float
-        Of these bonds: H...A (nm) at most and D-H...A (degrees) at least, for both acceptors; the
-        sum of the angles at the hydrogen (degrees) at least; the angle between the planes D-A-A'
-        and H-A-A' (degrees) at most.
+        Of these bonds: H...A at most (nm) and D-H...A at least, for both acceptors; the sum of the
+        angles at the hydrogen at least; the angle between the planes D-A-A' and H-A-A' at most
+        (degrees).
     rule : str
-        Which atoms take part: by ``elements``, of which acceptors are, and donors with a bonded
-        hydrogen; by partial ``charges`` of hydrogens and acceptors; by ``masses``, as gromos++; or
-        ``all`` that are chosen, so also carbon.
+        Which atoms take part: by ``elements`` of acceptors, and of donors with a bonded hydrogen;
+        by partial ``charges`` of hydrogens and acceptors; by ``masses``, as in gromos++; or ``all``
+        that are chosen, carbon too.
     elements : sequence of str
-        For that rule; fluorine is ``F``.
+        The elements of donors and acceptors, such as N, O, S and F.
     charges : pair of float
-        For that rule: the least charge of hydrogens and the highest of acceptors, in e.
+        The least charge of hydrogens and the highest of acceptors, in e.
     mass_file : path, optional
-        For the rule of masses: a file of gromos++ with the blocks HYDROGENMASS, ACCEPTORMASS and
-        DONORMASS; H, and N, O and S of GROMOS when None.
+        Masses of hydrogens, acceptors and donors, a file as gromos++ reads it (blocks HYDROGENMASS,
+        ACCEPTORMASS, DONORMASS); those of H, and of N, O and S, when None.
     exclude : str
         An acceptor is not taken where it is in the same ``molecule`` or ``residue``, or only where
         it is the ``donor`` itself, as in gromos++.
@@ -262,14 +261,18 @@ def hydrogen_bonds(
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> bonds = gd.hydrogen_bonds(ds, criteria="baker_hubbard").compute()
     >>> bonds.sizes["event"], round(float(bonds.distance.mean()), 3)
-    (0, 0.0)
+    (24841, 0.198)
     >>> bonds.attrs["criteria"]
     'baker_hubbard: H...A < 0.25 nm, D-H...A > 120 degrees'
 
-    Of the backbone, with a picture of the bonds over time::
+    All of them in a file, and a picture of when the most frequent ones are there::
 
-        gromos-dist hydrogen-bonds md.dcd -t protein.psf --donors backbone --acceptors backbone \\
-            -o bonds.csv --plot bonds.png
+        gromos-dist hydrogen-bonds md.dcd -t protein.psf -o bonds.csv --plot bonds.png
+
+    Of the protein with the water around it, by the criteria of GROMACS::
+
+        gromos-dist hydrogen-bonds md.xtc -t md.gro --between protein water \\
+            --criteria luzar_chandler -o bonds.zarr
     """
     found = setup(
         ds,
@@ -345,12 +348,11 @@ def n_hydrogen_bonds(
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> gd.n_hydrogen_bonds(ds, criteria="cpptraj")[:3].values
-    array([0, 0, 0])
+    array([118, 128, 135])
 
-    How many there are in the backbone, against time::
+    How many there are in the protein, against time::
 
-        gromos-dist n-hydrogen-bonds md.dcd -t protein.psf --donors backbone --acceptors backbone \\
-            -o number.csv --plot number.png
+        gromos-dist n-hydrogen-bonds md.dcd -t protein.psf -o number.csv --plot number.png
     """
     found = setup(
         ds,
@@ -435,12 +437,11 @@ def hydrogen_bond_occupancy(
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> bonds = gd.hydrogen_bond_occupancy(ds).compute()
     >>> str(bonds.bond[0].values), float(bonds.occupancy[0])
-    ('', 0.0)
+    ('LYS23:NZ-HZ2 ... GLU210:OE2', 1.0)
 
     The most frequent ones as bars, all of them in a file::
 
-        gromos-dist hydrogen-bond-occupancy md.dcd -t protein.psf --donors backbone \\
-            --acceptors backbone -o occupancy.csv --plot occupancy.png
+        gromos-dist hydrogen-bond-occupancy md.dcd -t protein.psf -o all.csv --plot most.png
     """
     found = setup(
         ds,

@@ -183,7 +183,7 @@ def _correlations(
     """
     bonded = earlier.kept(earlier.bonded)
     keys = np.intersect1d(bonded.keys, later.keys)
-    size = 1 << (n_earlier + n_later - 1).bit_length()
+    size = 1 << int(n_earlier + n_later - 1).bit_length()
     sums = np.zeros((2, size // 2 + 1), complex)
     step = max(1, _AT_ONCE // size)
     # Backwards, so that a product of transforms counts by the sum of the frames' places.
