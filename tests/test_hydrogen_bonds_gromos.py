@@ -43,9 +43,7 @@ CASES = [
     Case("pla2_5", "more/pla2/hbond_solute_water", {"between": ("molecule 1", "water")}),
     Case("pla2_5", "more/pla2/hbond_solute_water_full", FIRST_20),
     Case("pla2_5", "more/pla2/hbond_solute_water_3c", FIRST_20),
-    Case(
-        *("ch4_999spc", "more/ch4_999spc/hbond_water"), {"donors": "water", "acceptors": "water"}
-    ),
+    Case(*("ch4_999spc", "more/ch4_999spc/hbond_water"), {"donors": "water", "acceptors": "water"}),
     Case("ch4_999spc", "more/ch4_999spc/hbond_water_3c_full", {}),
     Case("ch4_999spc", "more/ch4_999spc/hbond_water_3c_full", THREE),
     Case("w1000", "more/w1000/hbond_num", {}),
@@ -66,9 +64,8 @@ WITHOUT_TABLE |= {"more/ch4_999spc/hbond_water", "more/w1000/hbond_num"}
 
 def lines(path: Path) -> list[str]:
     packed = path.with_name(path.name + ".gz")
-    text = gzip.open(packed, "rt") if packed.exists() else path.open()
-    with text as file:
-        return file.read().splitlines()
+    data = gzip.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
+    return data.decode().splitlines()
 
 
 def agrees(printed: str, value: float, times: int = 1) -> bool:

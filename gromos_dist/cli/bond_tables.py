@@ -77,9 +77,14 @@ def of_lifetimes(result: xr.Dataset) -> Facts:
     lifetime = 1.0 / told["breaking_rate"] if told["breaking_rate"] > 0 else float("nan")
     model = ("lifetime by the breaking rate", quantity(lifetime, unit))
     longest = ("longest lag", quantity(float(result["lag"][-1]), unit))
-    values = {**told, "lifetime_by_rate": lifetime, "longest_lag": float(result["lag"][-1])}
-    values["criteria"] = result.attrs.get("criteria")
-    return Facts({**values, "units": unit}, (*rows, model, longest, *_chosen(result)))
+    values = {
+        **told,
+        "lifetime_by_rate": lifetime,
+        "longest_lag": float(result["lag"][-1]),
+        "units": unit,
+        "criteria": result.attrs.get("criteria"),
+    }
+    return Facts(values, (*rows, model, longest, *_chosen(result)))
 
 
 def _chosen(result: xr.Dataset) -> tuple[tuple[str, str], ...]:

@@ -161,9 +161,7 @@ def _found(
     for name, values in found.items():
         setattr(table, name, _pointer(values))
     c_sites = _sites(sites, n_atoms)
-    work = np.empty(
-        lib.gd_hydrogen_bonds_work(len(sites.hydrogens), len(sites.acceptors)) // 8 + 1
-    )
+    work = np.empty(lib.gd_hydrogen_bonds_work(len(sites.hydrogens), len(sites.acceptors)) // 8 + 1)
     where = new_where()
     check(
         lib.gd_hydrogen_bonds(
@@ -223,5 +221,3 @@ def _criteria(criteria: BondCriteria | ThreeCenterCriteria, any_angle: bool) -> 
     struct.distance_included = criteria.distance_included
     struct.angle_included = criteria.angle_included
     return struct
-
-

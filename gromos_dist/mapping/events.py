@@ -190,8 +190,8 @@ class _Table:
             if name not in ("frame", *variables)
         }
         coords["frame"] = (EVENT, frames, _FRAME.attrs)
-        coords |= self.others
-        return xr.Dataset({**variables, _FIRST.name: (EDGE, first, _FIRST.attrs)}, coords)
+        first_events = {_FIRST.name: (EDGE, first, _FIRST.attrs)}
+        return xr.Dataset({**variables, **first_events}, {**coords, **self.others})
 
 
 class LazyEvents(LazyRows):

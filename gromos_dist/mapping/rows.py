@@ -100,10 +100,10 @@ class LazyRows(DaskMethodsMixin):  # type: ignore[misc]
     def __dask_postcompute__(self) -> tuple[Callable[..., xr.Dataset], tuple[()]]:
         return self.made_of, ()
 
-    def __dask_postpersist__(self) -> tuple[Callable[..., Self], tuple[()]]:
+    def __dask_postpersist__(self) -> tuple[Callable[..., LazyRows], tuple[()]]:
         rebuild, arguments = self.blocks.__dask_postpersist__()
 
-        def made(graph: Any, **options: Any) -> Self:
+        def made(graph: Any, **options: Any) -> LazyRows:
             blocks = rebuild(graph, *arguments, **options)
             return type(self)(blocks, self.frame_chunks, self._rows, self.attrs)
 

@@ -17,6 +17,7 @@ from gromos_dist.mapping.rows import LazyRows
 from gromos_dist.mapping.tree import OPEN, Finish, State, lazy_box
 from gromos_dist.variables import Variable
 
+
 @dataclass(frozen=True)
 class Table:
     """Rows of all frames together, such as the bonds that occur: a `Reduction` of open length.

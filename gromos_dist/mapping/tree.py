@@ -177,9 +177,9 @@ class Finish:
         by_name = named(by_name, names, f"{', '.join(names)} (finalize)")
         values = []
         n_rows = np.size(by_name[names[0]])
-        for variable, dtype, shape in zip(self.variables, self.dtypes, self.shapes, strict=True):
+        for variable, dtype, known in zip(self.variables, self.dtypes, self.shapes, strict=True):
             what = f"{variable.name} {variable.dims} (finalize)"
-            shape = tuple(n_rows if length == OPEN else length for length in shape)
+            shape = tuple(n_rows if length == OPEN else length for length in known)
             # A copy, which can be changed: it may be an array of the state.
             values.append(np.array(fitting(by_name[variable.name], shape, dtype, what)))
         return values

@@ -292,9 +292,7 @@ def _together(results: Mapping[str, Any]) -> xr.Dataset:
 
 
 def _are_events(result: Any) -> bool:
-    return isinstance(result, LazyRows) or (
-        isinstance(result, xr.Dataset) and EDGE in result.dims
-    )
+    return isinstance(result, LazyRows) or (isinstance(result, xr.Dataset) and EDGE in result.dims)
 
 
 def _with_precision(dataset: xr.Dataset, precision: float, target: Path) -> xr.Dataset:

@@ -124,9 +124,7 @@ def test_any_angle_counts_all_in_reach() -> None:
     frame, sites = system(5, 30, 1.0)
     criteria = CRITERIA["from the donor"]
     found = hydrogen_bonds(frame[None], None, sites, criteria, any_angle=True)
-    apart = np.linalg.norm(
-        frame[sites.donors][:, None] - frame[sites.acceptors][None], axis=-1
-    )
+    apart = np.linalg.norm(frame[sites.donors][:, None] - frame[sites.acceptors][None], axis=-1)
     other = sites.hydrogen_units[:, None] != sites.acceptor_units
     assert found["counts"].item() == ((apart <= 0.35) & other).sum()
     straight = hydrogen_bonds(frame[None], None, sites, criteria)

@@ -269,10 +269,9 @@ def hydrogen_bonds(
 
         gromos-dist hydrogen-bonds md.dcd -t protein.psf -o bonds.csv --plot bonds.png
 
-    Of the protein with the water around it, by the criteria of GROMACS::
+    Of the protein with the water around it::
 
-        gromos-dist hydrogen-bonds md.xtc -t md.gro --between protein water \\
-            --criteria luzar_chandler -o bonds.zarr
+        gromos-dist hydrogen-bonds md.xtc -t md.gro --between protein water -o bonds.zarr
     """
     found = setup(
         ds,

@@ -43,8 +43,11 @@ def criteria_of(
     preset = PRESETS[name]
     if curvature is not None and not preset.curvature:
         raise ValueError(f"curvature: the criteria {name!r} have none, only wernet_nilsson has")
-    given = {"distance": cutoff, "angle": angle, "curvature": curvature}
-    found = preset._replace(**{key: value for key, value in given.items() if value is not None})
+    found = preset._replace(
+        distance=preset.distance if cutoff is None else cutoff,
+        angle=preset.angle if angle is None else angle,
+        curvature=preset.curvature if curvature is None else curvature,
+    )
     _check_range("cutoff", found.distance, "nm", float("inf"))
     _check_range("angle", found.angle, "degrees", 180.0)
     _check_range("curvature", found.curvature, "nm degree-2", float("inf"))

@@ -1,8 +1,8 @@
 """How long bonds last: correlations of their existence, exact, of any number of frames.
 
-What is kept of a stretch of frames are sums for each lag, the bonds of its first and last frames (as
-many as there are lags), and how long those were there that reach its ends. So memory depends on the
-longest lag, not on the number of frames; all sums are of whole numbers.
+What is kept of a stretch of frames are sums for each lag, the bonds of its first and last frames
+(as many as there are lags), and how long those were there that reach its ends. So memory depends on
+the longest lag, not on the number of frames; all sums are of whole numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Found(NamedTuple):
 
     def kept(self, mask: NDArray[np.bool_]) -> Found:
         """Return some of them."""
-        return Found(*(values[mask] for values in self))
+        return Found(self.frames[mask], self.keys[mask], self.bonded[mask])
 
     def shifted(self, n_frames: int) -> Found:
         """Return them in later frames."""
@@ -131,7 +131,11 @@ def all_lasting(of_all: Existence) -> Integers:
 
 
 def _joined(one: Found, other: Found) -> Found:
-    return Found(*(np.concatenate(pair) for pair in zip(one, other, strict=True)))
+    return Found(
+        np.concatenate([one.frames, other.frames]),
+        np.concatenate([one.keys, other.keys]),
+        np.concatenate([one.bonded, other.bonded]),
+    )
 
 
 def _lasting(lengths: NDArray[Any], n_lags: int) -> Integers:

@@ -14,7 +14,10 @@ ATOMS_OF_BONDS = ("donor", "hydrogen", "acceptor", "other_acceptor")
 
 
 def labels_of_bonds(
-    donors: NDArray[Any], hydrogens: NDArray[Any], *acceptors: NDArray[Any], names: Mapping[str, Any]
+    donors: NDArray[Any],
+    hydrogens: NDArray[Any],
+    *acceptors: NDArray[Any],
+    names: Mapping[str, Any],
 ) -> Sequence[str]:
     """Return what bonds are called: by residues and names of atoms, or by the atoms' numbers.
 
@@ -84,7 +87,9 @@ def most_frequent(events: xr.Dataset, most: int) -> xr.DataArray:
     frames = np.asarray(events["frame"].values)
     for row, bond in enumerate(order):
         bonded[row, frames[of_event.ravel() == bond]] = True
-    names = labels_of_bonds(*bonds[order].T, names=events.coords)
+    names = labels_of_bonds(
+        *bonds[order].T, names={str(name): of for name, of in events.coords.items()}
+    )
     found = xr.DataArray(bonded, {"bond": ("bond", names)}, ("bond", "frame"), "bonded")
     if "time" in events.coords and (np.diff(first) > 0).all():
         found = found.assign_coords(time=("frame", events["time"].values[first[:-1]]))

@@ -1,4 +1,4 @@
-"""What all analyses of hydrogen bonds begin with: atoms, box, criteria, and what is said of them."""
+"""What all analyses of hydrogen bonds begin with: atoms, box, criteria, and these in words."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ class Search:
 
     def keys(self, found: Any) -> NDArray[np.int64]:
         """Return a number for each bond that is found, by which they rise in their order."""
-        keys = found["hydrogen"].astype(np.int64) * self.n_acceptors + found["acceptor"]
+        keys: NDArray[np.int64] = (
+            found["hydrogen"].astype(np.int64) * self.n_acceptors + found["acceptor"]
+        )
         if isinstance(self.criteria, ThreeCenterCriteria):
             keys = keys * self.n_acceptors + found["other_acceptor"]
         return keys
@@ -163,15 +165,18 @@ def setup(
         mass_file,
         exclude,
     )
-    has_box = periodic and isinstance(ds, xr.Dataset) and "box" in ds
+    with_box = ds if periodic and isinstance(ds, xr.Dataset) and "box" in ds else None
     positions, kept, _ = narrow(positions, atoms.atoms)
-    search = Search(atoms.among(kept), applied, has_box and is_octahedron(ds))
+    search = Search(atoms.among(kept), applied, with_box is not None and is_octahedron(with_box))
     attrs = {
         "criteria": said,
         "rule": f"{rule}: {atoms.rule}",
-        "excluded": f"acceptors of the same {exclude}" if exclude != "donor" else "the donor itself",
-        "images": "nearest" if has_box else "as they are",
+        "excluded": f"acceptors of the same {exclude}"
+        if exclude != "donor"
+        else "the donor itself",
+        "images": "as they are" if with_box is None else "nearest",
     }
     if atoms.bond_origin:
         attrs["bonds"] = atoms.bond_origin
-    return Setup((positions, ds["box"]) if has_box else (positions,), search, atoms, attrs)
+    inputs = (positions,) if with_box is None else (positions, with_box["box"])
+    return Setup(inputs, search, atoms, attrs)

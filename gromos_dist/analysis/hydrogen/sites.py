@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -94,9 +95,7 @@ def participants(
     topology = atoms_of(positions)
     element = _elements(topology)
     bonds, origin = _bonds(ds, positions, topology, element)
-    giving, taking, hydrogen, said = _by_rule(
-        topology, element, rule, elements, charges, mass_file
-    )
+    giving, taking, hydrogen, said = _by_rule(topology, element, rule, elements, charges, mass_file)
     chosen_donors = _mask(ds, donors, n_atoms)
     chosen_acceptors = _mask(ds, acceptors, n_atoms)
     partner = _partners(bonds, hydrogen, element)
@@ -167,7 +166,9 @@ def _sides(
     if isinstance(between, str) or len(between) != 2:
         raise ValueError(f"between: expected two selections, got {between!r}")
     one, other = (_mask(ds, group, n_atoms).astype(np.uint8) for group in between)
-    return one | other << 1, other | one << 1
+    # First from the one, then from the other group.
+    giving, taking = np.stack([one, 2 * other]), np.stack([other, 2 * one])
+    return giving.sum(axis=0, dtype=np.uint8), taking.sum(axis=0, dtype=np.uint8)
 
 
 def _units(topology: Topology, exclude: str) -> NDArray[np.int32]:
@@ -288,7 +289,7 @@ def _masses(path: MassFile) -> Mapping[str, Sequence[float]]:
     """Read a file of masses as gromos++ has them; the usual ones without."""
     if path is None:
         return _MASSES
-    blocks = read_blocks(path, TopologyError)
+    blocks = read_blocks(Path(path), TopologyError)
     found: dict[str, Sequence[float]] = {}
     for name in _MASSES:
         if name not in blocks:
