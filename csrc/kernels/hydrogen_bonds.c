@@ -1,66 +1,44 @@
-/* Hydrogen bonds: acceptors in cells, the angle only of pairs in reach. */
+/* Hydrogen bonds: acceptors near hydrogens, or near donors, and the angle only of these. */
 #include <math.h>
 #include <string.h>
 
 #include "frames/frames.h"
 #include "gd/hydrogen_bonds.h"
-#include "lattice.h"
+#include "neighbors/cells.h"
+#include "table.h"
 
 #define DEGREES (180.0 / 3.14159265358979323846)
 
-/* Rounding changes no more of a distance, in the search; pairs that it finds are measured anew. */
-static const double SLACK = 1e-8;
+/* An acceptor within the distance of the atom from which it is measured. */
+struct met {
+    int32_t acceptor;
+    double position[3];
+    double vector[3]; /* from that atom */
+    double square;    /* of the distance */
+};
 
-/* An acceptor in reach of a hydrogen, or of its donor. */
+/* An acceptor that is bonded to a hydrogen. */
 struct candidate {
     int32_t acceptor;
     double distance;
     double angle;
-    double vector[3]; /* from the hydrogen */
+    double vector[3]; /* from the hydrogen, of three centers */
 };
 
-struct work {
-    double *hydrogens, *donors, *acceptors; /* positions of the sites */
-    double *sorted;                         /* acceptors by cell, in the lattice's cell */
-    struct candidate *near;
-    int32_t *order, *cell, *starts;
-    int32_t *reach; /* acceptors in reach of one point */
-};
-
-/* Cells at least as wide as the reach: parallel to the faces of the lattice, or to the axes. */
-struct grid {
-    struct gd_lattice lattice;
-    double reach;
-    double low[3];     /* without lattice: where cells begin, and how many there are in a nm */
-    double inverse[9]; /* columns give places in cells */
-    int32_t n[3];
-    int is_small; /* a cell may be a neighbour of another in two directions */
-};
-
-static int64_t cells_at_most(int64_t n_acceptors) {
-    return 4 * n_acceptors + 64;
+static struct gd_neighbor_sets sets_of(const struct gd_bond_sites *sites) {
+    return (struct gd_neighbor_sets){
+        .first = sites->searched,
+        .n_first = sites->n_searched,
+        .second = sites->acceptors,
+        .n_second = sites->n_acceptors,
+    };
 }
 
-int64_t gd_hydrogen_bonds_work(int64_t n_hydrogens, int64_t n_acceptors) {
-    const int64_t doubles = 6 * n_hydrogens + 6 * n_acceptors;
-    const int64_t integers = 3 * n_acceptors + cells_at_most(n_acceptors) + 1;
-    return doubles * (int64_t)sizeof(double) + n_acceptors * (int64_t)sizeof(struct candidate) +
-           integers * (int64_t)sizeof(int32_t);
-}
-
-static struct work work_of(void *memory, const struct gd_bond_sites *sites) {
-    const int64_t h = sites->n_hydrogens, a = sites->n_acceptors;
-    struct work work;
-    work.hydrogens = memory;
-    work.donors = work.hydrogens + 3 * h;
-    work.acceptors = work.donors + 3 * h;
-    work.sorted = work.acceptors + 3 * a;
-    work.near = (struct candidate *)(work.sorted + 3 * a);
-    work.order = (int32_t *)(work.near + a);
-    work.cell = work.order + a;
-    work.reach = work.cell + a;
-    work.starts = work.reach + a;
-    return work;
+int64_t gd_hydrogen_bonds_work(const struct gd_bond_sites *sites, int64_t n_atoms) {
+    const struct gd_neighbor_sets sets = sets_of(sites);
+    const int64_t each = sizeof(struct met) + sizeof(struct candidate) + sizeof(int32_t);
+    const int64_t own = sites->n_acceptors * each + n_atoms * (int64_t)sizeof(int32_t);
+    return gd_neighbor_work(&sets) + own / (int64_t)sizeof(double) + 2;
 }
 
 static double dot(const double *a, const double *b) {
@@ -75,151 +53,8 @@ static void between(const double *from, const double *to, const struct gd_lattic
 }
 
 static double cosine(const double *a, const double *b) {
-    const double value = dot(a, b) / (sqrt(dot(a, a)) * sqrt(dot(b, b)));
+    const double value = dot(a, b) / sqrt(dot(a, a) * dot(b, b));
     return value > 1.0 ? 1.0 : value < -1.0 ? -1.0 : value;
-}
-
-/* ---- cells ---- */
-
-static void open_grid(struct grid *grid, double reach, const double *points, int64_t n_points) {
-    grid->reach = reach;
-    double width = reach * (1.0 + SLACK), high[3];
-    if (!(width > 1e-3))
-        width = 1e-3;
-    memset(grid->inverse, 0, sizeof grid->inverse);
-    for (int c = 0; c < 3; c++) {
-        grid->low[c] = INFINITY;
-        high[c] = -INFINITY;
-        for (int64_t i = 0; i < n_points; i++) {
-            const double x = points[3 * i + c];
-            grid->low[c] = x < grid->low[c] ? x : grid->low[c];
-            high[c] = x > high[c] ? x : high[c];
-        }
-    }
-    const int periodic = grid->lattice.periodic;
-    double extent[3];
-    for (int c = 0; c < 3; c++)
-        extent[c] = periodic ? grid->lattice.heights[c] : high[c] - grid->low[c];
-    /* Wider cells where there would be more than there is memory for. */
-    for (;; width *= 1.25) {
-        double n = 1.0;
-        for (int c = 0; c < 3; c++)
-            n *= floor(extent[c] / width) + !periodic > 1.0 ? floor(extent[c] / width) + !periodic
-                                                            : 1.0;
-        if (n <= (double)cells_at_most(n_points))
-            break;
-    }
-    grid->is_small = 0;
-    for (int c = 0; c < 3; c++) {
-        const double n = floor(extent[c] / width) + !periodic;
-        grid->n[c] = n > 1.0 ? (int32_t)n : 1;
-        if (periodic)
-            for (int k = 0; k < 3; k++)
-                grid->inverse[3 * k + c] = grid->lattice.inverse[3 * k + c];
-        else
-            grid->inverse[4 * c] = 1.0 / width;
-        grid->is_small |= periodic && grid->n[c] < 3;
-    }
-}
-
-/* The cell of a point; with a lattice, the point moves into the lattice's cell. */
-static void place(const struct grid *grid, const double *point, int32_t *cell, double *moved) {
-    double in[3];
-    for (int c = 0; c < 3; c++)
-        in[c] = grid->lattice.periodic ? point[c] : point[c] - grid->low[c];
-    double places[3];
-    for (int v = 0; v < 3; v++)
-        places[v] = in[0] * grid->inverse[v] + in[1] * grid->inverse[3 + v] +
-                    in[2] * grid->inverse[6 + v];
-    memcpy(moved, point, 3 * sizeof *moved);
-    for (int v = 0; v < 3; v++) {
-        if (grid->lattice.periodic) {
-            const double whole = floor(places[v]);
-            for (int c = 0; c < 3; c++)
-                moved[c] -= whole * grid->lattice.vectors[3 * v + c];
-            places[v] = (places[v] - whole) * grid->n[v];
-        }
-        /* Beside the cells there may be points without acceptors near. */
-        places[v] = floor(places[v]);
-        const double last = grid->lattice.periodic ? grid->n[v] - 1 : grid->n[v] + 1;
-        const double first = grid->lattice.periodic ? 0.0 : -2.0;
-        cell[v] = (int32_t)(places[v] < first ? first : places[v] > last ? last : places[v]);
-    }
-}
-
-static void sort_into_cells(const struct grid *grid, struct work *work, int64_t n) {
-    const int64_t n_cells = (int64_t)grid->n[0] * grid->n[1] * grid->n[2];
-    double *moved = (double *)work->near; /* room for more than these */
-    memset(work->starts, 0, (size_t)(n_cells + 1) * sizeof *work->starts);
-    for (int64_t i = 0; i < n; i++) {
-        int32_t cell[3];
-        place(grid, work->acceptors + 3 * i, cell, moved + 3 * i);
-        for (int c = 0; c < 3; c++)
-            cell[c] = cell[c] < 0 ? 0 : cell[c] >= grid->n[c] ? grid->n[c] - 1 : cell[c];
-        work->cell[i] = (cell[2] * grid->n[1] + cell[1]) * grid->n[0] + cell[0];
-        work->starts[work->cell[i] + 1]++;
-    }
-    for (int64_t i = 0; i < n_cells; i++)
-        work->starts[i + 1] += work->starts[i];
-    for (int64_t i = n - 1; i >= 0; i--) {
-        /* Filled from its end: cells begin where the next one's end was counted. */
-        const int32_t at = --work->starts[work->cell[i] + 1];
-        work->order[at] = (int32_t)i;
-        memcpy(work->sorted + 3 * at, moved + 3 * i, 3 * sizeof(double));
-    }
-    memmove(work->starts, work->starts + 1, (size_t)n_cells * sizeof *work->starts);
-    work->starts[n_cells] = (int32_t)n;
-}
-
-/* The acceptors that may be in reach of a point, and how many; rising. */
-static int32_t in_reach(const struct grid *grid, const struct work *work, const double *point) {
-    const double limit = grid->reach * grid->reach * (1.0 + SLACK) + SLACK * SLACK;
-    int32_t cell[3], found = 0, from[3], to[3];
-    double moved[3];
-    place(grid, point, cell, moved);
-    for (int v = 0; v < 3; v++) {
-        const int all = grid->lattice.periodic && grid->n[v] < 3;
-        from[v] = all ? 0 : cell[v] - 1;
-        to[v] = all ? grid->n[v] - 1 : cell[v] + 1;
-        if (!grid->lattice.periodic) {
-            from[v] = from[v] < 0 ? 0 : from[v];
-            to[v] = to[v] >= grid->n[v] ? grid->n[v] - 1 : to[v];
-        }
-    }
-    for (int32_t z = from[2]; z <= to[2]; z++)
-        for (int32_t y = from[1]; y <= to[1]; y++)
-            for (int32_t x = from[0], run; x <= to[0]; x += run) {
-                const int32_t at[3] = {x, y, z};
-                int32_t inside[3];
-                double here[3] = {moved[0], moved[1], moved[2]};
-                for (int v = 0; v < 3; v++) {
-                    const int32_t turns = at[v] < 0 ? -1 : at[v] >= grid->n[v] ? 1 : 0;
-                    inside[v] = at[v] - turns * grid->n[v];
-                    for (int c = 0; turns && c < 3; c++)
-                        here[c] -= turns * grid->lattice.vectors[3 * v + c];
-                }
-                /* Cells beside each other along x are one run, up to where the lattice begins. */
-                run = x < 0 ? 1 : (to[0] < grid->n[0] ? to[0] + 1 : grid->n[0]) - x;
-                run = run < 1 ? to[0] + 1 - x : run;
-                const int64_t row = ((int64_t)inside[2] * grid->n[1] + inside[1]) * grid->n[0];
-                const int32_t begin = work->starts[row + inside[0]];
-                const int32_t end = work->starts[row + inside[0] + run];
-                for (int32_t i = begin; i < end; i++) {
-                    double d[3];
-                    for (int c = 0; c < 3; c++)
-                        d[c] = work->sorted[3 * i + c] - here[c];
-                    if (grid->is_small)
-                        gd_nearest_image(&grid->lattice, d);
-                    if (!(dot(d, d) <= limit))
-                        continue;
-                    const int32_t acceptor = work->order[i];
-                    int32_t rank = found++;
-                    for (; rank > 0 && work->reach[rank - 1] > acceptor; rank--)
-                        work->reach[rank] = work->reach[rank - 1];
-                    work->reach[rank] = acceptor;
-                }
-            }
-    return found;
 }
 
 /* ---- criteria ---- */
@@ -241,33 +76,35 @@ static int within(double value, double limit, int included) {
     return value < limit || (included && value == limit);
 }
 
-/* Whether a hydrogen and an acceptor are bonded; then `found` has distance, angle and vector. */
+/* Whether a hydrogen and an acceptor within the distance are bonded; then `found` is filled. */
 static int is_bond(const struct limits *limits, const struct gd_lattice *lattice,
-                   const double *hydrogen, const double *donor, const double *to_donor,
-                   const double *acceptor, struct candidate *found) {
+                   const double *hydrogen, const double *to_donor, const struct met *met,
+                   struct candidate *found) {
     const struct gd_bond_criteria *criteria = limits->criteria;
-    double from_donor[3];
-    between(hydrogen, acceptor, lattice, found->vector);
-    if (criteria->from_donor || criteria->at_donor)
-        between(donor, acceptor, lattice, from_donor);
-    const double *measured = criteria->from_donor ? from_donor : found->vector;
-    const double square = dot(measured, measured);
-    if (!within(square, limits->square, criteria->distance_included))
-        return 0;
-    double cosine_of_angle;
-    if (criteria->at_donor) {
-        const double to_hydrogen[3] = {-to_donor[0], -to_donor[1], -to_donor[2]};
-        cosine_of_angle = cosine(to_hydrogen, from_donor);
-    } else {
-        cosine_of_angle = cosine(to_donor, found->vector);
+    double own[3];
+    const double *to_acceptor = met->vector;
+    if (criteria->from_donor != criteria->at_donor) {
+        const double *from = hydrogen;
+        double donor[3];
+        if (criteria->at_donor) {
+            for (int c = 0; c < 3; c++)
+                donor[c] = hydrogen[c] + to_donor[c];
+            from = donor;
+        }
+        between(from, met->position, lattice, own);
+        to_acceptor = own;
     }
+    double cosine_of_angle = cosine(to_donor, to_acceptor);
+    if (criteria->at_donor)
+        cosine_of_angle = -cosine_of_angle;
     /* Also false for an angle of nothing, where atoms lie in one place. */
-    const int possible = criteria->at_donor ? cosine_of_angle >= limits->cosine
-                                            : cosine_of_angle <= limits->cosine;
+    const int possible =
+        criteria->at_donor ? cosine_of_angle >= limits->cosine : cosine_of_angle <= limits->cosine;
     if (!possible && !criteria->any_angle)
         return 0;
     found->angle = acos(cosine_of_angle) * DEGREES;
-    found->distance = sqrt(square);
+    found->distance = sqrt(met->square);
+    memcpy(found->vector, met->vector, sizeof found->vector);
     if (criteria->any_angle)
         return 1;
     const double sign = criteria->at_donor ? 1.0 : -1.0;
@@ -339,48 +176,102 @@ static int64_t pairs_of(const struct gd_bond_criteria *criteria, const double *t
     return count;
 }
 
-static int64_t bonds_of_frame(const struct grid *grid, const struct gd_bond_sites *sites,
-                              const struct limits *limits, struct work *work,
-                              struct gd_bond_table *table, int64_t at) {
-    const struct gd_bond_criteria *criteria = limits->criteria;
-    int64_t count = 0;
-    int32_t n_reach = 0;
-    for (int64_t h = 0; h < sites->n_hydrogens; h++) {
-        const double *hydrogen = work->hydrogens + 3 * h, *donor = work->donors + 3 * h;
-        if (!criteria->from_donor)
-            n_reach = in_reach(grid, work, hydrogen);
-        else if (h == 0 || sites->donors[h] != sites->donors[h - 1])
-            n_reach = in_reach(grid, work, donor);
-        double to_donor[3];
-        between(hydrogen, donor, &grid->lattice, to_donor);
-        int32_t n_near = 0;
-        for (int32_t i = 0; i < n_reach; i++) {
-            const int32_t a = work->reach[i];
-            struct candidate *found = work->near + n_near;
-            if (sites->hydrogen_units[h] == sites->acceptor_units[a] ||
-                !(sites->hydrogen_sides[h] & sites->acceptor_sides[a]) ||
-                sites->hydrogens[h] == sites->acceptors[a] ||
-                sites->donors[h] == sites->acceptors[a] ||
-                !is_bond(limits, &grid->lattice, hydrogen, donor, to_donor,
-                         work->acceptors + 3 * a, found))
-                continue;
-            found->acceptor = a;
-            if (criteria->three_centers)
-                n_near++;
-            else
-                note(table, at + count++, h, found);
-        }
+/* The search in one frame. */
+struct search {
+    const struct gd_frames *frames;
+    int64_t frame;
+    const struct gd_lattice *lattice;
+    const struct gd_bond_sites *sites;
+    struct limits limits;
+    struct gd_bond_table *table;
+    int64_t at, count; /* bonds of the frames before, and of this one */
+    int64_t searched;  /* from which is looked; -1: from none yet */
+    int32_t *place_of; /* of each atom, among the acceptors */
+    int32_t *reach;    /* acceptors that may be in reach of it, rising */
+    int32_t n_reach;
+    struct met *met; /* those that are */
+    int32_t n_met;
+    struct candidate *near;
+};
+
+static void bonds_of_hydrogen(struct search *search, int64_t h) {
+    const struct gd_bond_sites *sites = search->sites;
+    const struct gd_bond_criteria *criteria = search->limits.criteria;
+    double hydrogen[3], donor[3], to_donor[3];
+    gd_frame_atom(search->frames, search->frame, sites->hydrogens[h], hydrogen);
+    gd_frame_atom(search->frames, search->frame, sites->donors[h], donor);
+    between(hydrogen, donor, search->lattice, to_donor);
+    int32_t n_near = 0;
+    for (int32_t i = 0; i < search->n_met; i++) {
+        const struct met *met = search->met + i;
+        const int32_t a = met->acceptor;
+        struct candidate *found = search->near + n_near;
+        if (sites->hydrogen_units[h] == sites->acceptor_units[a] ||
+            !(sites->hydrogen_sides[h] & sites->acceptor_sides[a]) ||
+            sites->hydrogens[h] == sites->acceptors[a] || sites->donors[h] == sites->acceptors[a] ||
+            !is_bond(&search->limits, search->lattice, hydrogen, to_donor, met, found))
+            continue;
+        found->acceptor = a;
         if (criteria->three_centers)
-            count += pairs_of(criteria, to_donor, work->near, n_near, h, table, at + count);
+            n_near++;
+        else
+            note(search->table, search->at + search->count++, h, found);
     }
-    return count;
+    if (criteria->three_centers)
+        search->count += pairs_of(criteria, to_donor, search->near, n_near, h, search->table,
+                                  search->at + search->count);
 }
 
-static int gather(const struct gd_frames *frames, int64_t frame, const int32_t *atoms, int64_t n,
-                  double *xyz, struct gd_where *where) {
+/* Measure what may be in reach of the searched atom, and find the bonds of its hydrogens. */
+static void bonds_of_searched(struct search *search) {
+    if (search->searched < 0)
+        return;
+    double from[3];
+    gd_frame_atom(search->frames, search->frame, search->sites->searched[search->searched], from);
+    search->n_met = 0;
+    for (int32_t i = 0; i < search->n_reach; i++) {
+        struct met *met = search->met + search->n_met;
+        met->acceptor = search->reach[i];
+        gd_frame_atom(search->frames, search->frame, search->sites->acceptors[met->acceptor],
+                      met->position);
+        between(from, met->position, search->lattice, met->vector);
+        met->square = dot(met->vector, met->vector);
+        search->n_met +=
+            within(met->square, search->limits.square, search->limits.criteria->distance_included);
+    }
+    const int64_t *first = search->sites->first_hydrogen + search->searched;
+    for (int64_t h = first[0]; h < first[1]; h++)
+        bonds_of_hydrogen(search, h);
+    search->n_reach = 0;
+}
+
+/* Candidates of one atom follow each other; several images of one may be among them. */
+static void at_candidate(void *context, int64_t i, int64_t j, const double *met) {
+    struct search *search = context;
+    (void)met;
+    if (search->searched < 0 || search->sites->searched[search->searched] != i) {
+        bonds_of_searched(search);
+        do
+            search->searched++;
+        while (search->sites->searched[search->searched] != i);
+    }
+    const int32_t acceptor = search->place_of[j];
+    int32_t *reach = search->reach, rank = search->n_reach;
+    while (rank > 0 && reach[rank - 1] > acceptor)
+        rank--;
+    if (rank > 0 && reach[rank - 1] == acceptor)
+        return;
+    memmove(reach + rank + 1, reach + rank, (size_t)(search->n_reach - rank) * sizeof *reach);
+    reach[rank] = acceptor;
+    search->n_reach++;
+}
+
+static int check_finite(const struct gd_frames *frames, int64_t frame, const int64_t *atoms,
+                        int64_t n, struct gd_where *where) {
     for (int64_t i = 0; i < n; i++) {
-        gd_frame_atom(frames, frame, atoms[i], xyz + 3 * i);
-        if (!isfinite(xyz[3 * i] + xyz[3 * i + 1] + xyz[3 * i + 2])) {
+        double xyz[3];
+        gd_frame_atom(frames, frame, atoms[i], xyz);
+        if (!isfinite(xyz[0]) || !isfinite(xyz[1]) || !isfinite(xyz[2])) {
             where->frame = frame;
             where->atom = atoms[i];
             return GD_NOT_FINITE;
@@ -392,33 +283,38 @@ static int gather(const struct gd_frames *frames, int64_t frame, const int32_t *
 int gd_hydrogen_bonds(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
                       const double *boxes, const struct gd_bond_sites *sites,
                       const struct gd_bond_criteria *criteria, struct gd_bond_table *table,
-                      int64_t *counts, void *memory, struct gd_where *where) {
+                      int64_t *counts, double *work, struct gd_where *where) {
     struct gd_frames frames;
+    struct gd_cells cells;
+    const struct gd_neighbor_sets sets = sets_of(sites);
     int status = gd_frames_open(positions, type, n_frames, n_atoms, &frames, where);
-    struct work work = work_of(memory, sites);
-    const struct limits limits = limits_of(criteria);
-    int64_t at = 0;
+    struct search search = {.frames = &frames, .sites = sites, .table = table};
+    search.limits = limits_of(criteria);
+    search.lattice = &cells.lattice;
+    search.met = (struct met *)(work + gd_neighbor_work(&sets));
+    search.near = (struct candidate *)(search.met + sites->n_acceptors);
+    search.reach = (int32_t *)(search.near + sites->n_acceptors);
+    search.place_of = search.reach + sites->n_acceptors;
+    for (int64_t a = 0; a < sites->n_acceptors; a++)
+        search.place_of[sites->acceptors[a]] = (int32_t)a;
+    /* What is met is decided anew: by the square of the distance, the limit included or not. */
+    const double reach = criteria->distance * (1.0 + 1e-9) + 1e-12;
     for (int64_t f = 0; status == GD_OK && f < n_frames; f++) {
-        struct grid grid;
-        if (gd_lattice_open(boxes ? boxes + 9 * f : NULL, &grid.lattice) < 0) {
-            where->frame = f;
-            return GD_NO_VOLUME;
-        }
-        status = gather(&frames, f, sites->hydrogens, sites->n_hydrogens, work.hydrogens, where);
+        status = check_finite(&frames, f, sites->hydrogens, sites->n_hydrogens, where);
         if (status == GD_OK)
-            status = gather(&frames, f, sites->donors, sites->n_hydrogens, work.donors, where);
+            status = check_finite(&frames, f, sites->donors, sites->n_hydrogens, where);
         if (status == GD_OK)
-            status =
-                gather(&frames, f, sites->acceptors, sites->n_acceptors, work.acceptors, where);
+            status = gd_cells_open(&frames, f, boxes, &sets, reach, work, &cells, where);
         if (status != GD_OK)
             break;
-        counts[f] = 0;
-        if (!sites->n_acceptors)
-            continue;
-        open_grid(&grid, criteria->distance, work.acceptors, sites->n_acceptors);
-        sort_into_cells(&grid, &work, sites->n_acceptors);
-        counts[f] = bonds_of_frame(&grid, sites, &limits, &work, table, at);
-        at += counts[f];
+        search.frame = f;
+        search.searched = -1;
+        search.n_reach = 0;
+        search.count = 0;
+        gd_cells_walk(&cells, gd_table()->find_near, at_candidate, &search);
+        bonds_of_searched(&search);
+        counts[f] = search.count;
+        search.at += search.count;
     }
     return status;
 }

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import check, new_where
-from gromos_dist.kernels.arrays import as_frames, type_of
+from gromos_dist.kernels.arrays import aligned, as_frames, type_of
 from gromos_dist.kernels.boxes import as_boxes
 
 # Room is made for so many bonds of a hydrogen; where that is too little, for as many as there are.
@@ -64,10 +64,11 @@ class BondSites:
     A hydrogen and an acceptor are looked at when their units differ and their sides share a bit.
     """
 
-    hydrogens: NDArray[np.int32]
-    donors: NDArray[np.int32]
+    hydrogens: NDArray[np.int64]
+    donors: NDArray[np.int64]
     """What each hydrogen is bonded to; rising, so that the hydrogens of a donor are together."""
-    acceptors: NDArray[np.int32]
+    acceptors: NDArray[np.int64]
+    """Rising."""
     hydrogen_units: NDArray[np.int32]
     acceptor_units: NDArray[np.int32]
     hydrogen_sides: NDArray[np.uint8]
@@ -160,8 +161,8 @@ def _found(
     table.capacity = capacity
     for name, values in found.items():
         setattr(table, name, _pointer(values))
-    c_sites = _sites(sites, n_atoms)
-    work = np.empty(lib.gd_hydrogen_bonds_work(len(sites.hydrogens), len(sites.acceptors)) // 8 + 1)
+    c_sites, _kept = _sites(sites, n_atoms, criteria)
+    work = aligned(lib.gd_hydrogen_bonds_work(c_sites, n_atoms))
     where = new_where()
     check(
         lib.gd_hydrogen_bonds(
@@ -174,7 +175,7 @@ def _found(
             _criteria(criteria, any_angle),
             table,
             _pointer(counts),
-            ffi.from_buffer(work),
+            _pointer(work),
             where,
         ),
         where,
@@ -194,7 +195,10 @@ def _pointer(values: NDArray[Any]) -> Any:
     return ffi.from_buffer(_TYPES[values.dtype], values)
 
 
-def _sites(sites: BondSites, n_atoms: int) -> Any:
+def _sites(
+    sites: BondSites, n_atoms: int, criteria: BondCriteria | ThreeCenterCriteria
+) -> tuple[Any, list[NDArray[Any]]]:
+    """Return the struct, and the memory that it points to beside that of the sites."""
     struct = ffi.new("struct gd_bond_sites *")
     struct.n_hydrogens, struct.n_acceptors = len(sites.hydrogens), len(sites.acceptors)
     for name, values in vars(sites).items():
@@ -205,7 +209,13 @@ def _sites(sites: BondSites, n_atoms: int) -> Any:
         ):
             raise ValueError(f"sites: expected {of} {name} of {n_atoms} atoms, got {values}")
         setattr(struct, name, _pointer(values))
-    return struct
+    searched, first = sites.hydrogens, np.arange(len(sites.hydrogens))
+    if isinstance(criteria, BondCriteria) and criteria.distance_from == "donor":
+        searched, first = np.unique(sites.donors, return_index=True)
+    first = np.append(first, len(sites.hydrogens))
+    struct.n_searched = len(searched)
+    struct.searched, struct.first_hydrogen = _pointer(searched), _pointer(first)
+    return struct, [searched, first]
 
 
 def _criteria(criteria: BondCriteria | ThreeCenterCriteria, any_angle: bool) -> Any:

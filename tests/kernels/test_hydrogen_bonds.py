@@ -52,18 +52,18 @@ def system(
     arms *= 0.1 / np.linalg.norm(arms, axis=2, keepdims=True)
     frame = np.concatenate([places, places + arms], axis=1).reshape(-1, 3)
     donors = np.repeat(np.arange(n_waters) * 3, 2)[1:]
-    hydrogens = (donors + np.tile([1, 2], n_waters)[1:]).astype(np.int32)
-    acceptors = (np.arange(n_waters) * 3).astype(np.int32)
+    hydrogens = donors + np.tile([1, 2], n_waters)[1:]
+    acceptors = np.arange(n_waters) * 3
 
     def side(n: int) -> NDArray[np.uint8]:
         return rng.integers(1, 4, n).astype(np.uint8) if sides else np.ones(n, np.uint8)
 
     return frame, BondSites(
         hydrogens=hydrogens,
-        donors=donors.astype(np.int32),
+        donors=donors,
         acceptors=acceptors,
         hydrogen_units=donors.astype(np.int32),
-        acceptor_units=acceptors,
+        acceptor_units=acceptors.astype(np.int32),
         hydrogen_sides=side(len(hydrogens)),
         acceptor_sides=side(n_waters),
     )
@@ -111,8 +111,9 @@ def test_limits_are_included_or_not() -> None:
     # A right angle in the corner of a square: distance and angle are exact.
     frame = np.array([[[0.0, 0.0, 0.0], [0.125, 0.0, 0.0], [0.125, 0.25, 0.0]]])
     ones = np.ones(1, np.uint8)
-    place = [np.array([i], np.int32) for i in range(3)]
-    sites = BondSites(place[1], place[0], place[2], place[0], place[2], ones, ones)
+    place = [np.array([i]) for i in range(3)]
+    unit = [of.astype(np.int32) for of in place]
+    sites = BondSites(place[1], place[0], place[2], unit[0], unit[2], ones, ones)
     for name in ("distance_included", "angle_included"):
         criteria = BondCriteria(0.25, True, "hydrogen", 90.0, True, "hydrogen")
         assert count_hydrogen_bonds(frame, None, sites, criteria).item() == 1

@@ -8,13 +8,17 @@
 #include "gd/status.h"
 
 /* Between which atoms bonds are looked for. A hydrogen and an acceptor are a candidate when their
- * units differ and their sides share a bit. Hydrogens of one donor follow each other. */
+ * units differ and their sides share a bit. */
 struct gd_bond_sites {
     int64_t n_hydrogens;
     int64_t n_acceptors;
-    const int32_t *hydrogens; /* atoms */
-    const int32_t *donors;    /* the atom that each hydrogen is bonded to */
-    const int32_t *acceptors;
+    int64_t n_searched;
+    const int64_t *hydrogens; /* atoms */
+    const int64_t *donors;    /* the atom that each hydrogen is bonded to */
+    const int64_t *acceptors; /* rising */
+    const int64_t *searched; /* what distances are measured from: hydrogens, or donors, each once */
+    const int64_t *first_hydrogen; /* (n_searched + 1): hydrogens first_hydrogen[i] to [i + 1] are
+                                      those of the searched atom i */
     const int32_t *hydrogen_units;
     const int32_t *acceptor_units;
     const uint8_t *hydrogen_sides;
@@ -30,8 +34,8 @@ struct gd_bond_criteria {
     int32_t distance_included; /* whether the distance itself is within it, and the angle */
     int32_t angle_included;
     int32_t any_angle;     /* candidates within the distance count whatever their angle is */
-    int32_t three_centers; /* bonds to two acceptors: the distance is of H and A, the angle at H, for
-                              both, and */
+    int32_t three_centers; /* bonds to two acceptors: the distance is of H and A, the angle at H,
+                              for both, and */
     double angle_sum;      /* degrees: of the three angles at H, at least */
     double plane;          /* degrees: between the planes D-A-A' and H-A-A', at most */
 };
@@ -51,8 +55,8 @@ struct gd_bond_table {
     double *plane;
 };
 
-/* Bytes that gd_hydrogen_bonds works in, aligned as doubles. */
-int64_t gd_hydrogen_bonds_work(int64_t n_hydrogens, int64_t n_acceptors);
+/* How many doubles of room the search wants, whose memory begins at a multiple of 64 bytes. */
+int64_t gd_hydrogen_bonds_work(const struct gd_bond_sites *sites, int64_t n_atoms);
 
 /* Find the hydrogen bonds of frames, between nearest images.
  *   boxes   (n_frames, 3, 3), the rows are the box vectors; NaN or zeros: frames without lattice;
@@ -62,6 +66,6 @@ int64_t gd_hydrogen_bonds_work(int64_t n_hydrogens, int64_t n_acceptors);
 int gd_hydrogen_bonds(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
                       const double *boxes, const struct gd_bond_sites *sites,
                       const struct gd_bond_criteria *criteria, struct gd_bond_table *table,
-                      int64_t *counts, void *work, struct gd_where *where);
+                      int64_t *counts, double *work, struct gd_where *where);
 
 #endif

@@ -68,7 +68,7 @@ class Participants:
             return self.of_all
         own = ("hydrogens", "donors", "acceptors")
         places = {name: np.searchsorted(kept, getattr(self, name)) for name in own}
-        return replace(self.of_all, **{name: at.astype(np.int32) for name, at in places.items()})
+        return replace(self.of_all, **places)
 
 
 def participants(
@@ -131,9 +131,9 @@ def participants(
     unit = _units(topology, exclude)
     own = partner[hydrogens]
     sites = BondSites(
-        hydrogens=hydrogens.astype(np.int32),
-        donors=own.astype(np.int32),
-        acceptors=takers.astype(np.int32),
+        hydrogens=hydrogens,
+        donors=own,
+        acceptors=takers,
         hydrogen_units=unit[own],
         acceptor_units=unit[takers],
         hydrogen_sides=sides[0][hydrogens] | sides[0][own],
