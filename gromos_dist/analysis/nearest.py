@@ -92,7 +92,7 @@ _MINIMUM = Fields(_least, [MINIMUM, ATOM, OTHER], _INTEGERS)
 _IMAGE = Fields(_least_to_image, [IMAGE, ATOM, OTHER], _INTEGERS)
 
 
-@analysis(MINIMUM, ATOM, OTHER, view="time series", topic="Distances")
+@analysis(MINIMUM, ATOM, OTHER, view="nearest pair", topic="Distances")
 def minimum_distance(
     ds: xr.Dataset | xr.DataArray,
     atoms: FrameSelection,
@@ -159,7 +159,7 @@ def minimum_distance(
     return found if with_atoms else found[MINIMUM.name].assign_attrs(periodic=int(has_box))
 
 
-@analysis(IMAGE, ATOM, OTHER, view="time series", topic="Distances", needs=[BOX, WHOLE])
+@analysis(IMAGE, ATOM, OTHER, view="nearest pair", topic="Distances", needs=[BOX, WHOLE])
 def image_distance(
     ds: xr.Dataset, *, atoms: Selection = None, with_atoms: bool = False
 ) -> xr.DataArray | xr.Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -31,7 +31,7 @@ from gromos_dist.selection.look_up import relation_of
 from gromos_dist.selection.tree import RESIDUE, Everything, Same
 from gromos_dist.variables import Variable
 
-Exclude = Literal["molecule", "residue", "bonded"]
+Exclude = Literal["molecule", "residue", "bonded", "nothing"]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Chosen = Integers | ChosenInFrames
@@ -174,7 +174,7 @@ def _together(one: Counts, other: Counts) -> Counts:
     return Counts(*(a + b for a, b in zip(one, other, strict=True)))
 
 
-def _finalize(
+def _of_sets(
     counts: Counts, *, sets: tuple[Sets, ...], edges: Floats, **_: Any
 ) -> dict[str, NDArray[Any]]:
     shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
@@ -190,33 +190,20 @@ def _finalize(
         }
 
 
-def _of_sets(variable: Variable) -> Variable:
-    kind = "f" if variable is PAIRS else variable.kind
-    return Variable(
-        variable.name,
-        ("set", *variable.dims),
-        kind,
-        variable.units,
-        variable.long_name,
-        variable.short_name,
-    )
+def _of_one(counts: Counts, **constants: Any) -> dict[str, NDArray[Any]]:
+    return {name: values[0] for name, values in _of_sets(counts, **constants).items()}
 
 
-_RDF = Reduction(
-    _count,
-    _together,
-    _finalize,
-    [_of_sets(variable) for variable in (RDF, COORDINATION, DENSITY, PAIRS)],
-    state=Counts,
+_VARIABLES = (RDF, COORDINATION, DENSITY, PAIRS)
+_ONE = Reduction(*(_count, _together, _of_one, _VARIABLES, Counts), dtypes={PAIRS.name: np.int64})
+_SEVERAL = replace(
+    _ONE,
+    finalize=_of_sets,
+    variables=[replace(variable, dims=("set", *variable.dims)) for variable in _VARIABLES],
 )
 
 
-@analysis(
-    *(RDF, COORDINATION, DENSITY, PAIRS),
-    view="radial distribution",
-    topic="Structure",
-    needs=[BOX],
-)
+@analysis(*_VARIABLES, view="radial distribution", topic="Structure", needs=[BOX])
 def rdf(
     ds: xr.Dataset,
     atoms: FrameSelection = None,
@@ -253,9 +240,9 @@ def rdf(
         How many bins there are.
     r_min : float
         The least distance, in nm; coordination numbers count from there.
-    exclude : {"molecule", "residue", "bonded"} or None
+    exclude : {"molecule", "residue", "bonded", "nothing"}
         Pairs that do not count: those within a molecule, within a residue, or of atoms that are
-        bonded or bonded to the same atom. None: all pairs count.
+        bonded or bonded to the same atom; with ``nothing`` (or None) all pairs count.
     sets : mapping of str to (selection, selection or None), optional
         Several pairs of sets at once, by name, in place of `atoms` and `other`.
     weights : (frame,) array, optional
@@ -323,11 +310,12 @@ def rdf(
     for name, one in zip(names, pairs, strict=True):
         _require_pairs(name, one, labels, exclude)
     middles = (edges[:-1] + edges[1:]) / 2
-    found: xr.Dataset = _RDF(
+    record = _ONE if sets is None else _SEVERAL
+    found: xr.Dataset = record(
         fewer,
         ds["box"],
         coords={
-            "set": np.array(names),
+            **({} if sets is None else {"set": np.array(names)}),
             "distance": ("distance", middles, {"units": "nm", "long_name": "distance"}),
             "upper_edge": (
                 *("distance", edges[1:]),
@@ -340,9 +328,6 @@ def rdf(
         edges=edges,
         octahedra=is_octahedron(ds),
     )
-    found = found.assign(n_pairs=found["n_pairs"].astype(np.int64))
-    if sets is None:
-        found = found.isel(set=0, drop=True)
     return found.assign_attrs(exclude=exclude or "nothing")
 
 
@@ -392,13 +377,13 @@ def _pair(name: str, pair: Any) -> tuple[Any, Any]:
 def _excluded(ds: xr.Dataset, exclude: Exclude | None) -> tuple[NDArray[np.int32] | None, Integers]:
     """Return labels that atoms of a pair must not share, and pairs that do not count."""
     nothing = np.empty((0, 2), np.int64)
-    if exclude is None:
+    if exclude in (None, "nothing"):
         return None, nothing
     if exclude == "bonded":
         return None, _near_bonds(ds)
     if exclude not in get_args(Exclude):
         raise ValueError(
-            f"exclude: expected 'molecule', 'residue', 'bonded' or None, got {exclude!r}"
+            f"exclude: expected 'molecule', 'residue', 'bonded' or 'nothing', got {exclude!r}"
         )
     label = RESIDUE if exclude == "residue" else exclude
     groups = relation_of(Same(label, Everything()), KnownAtoms(ds))

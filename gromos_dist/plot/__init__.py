@@ -1,4 +1,4 @@
-"""Pictures of results: time series, matrices, profiles, bars, energies by term and by pair."""
+"""Pictures of results: series, matrices, profiles, bars, radial distributions, energies."""
 
 from gromos_dist.plot.bars import plot_bars
 from gromos_dist.plot.curves import plot_curves
@@ -7,6 +7,7 @@ from gromos_dist.plot.groups import MOST_PAIRS, plot_groups, plot_pairs
 from gromos_dist.plot.matrix import plot_matrix
 from gromos_dist.plot.panels import plot_parts, plot_terms
 from gromos_dist.plot.profile import plot_profile
+from gromos_dist.plot.radial import plot_radial_distribution
 from gromos_dist.plot.series import plot_time_series
 from gromos_dist.plot.style import SUFFIXES
 from gromos_dist.plot.timeline import MOST_ROWS, plot_timeline
@@ -25,6 +26,7 @@ __all__ = [
     "plot_pairs",
     "plot_parts",
     "plot_profile",
+    "plot_radial_distribution",
     "plot_terms",
     "plot_time_series",
     "plot_timeline",
