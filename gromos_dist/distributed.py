@@ -36,7 +36,7 @@ from dask.system import CPU_COUNT
 from dask.threaded import ContextAwareThreadPoolExecutor
 
 from gromos_dist.beside import file_beside
-from gromos_dist.mapping import LazyEvents
+from gromos_dist.mapping import LazyRows
 from gromos_dist.mapping.one_pass import frames_of_tasks, read_together
 from gromos_dist.progress import SECONDS_OF_SILENCE, progress_bar, said_when_it_takes_long, say
 
@@ -67,7 +67,7 @@ _NO_WEB_PAGES: dict[str, list[str]] = {
 _RESULT = object()
 
 XarrayObject = TypeVar("XarrayObject", xr.DataArray, xr.Dataset)
-Result = xr.DataArray | xr.Dataset | LazyEvents
+Result = xr.DataArray | xr.Dataset | LazyRows
 Take = Callable[[int, Any], None]
 
 
@@ -650,7 +650,7 @@ def compute(result: XarrayObject, /, *, progress: bool | None = None) -> XarrayO
 
 
 @overload
-def compute(result: LazyEvents, /, *, progress: bool | None = None) -> xr.Dataset: ...
+def compute(result: LazyRows, /, *, progress: bool | None = None) -> xr.Dataset: ...
 
 
 @overload
@@ -667,7 +667,7 @@ def compute(*results: Any, progress: bool | None = None) -> Any:
 
     Parameters
     ----------
-    *results : DataArray, Dataset or LazyEvents
+    *results : DataArray, Dataset, LazyEvents or LazyTable
         What to compute; what is in memory already stays as it is.
     progress : bool, optional
         None: a bar if standard error is a terminal or a notebook. True, False: always, never.
@@ -675,7 +675,8 @@ def compute(*results: Any, progress: bool | None = None) -> Any:
     Returns
     -------
     DataArray or Dataset, or a tuple of these
-        The same, in memory; a Dataset for `LazyEvents`. The results themselves are not changed.
+        The same, in memory; a Dataset for `LazyEvents` and `LazyTable`. The results themselves are
+        not changed.
 
     Raises
     ------
@@ -734,7 +735,7 @@ def _title(results: Sequence[Any]) -> str:
 def _lazy_variables(result: Any) -> dict[Hashable, xr.Variable]:
     """Return what of a result is not in memory."""
     variables: dict[Hashable, xr.Variable]
-    if isinstance(result, LazyEvents):
+    if isinstance(result, LazyRows):
         variables = {_RESULT: xr.Variable(("block",), result.blocks)}
     elif isinstance(result, xr.Dataset):
         variables = dict(result.variables)
@@ -750,7 +751,7 @@ def _lazy_variables(result: Any) -> dict[Hashable, xr.Variable]:
 
 def _loaded(result: Any, computed: Mapping[Hashable, xr.Variable]) -> Any:
     """Return a result with its lazy variables in memory."""
-    if isinstance(result, LazyEvents):
+    if isinstance(result, LazyRows):
         boxes = computed[_RESULT].values
         return result.made_of([boxes[i : i + 1] for i in range(len(boxes))])
     loaded = result.copy()

@@ -384,11 +384,11 @@ def test_numbers_of_several_chains_stand_beside_a_matrix() -> None:
 
 def test_a_timeline_of_contacts(protein: xr.Dataset) -> None:
     events = gd.contacts(protein, atoms="resid 1-29", other="resid 60-80")
-    axes = gd.plot.plot_timeline(events, ax=Figure().add_subplot())
+    axes = gd.plot.plot_contacts(events, ax=Figure().add_subplot())
     pairs = np.stack([events.residue, events.other_residue], axis=1)
     named, line = np.unique(pairs, axis=0, return_inverse=True)
     image = np.asarray(axes.images[0].get_array())
-    assert image.shape == (min(40, len(named)), 98)
+    assert image.shape == (min(30, len(named)), 98)
     labels = [label.get_text() for label in axes.get_yticklabels()]
     frames = events.frame.values
     first = [frames[line.ravel() == i] for i in range(len(named))]
@@ -399,7 +399,7 @@ def test_a_timeline_of_contacts(protein: xr.Dataset) -> None:
     assert middles == sorted(middles)
     assert axes.get_ylabel() == "Residues"
     with pytest.raises(ValueError, match="there are no contacts to draw"):
-        gd.plot.plot_timeline(gd.contacts(protein, cutoff=0.05))
+        gd.plot.plot_contacts(gd.contacts(protein, cutoff=0.05))
 
 
 @pytest.mark.parametrize(

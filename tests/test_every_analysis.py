@@ -25,12 +25,13 @@ from gromos_dist.analysis.declare import ANALYSES
 from gromos_dist.mapping import (
     Events,
     Fields,
-    LazyEvents,
+    LazyRows,
     Map,
     Pairs,
     Reduction,
     Scan,
     Series,
+    Table,
     Variable,
 )
 from gromos_dist.store import open_store, partial_states, store, zarr_blocks
@@ -68,6 +69,12 @@ CASES: dict[str, Case] = {
     "wrap": lambda ds: gd.wrap(ds, by="residue", cell="compact").positions,
     "center": lambda ds: gd.center(ds, atoms=SOLUTE, wrap="molecule").positions,
     "gather": lambda ds: gd.gather(ds, "gtime").positions,
+    "hydrogen_bonds": lambda ds: gd.hydrogen_bonds(ds, cutoff=0.3, three_center=False),
+    "n_hydrogen_bonds": lambda ds: gd.n_hydrogen_bonds(ds, criteria="luzar_chandler"),
+    "hydrogen_bond_occupancy": lambda ds: gd.hydrogen_bond_occupancy(ds, three_center=True),
+    "hydrogen_bond_lifetimes": lambda ds: gd.hydrogen_bond_lifetimes(
+        ds.drop_vars("time"), max_lag=9
+    ),
 }
 
 SCALAR = Variable("scalar", ("frame",), "f", "nm", "a scalar")
@@ -125,6 +132,20 @@ RECORDS: dict[str, tuple[Any, dict[str, Any]]] = {
         ),
         {},
     ),
+    "Table": (
+        Table(
+            lambda block: Sums(len(block), np.unique(block[..., 0].astype(float).round(1))),
+            lambda a, b: Sums(a.count + b.count, np.union1d(a.total, b.total)),
+            lambda state: {"place": state.total, "frames": np.full(len(state.total), state.count)},
+            [
+                Variable("place", ("row",), "f", "nm", "a place that occurs"),
+                Variable("frames", ("row",), "i", "", "number of frames"),
+            ],
+            Sums,
+            named=lambda columns: [f"at {place:.1f}" for place in columns["place"]],
+        ),
+        {},
+    ),
     "Scan": (
         Scan(
             upward,
@@ -148,6 +169,8 @@ RECORDS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 def of_record(name: str) -> Case:
     record, coords = RECORDS[name]
+    if not coords:
+        return lambda ds: record(ds.positions)
     return lambda ds: record(ds.positions, coords=coords)
 
 
@@ -171,7 +194,7 @@ def ds(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take few frames, or atoms, at a time, so that trees of states have some depth."""
-    monkeypatch.setattr("gromos_dist.mapping.reduce.PIECE_BYTES", 2**17)
+    monkeypatch.setattr("gromos_dist.mapping.reduce.PIECE_BYTES", 2**14)
     monkeypatch.setattr("gromos_dist.mapping.series.PIECE_BYTES", 2**17)
 
 
@@ -194,7 +217,7 @@ def assert_same_bits(result: Any, expected: xr.Dataset) -> None:
 def test_every_analysis_has_a_case() -> None:
     assert CASES.keys() == ANALYSES.keys()
     shapes = {name for name in mapping.__all__ if isinstance(getattr(mapping, name), type)}
-    assert RECORDS.keys() == shapes - {"LazyEvents", "Variable"}
+    assert RECORDS.keys() == shapes - {"LazyEvents", "LazyRows", "LazyTable", "Variable"}
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -244,7 +267,7 @@ def test_stopped_it_goes_on(
     result = EVERY[name](ds.chunk(frame=7))
     undisturbed = tmp_path / "undisturbed.zarr"
     total = written(undisturbed, result, monkeypatch, None)
-    is_lazy = isinstance(result, LazyEvents) or bool(result.chunks)
+    is_lazy = isinstance(result, LazyRows) or bool(result.chunks)
     assert (total > 1) == is_lazy
     opened = open_store(undisturbed)
     assert_same_bits(opened, plain(result))
@@ -267,7 +290,7 @@ def test_a_graph_of_many_chunks_has_few_layers(name: str, ds: xr.Dataset) -> Non
         data = da.zeros((n_frames, 5, 3), chunks=(1, 5, 3), dtype=np.float32)
         many = xr.Dataset({"positions": (("frame", "atom", "xyz"), data)})
     result = EVERY[name](many)
-    if isinstance(result, LazyEvents):
+    if isinstance(result, LazyRows):
         arrays = [result.blocks]
     else:
         arrays = [

@@ -23,6 +23,7 @@
 #include "gd/frames.h"
 #include "gd/gyration.h"
 #include "gd/least_distances.h"
+#include "gd/hydrogen_bonds.h"
 #include "gd/neighbors.h"
 #include "gd/periodic.h"
 #include "gd/rmsd.h"

@@ -8,6 +8,14 @@ from gromos_dist.analysis.contacts import (
 from gromos_dist.analysis.counts import n_atoms as n_atoms
 from gromos_dist.analysis.distance_matrix import distance_matrix as distance_matrix
 from gromos_dist.analysis.native_contacts import native_contacts as native_contacts
+from gromos_dist.analysis.hydrogen.bonds import (
+    hydrogen_bond_occupancy as hydrogen_bond_occupancy,
+    hydrogen_bonds as hydrogen_bonds,
+    n_hydrogen_bonds as n_hydrogen_bonds,
+)
+from gromos_dist.analysis.hydrogen.lifetimes import (
+    hydrogen_bond_lifetimes as hydrogen_bond_lifetimes,
+)
 from gromos_dist.analysis.nearest import (
     image_distance as image_distance,
     minimum_distance as minimum_distance,

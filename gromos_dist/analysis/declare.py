@@ -22,7 +22,7 @@ from gromos_dist import provenance
 from gromos_dist.analysis.needs import Need, check_needs
 from gromos_dist.analysis.per_frame import FrameSelection, chosen_in_frames
 from gromos_dist.analysis.system import selected
-from gromos_dist.mapping import LazyEvents
+from gromos_dist.mapping import LazyRows
 from gromos_dist.selection import Selection
 from gromos_dist.selection.gromos import files_in
 from gromos_dist.topology import as_topology
@@ -154,7 +154,7 @@ def _with_provenance(
     arguments: Sequence[inspect.Parameter],
 ) -> Any:
     """Return a result that says where it comes from."""
-    if not isinstance(result, xr.DataArray | xr.Dataset | LazyEvents):
+    if not isinstance(result, xr.DataArray | xr.Dataset | LazyRows):
         return result
     defaults = {argument.name: argument.default for argument in arguments}
     given = {key: _in_order(value) for key, value in parameters.items()}

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist import plot
+from gromos_dist.analysis.hydrogen.labels import most_frequent
 from gromos_dist.cli.energy_tables import BY_PAIR, BY_TERM
 from gromos_dist.cli.facts import first_of
 
@@ -63,7 +64,31 @@ def draw_events(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
 
 def draw_contacts(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
     """Draw when contacts are there."""
-    plot.plot_timeline(result, path, title=title)
+    plot.plot_contacts(result, path, title=title)
+
+
+def draw_bonds_over_time(result: xr.Dataset, path: Path, title: str, asked: Asked) -> None:
+    """Draw when the most frequent bonds are there; without any, that there are none."""
+    if result.sizes["event"]:
+        plot.plot_timeline(most_frequent(result, plot.MOST_ROWS), path, title=title)
+    else:
+        draw_events(result, path, title, asked)
+
+
+def draw_bars(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
+    """Draw how often each bond is there."""
+    plot.plot_bars(result["occupancy"], path, title=title)
+
+
+def draw_lifetimes(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
+    """Draw correlations, with their integrals."""
+    unit = str(result["continuous_lifetime"].attrs.get("units", "frames"))
+    notes = {
+        name: f"lifetime {float(result[f'{name}_lifetime']):.3g} {unit}"
+        for name in ("continuous", "intermittent")
+    }
+    curves = result[["continuous", "intermittent", "unbonded"]]
+    plot.plot_curves(curves, path, title=title, label="Correlation", notes=notes)
 
 
 def draw_energies(result: Result, path: Path, title: str, asked: Asked) -> None:

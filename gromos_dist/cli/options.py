@@ -153,7 +153,8 @@ Between = Annotated[
     typer.Option(
         "--between",
         metavar="NAME NAME",
-        help="Only what acts between these two groups, and no bonded terms.",
+        help="Only what acts between these two: groups, and no bonded terms; of hydrogen bonds, "
+        "selections of atoms.",
         rich_help_panel=_ATOMS,
     ),
 ]

@@ -112,6 +112,11 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         "forces": replace(_ENERGIES, suffixes=lambda: (".trf", ".trf.gz"), is_kept=True),
         "statistics": View(_later("energy_tables.of_statistics"), None),
         "events": View(_later("facts.of_events"), _later("drawing.draw_events")),
+        "bonds over time": View(
+            _later("bond_tables.of_events"), _later("drawing.draw_bonds_over_time")
+        ),
+        "bars": View(_later("bond_tables.of_bonds"), _later("drawing.draw_bars")),
+        "lifetimes": View(_later("bond_tables.of_lifetimes"), _later("drawing.draw_lifetimes")),
     }
 )
 """All views, by the names that declarations give."""

@@ -9,19 +9,24 @@ from gromos_dist.mapping.events import Events, LazyEvents, from_pandas, to_panda
 from gromos_dist.mapping.map import Fields, Map
 from gromos_dist.mapping.pairs import Pairs
 from gromos_dist.mapping.reduce import Reduction, reduction_block
+from gromos_dist.mapping.rows import LazyRows
 from gromos_dist.mapping.scan import Scan
 from gromos_dist.mapping.series import Series
+from gromos_dist.mapping.table import LazyTable, Table
 from gromos_dist.variables import Variable
 
 __all__ = [
     "Events",
     "Fields",
     "LazyEvents",
+    "LazyRows",
+    "LazyTable",
     "Map",
     "Pairs",
     "Reduction",
     "Scan",
     "Series",
+    "Table",
     "Variable",
     "from_pandas",
     "reduction_block",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,8 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 from dask._task_spec import Task, TaskRef
-from dask.base import DaskMethodsMixin, tokenize
+from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
-from dask.threaded import get as threaded_get
 from numpy.typing import DTypeLike
 
 from gromos_dist.mapping.blocks import (
@@ -26,6 +25,7 @@ from gromos_dist.mapping.blocks import (
 )
 from gromos_dist.mapping.checks import check_inputs, fitting, named
 from gromos_dist.mapping.results import Coordinates, coordinates
+from gromos_dist.mapping.rows import LazyRows
 from gromos_dist.variables import Variable
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Events:
     ) -> Any:
         """Find the events of every frame; parameters as those of a `Map`.
 
+        Coordinates in `coords` of other dims than ``frame``, such as the names of atoms that events
+        count, stay as they are.
+
         Returns
         -------
         Dataset or LazyEvents
@@ -87,7 +90,12 @@ class Events:
         dtypes = {
             v.name: np.dtype(self.dtypes.get(v.name, _DTYPES[v.kind[0]])) for v in self.columns
         }
-        table = _Table(tuple(self.columns), dtypes, like.sizes["frame"], kept)
+        others = {
+            str(name): coord.variable
+            for name, coord in given.coords.items()
+            if "frame" not in coord.dims
+        }
+        table = _Table(tuple(self.columns), dtypes, like.sizes["frame"], kept, others)
         job = _EventsJob(self.kernel, dtypes)
         datas = common_chunks([array.data for array in arrays])
         if in_memory(datas):
@@ -164,64 +172,33 @@ def _concatenated(
 class _Table:
     """From the columns of all blocks to a Dataset."""
 
-    columns: tuple[Variable, ...]
+    variables: tuple[Variable, ...]
     dtypes: Mapping[str, np.dtype[Any]]
     n_frames: int
     of_frames: Mapping[str, xr.Variable]
+    others: Mapping[str, xr.Variable]
+    """Coordinates of other dims."""
 
     def dataset(self, boxes: Sequence[Array]) -> xr.Dataset:
         found = _concatenated([box[0] for box in boxes], self.dtypes)
         frames = found["frame"]
         first = np.searchsorted(frames, np.arange(self.n_frames + 1))
-        variables = {v.name: (EVENT, found[v.name], v.attrs) for v in self.columns}
+        variables = {v.name: (EVENT, found[v.name], v.attrs) for v in self.variables}
         coords = {
             name: (EVENT, of_frame.values[frames], of_frame.attrs)
             for name, of_frame in self.of_frames.items()
             if name not in ("frame", *variables)
         }
         coords["frame"] = (EVENT, frames, _FRAME.attrs)
-        return xr.Dataset({**variables, _FIRST.name: (EDGE, first, _FIRST.attrs)}, coords)
+        first_events = {_FIRST.name: (EDGE, first, _FIRST.attrs)}
+        return xr.Dataset({**variables, **first_events}, {**coords, **self.others})
 
 
-class LazyEvents(DaskMethodsMixin):  # type: ignore[misc]
+class LazyEvents(LazyRows):
     """Events that are still to be found: `compute` gives the Dataset.
 
     A Dask collection: `dask.compute`, `gromos_dist.compute` and `gromos_dist.store` take it.
     """
-
-    __dask_scheduler__ = staticmethod(threaded_get)
-
-    def __init__(
-        self,
-        blocks: da.Array,
-        frame_chunks: tuple[int, ...],
-        table: _Table,
-        attrs: Mapping[Hashable, Any] | None = None,
-    ) -> None:
-        self.blocks = blocks
-        """A block for each block of frames: its columns, in an array of one object."""
-        self.frame_chunks = frame_chunks
-        """How many frames each block stands for."""
-        self.attrs: dict[Hashable, Any] = dict(attrs or {})
-        """The attributes of the Dataset."""
-        self._table = table
-
-    def assign_attrs(self, **attrs: Any) -> LazyEvents:
-        """Return the same with further attributes."""
-        return LazyEvents(self.blocks, self.frame_chunks, self._table, self.attrs | attrs)
-
-    def with_blocks(self, blocks: da.Array) -> LazyEvents:
-        """Return the same events, whose blocks are found in another way."""
-        return LazyEvents(blocks, self.frame_chunks, self._table, self.attrs)
-
-    def made_of(self, boxes: Sequence[Array]) -> xr.Dataset:
-        """Return the Dataset of computed blocks, all of them in their order."""
-        return self._table.dataset(boxes).assign_attrs(self.attrs)
-
-    @property
-    def of_frames(self) -> Mapping[str, xr.Variable]:
-        """What is known of every frame, such as its time."""
-        return self._table.of_frames
 
     @property
     def n_events(self) -> xr.DataArray:
@@ -236,41 +213,7 @@ class LazyEvents(DaskMethodsMixin):  # type: ignore[misc]
         }
         graph = HighLevelGraph.from_collections(name, tasks, dependencies=[self.blocks])
         counts = da.Array(graph, name, (self.frame_chunks,), dtype=np.dtype(np.int64))
-        return xr.DataArray(counts, self._table.of_frames, ("frame",), "n_events", _COUNT.attrs)
-
-    def __repr__(self) -> str:
-        names = ", ".join(v.name for v in self._table.columns)
-        return f"<LazyEvents of {self._table.n_frames} frames: {names}; compute() finds them>"
-
-    def __dask_graph__(self) -> HighLevelGraph:
-        return self.blocks.__dask_graph__()
-
-    def __dask_keys__(self) -> list[Any]:
-        keys: list[Any] = self.blocks.__dask_keys__()
-        return keys
-
-    def __dask_layers__(self) -> Sequence[str]:
-        layers: Sequence[str] = self.blocks.__dask_layers__()
-        return layers
-
-    def __dask_tokenize__(self) -> Any:
-        return self.blocks.name
-
-    @staticmethod
-    def __dask_optimize__(graph: Any, keys: Any, **options: Any) -> Any:
-        return da.Array.__dask_optimize__(graph, keys, **options)
-
-    def __dask_postcompute__(self) -> tuple[Callable[..., xr.Dataset], tuple[()]]:
-        return self.made_of, ()
-
-    def __dask_postpersist__(self) -> tuple[Callable[..., LazyEvents], tuple[()]]:
-        rebuild, arguments = self.blocks.__dask_postpersist__()
-
-        def made(graph: Any, **options: Any) -> LazyEvents:
-            blocks = rebuild(graph, *arguments, **options)
-            return LazyEvents(blocks, self.frame_chunks, self._table, self.attrs)
-
-        return made, ()
+        return xr.DataArray(counts, self.of_frames, ("frame",), "n_events", _COUNT.attrs)
 
 
 def _counted(box: Array, start: int, n_frames: int) -> Array:
@@ -290,7 +233,8 @@ def to_pandas(events: xr.Dataset) -> pd.DataFrame:
     DataFrame
         The columns, ``frame`` and ``time`` among them.
     """
-    table = events.drop_dims(EDGE).reset_coords().to_dataframe()
+    others = [dim for dim in events.dims if dim != EVENT]
+    table = events.drop_dims(others).reset_coords().to_dataframe()
     return table[["frame", *(name for name in table.columns if name != "frame")]]
 
 

@@ -23,6 +23,9 @@ Combine = Callable[[Any, Any], Any]
 Tree = dict[tuple[int, int], State]
 """The state of blocks index * 2**level to (index + 1) * 2**level, by (level, index)."""
 
+OPEN = -1
+"""The length of a dim of which nobody knows how long it is: as long as the first variable is."""
+
 # So many trees are merged by one task.
 _FAN_IN = 16
 
@@ -173,17 +176,35 @@ class Finish:
         by_name = final if isinstance(final, Mapping) else {names[0]: final}
         by_name = named(by_name, names, f"{', '.join(names)} (finalize)")
         values = []
-        for variable, dtype, shape in zip(self.variables, self.dtypes, self.shapes, strict=True):
+        n_rows = np.size(by_name[names[0]])
+        for variable, dtype, known in zip(self.variables, self.dtypes, self.shapes, strict=True):
             what = f"{variable.name} {variable.dims} (finalize)"
+            shape = tuple(n_rows if length == OPEN else length for length in known)
             # A copy, which can be changed: it may be an array of the state.
             values.append(np.array(fitting(by_name[variable.name], shape, dtype, what)))
         return values
 
+    def boxed_values(self, boxes: Sequence[Array]) -> Array:
+        """Return the values of all variables, in an array of one object."""
+        return boxed(self.values(boxes))
 
-def lazy_values(trees: da.Array, finish: Finish) -> list[da.Array]:
-    """Return the lazy values of a reduction, given the array whose blocks are its trees."""
+
+def lazy_box(trees: da.Array, finish: Finish) -> da.Array:
+    """Return an array of one block that holds, boxed, the values of all variables."""
+    _, together = _together(trees, finish, finish.variables[0].name, Finish.boxed_values, (0,))
+    return together
+
+
+def _together(
+    trees: da.Array,
+    finish: Finish,
+    names: str,
+    end: Callable[..., Any],
+    boxed_as: tuple[int, ...],
+) -> tuple[str, da.Array]:
+    """Merge trees, some at a time, and end with a task at a place of an array of one block."""
     shared = constant(finish)
-    name = f"{'-'.join(v.name for v in finish.variables)}-{tokenize(trees.name, shared.key)}"
+    name = f"{names}-{tokenize(trees.name, shared.key)}"
     tasks: dict[Any, Task] = {}
     keys: list[Any] = [(trees.name, i) for i in range(trees.numblocks[0])]
     level = 0
@@ -197,11 +218,18 @@ def lazy_values(trees: da.Array, finish: Finish) -> list[da.Array]:
             merged.append(key)
         keys = merged
     everything = f"{name}-values"
-    tasks[everything] = Task(
-        everything, Finish.values, TaskRef(shared.key), List(*(TaskRef(key) for key in keys))
-    )
+    last: Any = (everything, *boxed_as) if boxed_as else everything
+    tasks[last] = Task(last, end, TaskRef(shared.key), List(*(TaskRef(key) for key in keys)))
+    chunks = ((1,),) * len(boxed_as)
+    return name, new_array(everything, tasks, [trees, shared], chunks, object)
+
+
+def lazy_values(trees: da.Array, finish: Finish) -> list[da.Array]:
+    """Return the lazy values of a reduction, given the array whose blocks are its trees."""
+    names = "-".join(variable.name for variable in finish.variables)
+    name, together = _together(trees, finish, names, Finish.values, boxed_as=())
+    everything = together.name
     arrays = []
-    together = new_array(everything, tasks, [trees, shared], (), object)
     for i, (variable, dtype, shape) in enumerate(
         zip(finish.variables, finish.dtypes, finish.shapes, strict=True)
     ):

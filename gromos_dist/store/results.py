@@ -16,7 +16,7 @@ from gromos_dist.beside import refuse_existing
 from gromos_dist.distributed import compute
 from gromos_dist.io.registry import WRITABLE
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
-from gromos_dist.mapping import LazyEvents
+from gromos_dist.mapping import LazyRows
 from gromos_dist.mapping.events import EDGE
 from gromos_dist.provenance import restored
 from gromos_dist.store import trajectory_file
@@ -30,7 +30,7 @@ _FORMATS = {
 }
 _NUMBERS = "biufc"
 
-Result = xr.DataArray | xr.Dataset | LazyEvents
+Result = xr.DataArray | xr.Dataset | LazyRows
 Results = Result | Mapping[str, xr.DataArray | xr.Dataset]
 
 
@@ -49,7 +49,7 @@ def store(
 
     Parameters
     ----------
-    result : DataArray, Dataset, LazyEvents or mapping
+    result : DataArray, Dataset, LazyEvents, LazyTable or mapping
         Lazy (Dask) or in memory, of any dims. A mapping of names to results: a DataArray gets the
         name, the variables of a Dataset keep theirs.
     path : path
@@ -117,14 +117,14 @@ def store(
     target = _target(path)
     check_precision(precision)
     dataset = _dataset(result)
-    refuse_own_source(_graphs(result if isinstance(result, LazyEvents) else dataset), target)
+    refuse_own_source(_graphs(result if isinstance(result, LazyRows) else dataset), target)
     if target.suffix not in _FORMATS:
         trajectory_file.write(dataset, target, overwrite, progress, precision)
         return Path(path)
     if precision is not None:
         dataset = _with_precision(dataset, precision, target)
     storable: Any = dataset
-    if isinstance(result, LazyEvents):
+    if isinstance(result, LazyRows):
         if target.suffix != ".zarr":
             refuse_existing(target, overwrite)
         # Only a folder has a place for what is found, until all is.
@@ -135,8 +135,8 @@ def store(
     return Path(path)
 
 
-def _graphs(result: xr.Dataset | LazyEvents) -> list[Any]:
-    if isinstance(result, LazyEvents):
+def _graphs(result: xr.Dataset | LazyRows) -> list[Any]:
+    if isinstance(result, LazyRows):
         return [result.__dask_graph__()]
     variables = result.variables.values()
     return [variable.data.__dask_graph__() for variable in variables if variable.chunks is not None]
@@ -220,7 +220,7 @@ def _target(path: str | Path) -> Path:
 
 def _dataset(result: Any) -> xr.Dataset:
     """Return the result as a Dataset that can be stored; of lazy events one that has none yet."""
-    if isinstance(result, LazyEvents):
+    if isinstance(result, LazyRows):
         result = result.made_of([])
     elif isinstance(result, Mapping) and not isinstance(result, xr.Dataset):
         result = _together(result)
@@ -292,9 +292,7 @@ def _together(results: Mapping[str, Any]) -> xr.Dataset:
 
 
 def _are_events(result: Any) -> bool:
-    return isinstance(result, LazyEvents) or (
-        isinstance(result, xr.Dataset) and EDGE in result.dims
-    )
+    return isinstance(result, LazyRows) or (isinstance(result, xr.Dataset) and EDGE in result.dims)
 
 
 def _with_precision(dataset: xr.Dataset, precision: float, target: Path) -> xr.Dataset:

@@ -30,7 +30,7 @@ from gromos_dist import provenance
 from gromos_dist.beside import folder_beside, full_disk_named, locked
 from gromos_dist.distributed import block_frames, compute, take_blocks, to_blocks, work_of
 from gromos_dist.errors import StoreError
-from gromos_dist.mapping import LazyEvents
+from gromos_dist.mapping import LazyRows
 from gromos_dist.progress import note, progress_bar
 from gromos_dist.provenance import canonical_json
 from gromos_dist.store import contents
@@ -75,15 +75,15 @@ class _Plan:
     identity: str
     graph: dict[str, str]
     """The name of each lazy variable's Dask graph."""
-    events: LazyEvents | None = None
+    events: LazyRows | None = None
     """Where there are events to be found: the Dataset then has none yet."""
 
 
 def write(
-    result: xr.Dataset | LazyEvents, target: Path, overwrite: bool, progress: bool | None
+    result: xr.Dataset | LazyRows, target: Path, overwrite: bool, progress: bool | None
 ) -> None:
     """Write a result to the folder `target`, or go on where an earlier run stopped."""
-    plan = _plan_of_events(result) if isinstance(result, LazyEvents) else _plan(result)
+    plan = _plan_of_events(result) if isinstance(result, LazyRows) else _plan(result)
     goes_on = target.exists() and not overwrite
     if goes_on:
         attrs = _attrs_to_go_on(target)
@@ -125,7 +125,7 @@ def _plan(dataset: xr.Dataset) -> _Plan:
     )
 
 
-def _plan_of_events(events: LazyEvents) -> _Plan:
+def _plan_of_events(events: LazyRows) -> _Plan:
     none = events.made_of([])
     identity = describe(none, {})
     identity["frames"] = {
@@ -314,7 +314,7 @@ def _finish(
 
 
 def _files_with_events(
-    plan: _Plan, events: LazyEvents, target: Path, run: str, progress: bool | None
+    plan: _Plan, events: LazyRows, target: Path, run: str, progress: bool | None
 ) -> dict[str, bytes]:
     """Find all events, block by block, and return the files of a store that has them."""
     (blocks,) = resumed([events.blocks], target, run, progress)
