@@ -3,6 +3,7 @@
 from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.constraints import Constraints, shake
 from gromos_dist.kernels.ewald_error import Mesh, choose_mesh, mesh_error, real_space_error
+from gromos_dist.kernels.fluctuations import Fluctuations, fluctuations, together
 from gromos_dist.kernels.gyration import (
     center,
     gyration_tensor,
@@ -46,6 +47,7 @@ __all__ = [
     "EwaldMesh",
     "EwaldSplitting",
     "EwaldSum",
+    "Fluctuations",
     "Mesh",
     "Nonbonded",
     "NonbondedField",
@@ -58,6 +60,7 @@ __all__ = [
     "ewald_mesh",
     "ewald_splitting",
     "fit_transform",
+    "fluctuations",
     "gyration_tensor",
     "make_whole",
     "mesh_error",
@@ -75,5 +78,6 @@ __all__ = [
     "rmsd_matrix",
     "shake",
     "superpose",
+    "together",
     "transform",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import dask.array as da
@@ -12,7 +13,14 @@ from dask._task_spec import List, Task, TaskRef
 from dask.base import tokenize
 
 from gromos_dist.io.lazy import constant
-from gromos_dist.mapping.blocks import Array, boxed, new_array, read_only
+from gromos_dist.mapping.blocks import (
+    Array,
+    boxed,
+    new_array,
+    read_only,
+    task_arguments,
+    with_awaited,
+)
 from gromos_dist.mapping.checks import fitting, named
 from gromos_dist.variables import Variable
 
@@ -160,15 +168,20 @@ class Finish:
     dtypes: tuple[np.dtype[Any], ...]
     shapes: tuple[tuple[int, ...], ...]
     constants: Mapping[str, Any]
+    awaited: tuple[str, ...] = ()
+    """The names of constants that are computed first."""
 
     def merged(self, boxes: Sequence[Array]) -> Array:
         """Return the trees of some blocks as one."""
         return boxed(merge(self.combine, unboxed(boxes)))
 
-    def values(self, boxes: Sequence[Array]) -> list[Array]:
-        """Return the values of all variables."""
-        state = root(self.combine, merge(self.combine, unboxed(boxes)))
-        final = self.finalize(unchanging(state), **self.constants)
+    def values(self, boxes: Sequence[Array], awaited: Sequence[Array] = ()) -> list[Array]:
+        """Return the values of all variables, given those of what was awaited."""
+        tree = merge(self.combine, unboxed(boxes))
+        constants = with_awaited(self.constants, self.awaited, awaited)
+        # No tree is there where the result was known without the frames.
+        state = unchanging(root(self.combine, tree)) if tree else None
+        final = self.finalize(state, **constants)
         names = [variable.name for variable in self.variables]
         by_name = final if isinstance(final, Mapping) else {names[0]: final}
         by_name = named(by_name, names, f"{', '.join(names)} (finalize)")
@@ -180,9 +193,14 @@ class Finish:
         return values
 
 
-def lazy_values(trees: da.Array, finish: Finish) -> list[da.Array]:
-    """Return the lazy values of a reduction, given the array whose blocks are its trees."""
-    shared = constant(finish)
+def lazy_values(
+    trees: da.Array, finish: Finish, awaited: Mapping[str, da.Array] = MappingProxyType({})
+) -> list[da.Array]:
+    """Return the lazy values of a reduction, given the array whose blocks are its trees.
+
+    The values that are awaited are those on which the trees depend as well.
+    """
+    shared = constant(replace(finish, awaited=tuple(awaited)))
     name = f"{'-'.join(v.name for v in finish.variables)}-{tokenize(trees.name, shared.key)}"
     tasks: dict[Any, Task] = {}
     keys: list[Any] = [(trees.name, i) for i in range(trees.numblocks[0])]
@@ -198,10 +216,14 @@ def lazy_values(trees: da.Array, finish: Finish) -> list[da.Array]:
         keys = merged
     everything = f"{name}-values"
     tasks[everything] = Task(
-        everything, Finish.values, TaskRef(shared.key), List(*(TaskRef(key) for key in keys))
+        everything,
+        Finish.values,
+        TaskRef(shared.key),
+        List(*(TaskRef(key) for key in keys)),
+        task_arguments(awaited),
     )
     arrays = []
-    together = new_array(everything, tasks, [trees, shared], (), object)
+    together = new_array(everything, tasks, [trees, shared, *awaited.values()], (), object)
     for i, (variable, dtype, shape) in enumerate(
         zip(finish.variables, finish.dtypes, finish.shapes, strict=True)
     ):
