@@ -1,5 +1,10 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
+from gromos_dist.analysis.fluctuations import (
+    average_structure as average_structure,
+    bfactors as bfactors,
+    rmsf as rmsf,
+)
 from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
