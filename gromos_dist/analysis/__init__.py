@@ -1,11 +1,18 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
+from gromos_dist.analysis.box import box_series as box_series
+from gromos_dist.analysis.dipole import dipole_moment as dipole_moment
 from gromos_dist.analysis.fluctuations import (
     average_structure as average_structure,
     bfactors as bfactors,
     rmsf as rmsf,
 )
 from gromos_dist.analysis.forces import energies as energies, forces as forces
+from gromos_dist.analysis.principal import (
+    inertia_tensor as inertia_tensor,
+    principal_axes as principal_axes,
+    shape_descriptors as shape_descriptors,
+)
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,

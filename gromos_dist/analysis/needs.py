@@ -10,20 +10,21 @@ import xarray as xr
 
 from gromos_dist.analysis.broken import Indices, warn_of_broken_molecules
 from gromos_dist.analysis.connections import bonds_of
-from gromos_dist.analysis.system import masses_of, positions_of, selected
+from gromos_dist.analysis.system import charges_of, masses_of, positions_of, selected
 
 
 class Need(StrEnum):
     """What an analysis needs."""
 
     MASSES = "masses"
+    CHARGES = "charges"
     BONDS = "bonds"
     BOX = "box"
     WHOLE = "whole"
     """Molecules that the box has not broken."""
 
 
-MASSES, BONDS, BOX, WHOLE = Need
+MASSES, CHARGES, BONDS, BOX, WHOLE = Need
 
 
 def check_needs(
@@ -65,7 +66,9 @@ def check_needs(
     BrokenMoleculesWarning
         The box has broken molecules.
     """
-    if not needs:
+    if BOX in needs and "box" not in data:
+        raise ValueError(f"{call} needs the box, and this trajectory has none")
+    if not needs or (set(needs) == {BOX} and not selections):
         return {}
     positions = positions_of(data)
     chosen = {
@@ -74,8 +77,9 @@ def check_needs(
         if parameters[name] is not False and (name == "atoms" or parameters[name] is not None)
     }
     sets = list(chosen.values())
-    if BOX in needs and "box" not in data:
-        raise ValueError(f"{call} needs the box, and this trajectory has none")
+    if CHARGES in needs:
+        for indices in sets or [None]:
+            charges_of(positions, indices)
     if MASSES in needs and parameters.get("mass_weighted", True):
         for indices in sets or [None]:
             masses_of(positions, indices)
