@@ -17,12 +17,12 @@ from gromos_dist.variables import VARIABLES, Variable, validate
 
 Floats = NDArray[np.float64]
 
-LENGTHS = Variable("box_lengths", ("frame", "edge"), "f", "nm", "box length")
+LENGTHS = Variable("box_lengths", ("frame", "box_vector"), "f", "nm", "box length")
 ANGLES = Variable("box_angles", ("frame", "angle"), "f", "degree", "box angle")
 VOLUME = VARIABLES["volume"]
 DENSITY = Variable("density", ("frame",), "f", "kg m-3", "density")
 
-_EDGES, _ANGLES = ("a", "b", "c"), ("alpha", "beta", "gamma")
+_VECTORS, _ANGLES = ("a", "b", "c"), ("alpha", "beta", "gamma")
 # One u in a cubic nanometre, in kg m-3 (CODATA 2018).
 _DENSITY = 1.66053906660
 
@@ -40,8 +40,8 @@ def box_series(ds: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Float64; lazy if `ds` is; NaN in frames without a box: ``box_lengths`` (frame, edge) of the
-        edges a, b and c, nm; ``box_angles`` (frame, angle), degrees: alpha between b and c, beta
+        Float64; lazy if `ds` is; NaN in frames without a box: ``box_lengths`` (frame, box_vector)
+        of a, b and c, nm; ``box_angles`` (frame, angle), degrees: alpha between b and c, beta
         between a and c, gamma between a and b; ``volume`` (frame,), nm3; and ``density`` (frame,),
         kg m-3, which is left out where `ds` has not all atoms of the file with their masses. The
         box of a truncated octahedron holds the edges of the cube that it is cut from, and its
@@ -68,7 +68,7 @@ def box_series(ds: xr.Dataset) -> xr.Dataset:
     validate(box, "box")
     mass = _total_mass(ds)
     coords = {
-        "edge": ("edge", list(_EDGES), {"long_name": "edge"}),
+        "box_vector": ("box_vector", list(_VECTORS), {"long_name": "box vector"}),
         "angle": ("angle", list(_ANGLES), {"long_name": "angle"}),
     }
     variables = (LENGTHS, ANGLES, VOLUME, DENSITY) if mass is not None else (LENGTHS, ANGLES, VOLUME)

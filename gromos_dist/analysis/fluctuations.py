@@ -52,10 +52,11 @@ def rmsf(
     Frames are superposed on their own average, unless `reference` or `fit` say otherwise.
 
     :math:`\sqrt{\langle |r_i - \langle r_i \rangle|^2 \rangle}`, all three components together,
-    means over all frames (divided by their number, not by one less). The average structure is found
-    in rounds: frames are put onto the first frame, then onto the average of these, and so on, until
-    the average moves by no more than `tolerance`. Each round reads the frames once; rounds that
-    are not needed any more read nothing.
+    means over all frames (divided by their number, not by one less).
+
+    The average structure is found in rounds: frames are put onto the first frame, then onto the
+    average of these, and so on, until the average moves by no more than `tolerance`. Each round
+    reads the frames once, in a pass of its own; those that are not needed any more read nothing.
 
     Parameters
     ----------

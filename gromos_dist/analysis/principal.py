@@ -29,7 +29,7 @@ ANISOTROPY = Variable(
 INERTIA = Variable("inertia_tensor", ("frame", "xyz", "xyz_2"), "f", "u nm2", "inertia tensor")
 AXES = Variable("principal_axes", ("frame", "axis", "xyz"), "f", "", "principal axes")
 
-_AXIS = {"axis": ("axis", np.arange(1, 4), {"long_name": "principal axis"})}
+_AXIS = {"axis": ("axis", ["first", "second", "third"], {"long_name": "principal axis"})}
 
 
 @analysis(

@@ -116,6 +116,11 @@ def _with_values_of_atoms(
     )
 
 
+def _in_square_nanometres(factors: xr.DataArray) -> NDArray[np.float64]:
+    scale = 0.01 if factors.attrs.get("units") == "angstrom2" else 1.0
+    return scale * np.asarray(factors.values, np.float64)
+
+
 def _contents(
     dataset: xr.Dataset,
     target: Path,
@@ -138,7 +143,7 @@ def _contents(
             for name, coordinate in dataset.coords.items()
             if coordinate.dims == ("atom",)
         }
-        | {name: dataset[name].values for name in of_atoms},
+        | {name: _in_square_nanometres(dataset[name]) for name in of_atoms},
         box=box,
         box_shape=shape,
         precision=precision,
