@@ -128,7 +128,7 @@ def rmsf(
         gromos-dist rmsf md.dcd -t protein.psf -a 'not element H' --fit backbone -r crystal.cnf
     """
     found, measured = _fluctuations(
-        *(ds, atoms, fit, reference, mass_weighted, rounds, tolerance, weights)
+        *(ds, atoms, fit, reference, mass_weighted, rounds, tolerance, weights), by=by
     )
     result = _measured(found["rmsf"], measured)
     if by == "atom":
@@ -194,7 +194,7 @@ def bfactors(
         gromos-dist bfactors md.dcd -t protein.psf -a 'name CA' --units angstrom2 -o bfactors.csv
     """
     found, measured = _fluctuations(
-        *(ds, atoms, fit, reference, mass_weighted, rounds, tolerance, weights)
+        *(ds, atoms, fit, reference, mass_weighted, rounds, tolerance, weights), by=by
     )
     factor = 8 / 3 * np.pi**2 * _SQUARES[units]
     squares = _measured(found["rmsf"], measured) ** 2 * factor
@@ -287,6 +287,7 @@ def _fluctuations(
     rounds: int,
     tolerance: float,
     weights: ArrayLike | None,
+    by: str = "atom",
 ) -> tuple[xr.Dataset, Indices]:
     """Return the average and the fluctuations of the atoms used, and which of these are measured.
 
@@ -298,8 +299,11 @@ def _fluctuations(
             f"expected at least one round and a tolerance of at least 0 nm, got {rounds} rounds "
             f"and {tolerance} nm"
         )
-    of_frames = None if weights is None else _checked_weights(weights)
+    if weights is not None:
+        _check_weights(weights)
     positions = positions_of(ds)
+    if by == "residue":
+        residues_of(positions)  # Before anything is computed.
     measured = selected(ds, atoms)
     superposed = measured if fit is None or fit is False else selected(ds, fit)
     to_average = isinstance(reference, str) and reference == "average"
@@ -318,7 +322,7 @@ def _fluctuations(
     for i in range(n_rounds):
         found = _ROUND(
             positions,
-            weights=of_frames,
+            weights=weights,
             superposed=superposed,
             masses=masses,
             with_fit=fit is not False,
@@ -329,14 +333,13 @@ def _fluctuations(
     return found, measured
 
 
-def _checked_weights(weights: ArrayLike) -> Floats:
+def _check_weights(weights: ArrayLike) -> None:
     values = np.asarray(weights, np.float64)
     if (values < 0).any() or not values.sum() > 0:
         raise ValueError(
             "weights: expected numbers that are not negative and sum to more than zero, got "
             f"{values.min()} to {values.max()}"
         )
-    return values
 
 
 def _begin(
