@@ -104,7 +104,7 @@ def dipole_moment(
                 f"dipole_moment: the atoms have a net charge of {total:.6g} e, so their dipole "
                 f"moment depends on the point that it is about, here the centre of {center}: say "
                 "which with center=",
-                stacklevel=4,
+                stacklevel=3,
             )
     masses = masses_of(positions, indices) if center == "mass" else np.ones(len(charges))
     positions, kept, (within,) = narrow(positions, indices)
