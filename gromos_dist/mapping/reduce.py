@@ -22,6 +22,7 @@ from gromos_dist.mapping.blocks import (
     how_many,
     in_memory,
     over_blocks,
+    read_only,
 )
 from gromos_dist.mapping.checks import check_inputs
 from gromos_dist.mapping.results import (
@@ -202,16 +203,15 @@ class Reduction:
 
 def _known_and_awaited(constants: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, da.Array]]:
     """Return constants that are there, and those that are computed first, each of one chunk."""
-    known = {
-        name: value.data if isinstance(value, xr.DataArray) else value
-        for name, value in constants.items()
-    }
-    awaited = {
-        name: value.rechunk(value.shape) if value.ndim else value
-        for name, value in known.items()
-        if isinstance(value, da.Array) and isinstance(constants[name], xr.DataArray)
-    }
-    return {name: value for name, value in known.items() if name not in awaited}, awaited
+    known, awaited = {}, {}
+    for name, value in constants.items():
+        if not isinstance(value, xr.DataArray):
+            known[name] = value
+        elif isinstance(value.data, da.Array):
+            awaited[name] = value.data.rechunk(value.shape) if value.ndim else value.data
+        else:
+            (known[name],) = read_only([value.values])
+    return known, awaited
 
 
 def reduction_block(datas: Sequence[Any]) -> int:
