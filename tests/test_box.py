@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import MDAnalysis
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from MDAnalysisTests.datafiles import GRO, XTC
 
 import gromos_dist as gd
 
@@ -82,9 +84,6 @@ def test_csv_has_all_columns(tmp_path: Path) -> None:
 
 
 def test_mdanalysis() -> None:
-    import MDAnalysis
-    from MDAnalysisTests.datafiles import GRO, XTC
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         universe = MDAnalysis.Universe(GRO, XTC)

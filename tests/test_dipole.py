@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import MDAnalysis
 import numpy as np
 import pytest
 import xarray as xr
@@ -83,7 +84,7 @@ def test_neutral_atoms_have_the_same_moment_about_any_point(ds: xr.Dataset) -> N
 
 
 def test_charges_that_are_not_known(ds: xr.Dataset) -> None:
-    with pytest.raises(ValueError, match="dipole moment needs charges: open.*'charge'"):
+    with pytest.raises(ValueError, match=r"dipole moment needs charges: open.*'charge'"):
         gd.dipole_moment(ds.drop_vars("charge"))
     unknown = ds.assign_coords(charge=ds.charge.where(ds.atom_name != "CA"))
     with pytest.raises(ValueError, match=r"charge of 214 of 3341 atoms.*\(CA\).*has charges"):
@@ -92,8 +93,6 @@ def test_charges_that_are_not_known(ds: xr.Dataset) -> None:
 
 
 def test_mdanalysis(adk: AdK, ds: xr.Dataset) -> None:
-    import MDAnalysis
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         universe = MDAnalysis.Universe(str(adk.psf), str(adk.dcd))

@@ -1,4 +1,4 @@
-"""Fluctuations, B-factors and average structures: against NumPy, MDAnalysis, mdtraj and gromos++."""
+"""Fluctuations and average structures: against NumPy, MDAnalysis, mdtraj and gromos++."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import MDAnalysis
 import numpy as np
 import pytest
 import xarray as xr
 from conftest import AdK
 from hypothesis import given
 from hypothesis import strategies as st
+from MDAnalysis.analysis import align, rms
 from numpy.typing import NDArray
 
 import gromos_dist as gd
@@ -274,9 +276,6 @@ def test_coordinates_that_are_not_finite(ds: xr.Dataset, lazy: bool) -> None:
 
 
 def test_mdanalysis(adk: AdK, ds: xr.Dataset) -> None:
-    import MDAnalysis
-    from MDAnalysis.analysis import align, rms
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         universe = MDAnalysis.Universe(str(adk.psf), str(adk.dcd), in_memory=True)

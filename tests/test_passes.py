@@ -69,7 +69,8 @@ def test_a_lazy_result_is_a_constant_of_another_reduction(trajectory: xr.Dataset
     for array in (positions, positions.chunk(frame=7), loaded.chunk(frame=9, atom=50)):
         mean = MEANS(array)
         found = VARIANCES(array, mean=mean, scale=2.0)
-        assert found.chunks and mean.chunks
+        assert found.chunks
+        assert mean.chunks
         assert found.compute().values.tobytes() == expected.values.tobytes()
         # Of several chunks, and of arrays that know nothing of files.
         cut = VARIANCES(array, mean=mean.chunk(atom=30), scale=2.0)

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import MDAnalysis
 import numpy as np
 import pytest
 import xarray as xr
@@ -71,7 +72,9 @@ def test_equals_numpy(
         assert np.linalg.det(a) == pytest.approx(1)
         moments = [np.trace(tensor) - axis @ tensor @ axis for axis in a]
         assert moments == sorted(moments) or np.ptp(moments) < 1e-8
-        np.testing.assert_allclose(sorted(moments), np.trace(tensor) - [most, middle, least], 0, 1e-9)
+        np.testing.assert_allclose(
+            sorted(moments), np.trace(tensor) - [most, middle, least], 0, 1e-9
+        )
         for axis in a[:2]:
             assert axis[np.abs(axis).argmax()] > 0 or np.ptp(np.sort(np.abs(axis))[1:]) < 1e-8
 
@@ -116,14 +119,10 @@ def test_a_frame_has_the_same_bits_in_any_block(ds: xr.Dataset) -> None:
         whole = analysis(some)
         for size in (1, 3, 16, 17):
             blocks = [analysis(some.isel(frame=slice(i, i + size))) for i in range(0, 40, size)]
-            xr.testing.assert_identical(
-                xr.concat(blocks, "frame").drop_attrs(), whole.drop_attrs()
-            )
+            xr.testing.assert_identical(xr.concat(blocks, "frame").drop_attrs(), whole.drop_attrs())
 
 
 def test_mdanalysis(adk: AdK, ds: xr.Dataset) -> None:
-    import MDAnalysis
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         universe = MDAnalysis.Universe(str(adk.psf), str(adk.dcd))

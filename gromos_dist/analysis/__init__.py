@@ -7,7 +7,6 @@ from gromos_dist.analysis.fluctuations import (
     bfactors as bfactors,
     rmsf as rmsf,
 )
-from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.principal import (
     inertia_tensor as inertia_tensor,
     principal_axes as principal_axes,
@@ -25,3 +24,4 @@ from gromos_dist.analysis.shape import (
 )
 from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
 from gromos_dist.analysis.whole import make_whole as make_whole
+from gromos_dist.analysis.forces import energies as energies, forces as forces

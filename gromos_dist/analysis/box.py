@@ -71,7 +71,9 @@ def box_series(ds: xr.Dataset) -> xr.Dataset:
         "box_vector": ("box_vector", list(_VECTORS), {"long_name": "box vector"}),
         "angle": ("angle", list(_ANGLES), {"long_name": "angle"}),
     }
-    variables = (LENGTHS, ANGLES, VOLUME, DENSITY) if mass is not None else (LENGTHS, ANGLES, VOLUME)
+    variables = (
+        (LENGTHS, ANGLES, VOLUME, DENSITY) if mass is not None else (LENGTHS, ANGLES, VOLUME)
+    )
     part = 0.5 if is_octahedron(ds) else 1.0
     return Fields(_series, variables)(box, coords=coords, part=part, mass=mass)
 

@@ -194,7 +194,9 @@ def words_of(annotation: Any) -> tuple[str, ...]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
     ]
-    constants = [one for part in literals for one in ast.walk(part) if isinstance(one, ast.Constant)]
+    constants = [
+        one for part in literals for one in ast.walk(part) if isinstance(one, ast.Constant)
+    ]
     return tuple(one.value for one in constants if isinstance(one.value, str))
 
 

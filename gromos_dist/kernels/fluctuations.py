@@ -1,4 +1,4 @@
-"""Where atoms are on average over frames put onto a reference, and how far they stray from there."""
+"""Mean positions over frames that are put onto a reference, and how far atoms stray from them."""
 
 from __future__ import annotations
 

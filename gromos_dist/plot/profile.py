@@ -103,13 +103,18 @@ def _with_names(axis: Axis, array: xr.DataArray, place: str) -> Axis:
     def known(name: str) -> list[str]:
         return [str(value) for value in array[name].values] if name in array.coords else []
 
-    residues = [f"{name}{number}" for name, number in zip(known("residue_name"), known("residue"))]
+    residues = [
+        f"{name}{number}"
+        for name, number in zip(known("residue_name"), known("residue"), strict=False)
+    ]
     names = residues if place == "residue" else []
     if place == "atom":
-        names = [f"{of}:{atom}" for of, atom in zip(residues, known("atom_name"))]
+        names = [f"{of}:{atom}" for of, atom in zip(residues, known("atom_name"), strict=False)]
     if not names:
         return axis
-    return replace(axis, values=np.arange(len(names), dtype=np.float64), unit="", names=tuple(names))
+    return replace(
+        axis, values=np.arange(len(names), dtype=np.float64), unit="", names=tuple(names)
+    )
 
 
 def _draw(ax: Axes, array: xr.DataArray) -> None:

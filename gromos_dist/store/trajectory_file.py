@@ -111,8 +111,10 @@ def _with_values_of_atoms(
     if not lazy:
         return dataset
     # Of one frame, the frame is computed with them: both may come of the same passes.
-    return compute(dataset, progress=progress) if dataset.sizes["frame"] == 1 else dataset.assign(
-        compute(dataset[lazy], progress=progress)
+    return (
+        compute(dataset, progress=progress)
+        if dataset.sizes["frame"] == 1
+        else dataset.assign(compute(dataset[lazy], progress=progress))
     )
 
 

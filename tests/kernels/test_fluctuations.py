@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,10 @@ def moments(frames: NDArray[Any], weights: NDArray[Any]) -> tuple[NDArray[Any], 
     return mean.T.astype(np.float64), squares.astype(np.float64)
 
 
+def moments_of(*arguments: Any) -> tuple[NDArray[Any], ...]:
+    return tuple(map(np.asarray, fluctuations(*arguments)))
+
+
 @given(blocks(), st.integers(0, 2**32))
 def test_equals_numpy(frames: NDArray[Any], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -59,7 +64,8 @@ def test_equals_superposition_by_singular_values() -> None:
     shape = rng.normal(size=(300, 3))
     frames = np.array(
         [
-            (shape + 0.05 * rng.normal(size=shape.shape)) @ random_rotation(rng).T + rng.normal(size=3)
+            (shape + 0.05 * rng.normal(size=shape.shape)) @ random_rotation(rng).T
+            + rng.normal(size=3)
             for _ in range(40)
         ]
     )
@@ -93,11 +99,11 @@ def test_blocks_together_are_the_whole(frames: NDArray[Any], cut: int) -> None:
 def test_any_number_of_atoms_and_frames(n_atoms: int, dtype: type) -> None:
     rng = np.random.default_rng(n_atoms)
     for n_frames in (1, 15, 16, 17, 33):
-        frames = (rng.normal(size=(n_atoms, 3)) + 0.1 * rng.normal(size=(n_frames, n_atoms, 3))).astype(
-            dtype
-        )
+        frames = (
+            rng.normal(size=(n_atoms, 3)) + 0.1 * rng.normal(size=(n_frames, n_atoms, 3))
+        ).astype(dtype)
         prepared = prepare_reference(frames[0])
-        found = on_every_level(lambda: tuple(map(np.asarray, fluctuations(frames, prepared))))
+        found = on_every_level(partial(moments_of, frames, prepared))
         moved = superpose(frames.astype(np.float64), frames[0].astype(np.float64))
         mean, squares = moments(moved, np.ones(n_frames))
         np.testing.assert_allclose(found[1], mean, rtol=0, atol=1e-12)

@@ -46,7 +46,8 @@ static void first_frame(const struct gd_frames *frames, const double *rotation,
     }
 }
 
-/* From sums relative to the pivots to means, and squares around them. Returns whether all are finite.
+/* From sums relative to the pivots to means, and squares around them. Returns whether all are
+ * finite.
  */
 static int finish(const struct gd_fluctuations_of_tile *tiles, int64_t n_atoms, double weight,
                   double *means, double *squares) {
@@ -91,8 +92,8 @@ int gd_fluctuations(const void *positions, int type, int64_t n_frames, int64_t n
         const int n = n_frames - frame < TOGETHER ? (int)(n_frames - frame) : TOGETHER;
         const char *block = frames.positions + frame_bytes * frame;
         if (fit) {
-            status = gd_rmsd(block, type, n, n_atoms, fit, 0, 0, rotations[0], translations[0],
-                             where);
+            status =
+                gd_rmsd(block, type, n, n_atoms, fit, 0, 0, rotations[0], translations[0], where);
             if (status != GD_OK) {
                 where->frame += frame;
                 return status;
