@@ -103,18 +103,18 @@ def _with_names(axis: Axis, array: xr.DataArray, place: str) -> Axis:
     def known(name: str) -> list[str]:
         return [str(value) for value in array[name].values] if name in array.coords else []
 
-    residues = [
-        f"{name}{number}"
-        for name, number in zip(known("residue_name"), known("residue"), strict=False)
-    ]
+    # Nothing where one of both is not known.
+    pairs = zip(known("residue_name"), known("residue"), strict=False)
+    residues = [f"{name}{number}" for name, number in pairs]
     names = residues if place == "residue" else []
     if place == "atom":
         names = [f"{of}:{atom}" for of, atom in zip(residues, known("atom_name"), strict=False)]
     if not names:
         return axis
-    return replace(
-        axis, values=np.arange(len(names), dtype=np.float64), unit="", names=tuple(names)
-    )
+    # Numbers may begin again with each chain.
+    rises = bool((np.diff(axis.values) > 0).all())
+    values = axis.values if rises else np.arange(len(names), dtype=np.float64)
+    return replace(axis, values=values, unit="", names=tuple(names))
 
 
 def _draw(ax: Axes, array: xr.DataArray) -> None:

@@ -411,7 +411,8 @@ def _label_lines(
 def _b_factors(contents: Contents) -> NDArray[np.float64]:
     """Return the B-factors (Å2), 0 where none are known; those too large for the column end it."""
     factors = 100 * np.asarray(contents.atoms.get("bfactors", np.zeros(contents.n_atoms)))
-    return np.clip(np.nan_to_num(factors), 0.0, 999.99)
+    within: NDArray[np.float64] = np.clip(np.nan_to_num(factors), 0.0, 999.99)
+    return within
 
 
 def _residue_numbers(contents: Contents, breaks: NDArray[np.bool_]) -> list[str]:
