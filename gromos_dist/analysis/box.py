@@ -58,7 +58,7 @@ def box_series(ds: xr.Dataset) -> xr.Dataset:
     >>> from MDAnalysisTests.datafiles import GRO, XTC
     >>> box = gd.box_series(gd.open_trajectory(XTC, GRO))
     >>> box.box_angles[0].values.round(3), round(float(box.volume[0]), 2)
-    (array([60., 60., 90.]), 362.7)
+    (array([60., 60., 90.]), 362.27)
 
     A picture of how a simulation at constant pressure goes::
 

@@ -85,7 +85,7 @@ def dipole_moment(
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> dipole = gd.dipole_moment(ds, atoms="protein", center="geometry", magnitude=True)
     >>> round(float(dipole[0]), 3), dipole.attrs["units"]
-    (8.187, 'e nm')
+    (3.499, 'e nm')
 
     Of a protein, which has a net charge, about its centre of mass::
 

@@ -117,7 +117,7 @@ def rmsf(
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> fluctuation = gd.rmsf(ds, atoms="name CA", reference=0)
     >>> fluctuation.dims, round(float(fluctuation.max()), 3)
-    (('atom',), 1.16)
+    (('atom',), 0.573)
 
     Of residues, as numbers and as a picture::
 
@@ -259,7 +259,7 @@ def average_structure(
     >>> ds = gd.open_trajectory(DCD, PSF, atoms="name CA")
     >>> average = gd.average_structure(ds, reference=0)
     >>> round(float(gd.rmsd(ds, reference=average).mean()), 3)
-    0.248
+    0.213
 
     As a structure file::
 
