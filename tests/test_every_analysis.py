@@ -60,6 +60,10 @@ CASES: dict[str, Case] = {
     "bfactors": lambda ds: gd.bfactors(ds, atoms=range(40), reference=1, units="angstrom2"),
     "average_structure": lambda ds: gd.average_structure(ds, fit=SOLUTE, rounds=6).positions,
     "energy_statistics": lambda ds: gd.energy_statistics(gd.center_of_mass(ds, atoms=SOLUTE)),
+    "n_atoms": lambda ds: gd.n_atoms(ds, atoms="byres around 0.4 of resname BUT", by="residue"),
+    "rdf": lambda ds: gd.rdf(ds, "name OW", "name HW1", r_max=0.5, bins=20),
+    "minimum_distance": lambda ds: gd.minimum_distance(ds, SOLUTE, "name OW", with_atoms=True),
+    "image_distance": lambda ds: gd.image_distance(ds, atoms=SOLUTE, with_atoms=True),
     "make_whole": lambda ds: gd.make_whole(ds).positions,
 }
 
@@ -144,7 +148,6 @@ def of_record(name: str) -> Case:
     return lambda ds: record(ds.positions, coords=coords)
 
 
-SEVERAL = ("forces", "energies", "Fields", "shape_descriptors", "box_series")
 # What makes several passes over the frames has layers for each.
 PASSES = {"rmsf": 10, "average_structure": 6}
 EVERY = CASES | {name: of_record(name) for name in RECORDS}
@@ -265,6 +268,8 @@ def test_a_graph_of_many_chunks_has_few_layers(name: str, ds: xr.Dataset) -> Non
     if isinstance(result, LazyEvents):
         arrays = [result.blocks]
     else:
-        arrays = [one.data for one in (result.values() if name in SEVERAL else [result])]
+        arrays = [
+            one.data for one in (result.values() if isinstance(result, xr.Dataset) else [result])
+        ]
     for array in arrays:
         assert len(array.dask.layers) <= 10 * PASSES.get(name, 1)

@@ -12,6 +12,12 @@ from gromos_dist.analysis.principal import (
     principal_axes as principal_axes,
     shape_descriptors as shape_descriptors,
 )
+from gromos_dist.analysis.counts import n_atoms as n_atoms
+from gromos_dist.analysis.nearest import (
+    image_distance as image_distance,
+    minimum_distance as minimum_distance,
+)
+from gromos_dist.analysis.rdf import rdf as rdf
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,

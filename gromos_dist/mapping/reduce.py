@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dask.array as da
@@ -79,6 +79,8 @@ class Reduction:
         that the result is known without the frames: none is read, and `finalize` is given None
         as the state. With constants that are results of another reduction, passes over the frames
         can so follow each other until nothing changes any more.
+    dtypes : mapping of str to dtype, optional
+        Of those variables that have another one.
 
     Examples
     --------
@@ -100,6 +102,7 @@ class Reduction:
     variables: Variable | Sequence[Variable]
     state: type[tuple[Any, ...]] = tuple
     dtype: DTypeLike = np.float64
+    dtypes: Mapping[str, DTypeLike] = field(default_factory=dict)
     begin: Callable[..., Mapping[str, Any] | None] | None = None
 
     def __call__(
@@ -149,7 +152,7 @@ class Reduction:
             combine=self.combine,
             finalize=self.finalize,
             variables=variables,
-            dtypes=(np.dtype(self.dtype),) * len(variables),
+            dtypes=tuple(np.dtype(self.dtypes.get(v.name, self.dtype)) for v in variables),
             shapes=tuple(result_shape(variable, arrays[0], given) for variable in variables),
             constants=constants,
         )
