@@ -7,6 +7,7 @@
 
 #include "gd/numbers.h"
 
+struct gd_fluctuations_of_tile;
 struct gd_row;
 struct gd_run;
 struct gd_mesh_work;

@@ -7,11 +7,12 @@ from the call.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property, wraps
+from functools import cache, cached_property, wraps
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
@@ -164,9 +165,14 @@ def _with_provenance(
             defaults |= dict.fromkeys(others, argument.empty)
             given |= others
     sources = [data]
-    described = {key: _described(key, value, sources) for key, value in given.items()}
-    for key in _FILES & given.keys():
-        given[key] = Path(given[key]) if isinstance(given[key], str) else given[key]
+    words = {argument.name: words_of(argument.annotation) for argument in arguments}
+    files = {
+        key: Path(value)
+        for key, value in given.items()
+        if key in _FILES and isinstance(value, str) and value not in words.get(key, ())
+    }
+    described = {key: _described(key, value, sources) for key, value in (given | files).items()}
+    given |= files
     attrs = provenance.derived(sources, name, described, defaults, given)
     result = result.assign_attrs(**attrs)
     if isinstance(result, xr.Dataset):
@@ -178,6 +184,30 @@ def _with_provenance(
         }
         result = result.assign(new)
     return result
+
+
+@cache
+def words_of(annotation: Any) -> tuple[str, ...]:
+    """Return the texts that a parameter, whose annotation may be text, takes for words.
+
+    Examples
+    --------
+    >>> words_of("int | Literal['average', False]")
+    ('average',)
+    """
+    try:
+        tree = ast.parse(str(annotation), mode="eval")
+    except SyntaxError:
+        return ()
+    literals = [
+        node.slice
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
+    ]
+    constants = [
+        one for part in literals for one in ast.walk(part) if isinstance(one, ast.Constant)
+    ]
+    return tuple(one.value for one in constants if isinstance(one.value, str))
 
 
 def _in_order(value: Any) -> Any:
@@ -193,7 +223,7 @@ def _described(name: str, value: Any, sources: list[Any]) -> Any:
     if isinstance(value, xr.Dataset | xr.DataArray):
         sources.append(value)
         return {"of": len(sources) - 1}
-    if isinstance(value, os.PathLike) or (isinstance(value, str) and name in _FILES):
+    if isinstance(value, os.PathLike):
         return provenance.describe_file(value)
     if name == "topology" and value is not None:
         return as_topology(value)

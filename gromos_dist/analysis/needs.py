@@ -12,7 +12,7 @@ from gromos_dist.analysis import treatment
 from gromos_dist.analysis.broken import Indices, warn_of_broken_molecules
 from gromos_dist.analysis.connections import bonds_of
 from gromos_dist.analysis.per_frame import ChosenInFrames
-from gromos_dist.analysis.system import masses_of, positions_of
+from gromos_dist.analysis.system import charges_of, masses_of, positions_of
 
 Chosen = Indices | ChosenInFrames
 
@@ -21,6 +21,7 @@ class Need(StrEnum):
     """What an analysis needs."""
 
     MASSES = "masses"
+    CHARGES = "charges"
     BONDS = "bonds"
     BOX = "box"
     WHOLE = "whole"
@@ -29,7 +30,7 @@ class Need(StrEnum):
     """Positions that follow their ways through time, out of the box."""
 
 
-MASSES, BONDS, BOX, WHOLE, UNWRAPPED = Need
+MASSES, CHARGES, BONDS, BOX, WHOLE, UNWRAPPED = Need
 
 
 def check_needs(
@@ -73,7 +74,9 @@ def check_needs(
     BrokenMoleculesWarning
         The box has broken molecules.
     """
-    if not needs:
+    if BOX in needs and "box" not in data:
+        raise ValueError(f"{call} needs the box, and this trajectory has none")
+    if not needs or (set(needs) == {BOX} and not selections):
         return {}
     positions = positions_of(data)
     chosen = {
@@ -82,8 +85,9 @@ def check_needs(
         if parameters[name] is not False and (name == "atoms" or parameters[name] is not None)
     }
     sets = [one.candidates if isinstance(one, ChosenInFrames) else one for one in chosen.values()]
-    if BOX in needs and "box" not in data:
-        raise ValueError(f"{call} needs the box, and this trajectory has none")
+    if CHARGES in needs:
+        for indices in sets or [None]:
+            charges_of(positions, indices)
     if MASSES in needs and parameters.get("mass_weighted", True):
         for indices in sets or [None]:
             masses_of(positions, indices)

@@ -8,6 +8,7 @@ from gromos_dist import kernels
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import MASSES, WHOLE
 from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
+from gromos_dist.kernels.gyration import PreparedAtoms
 from gromos_dist.mapping import Map
 from gromos_dist.selection import Selection
 from gromos_dist.variables import Variable
@@ -174,6 +175,14 @@ def center_of_geometry(ds: xr.Dataset | xr.DataArray, *, atoms: Selection = None
 def _of_atoms(
     record: Map, ds: xr.Dataset | xr.DataArray, atoms: Selection, mass_weighted: bool
 ) -> xr.DataArray:
+    positions, prepared = prepared_atoms(ds, atoms, mass_weighted)
+    return record(positions, atoms=prepared)
+
+
+def prepared_atoms(
+    ds: xr.Dataset | xr.DataArray, atoms: Selection, mass_weighted: bool
+) -> tuple[xr.DataArray, PreparedAtoms]:
+    """Return positions, and which of their atoms kernels take, with masses or equal weights."""
     positions = positions_of(ds)
     indices = selected(ds, atoms)
     weights = masses_of(positions, indices) if mass_weighted else None
@@ -183,4 +192,4 @@ def _of_atoms(
         atoms=within,
         weights=None if weights is None else weights[kept],
     )
-    return record(positions, atoms=prepared)
+    return positions, prepared

@@ -93,22 +93,41 @@ def masses_of(positions: xr.DataArray, indices: Indices) -> NDArray[np.float64]:
     ValueError
         There are none, or some of the chosen ones are not known.
     """
-    if "mass" not in positions.coords:
+    return _known_of_atoms(positions, indices, "mass", "masses", "u", "mass-weighting")
+
+
+def charges_of(positions: xr.DataArray, indices: Indices) -> NDArray[np.float64]:
+    """Return the charges (e) of all atoms, once those of the chosen ones are known.
+
+    Raises
+    ------
+    ValueError
+        There are none, or some of the chosen ones are not known.
+    """
+    return _known_of_atoms(positions, indices, "charge", "charges", "e", "a dipole moment")
+
+
+def _known_of_atoms(
+    positions: xr.DataArray, indices: Indices, name: str, several: str, unit: str, what: str
+) -> NDArray[np.float64]:
+    if name not in positions.coords:
         raise ValueError(
-            "mass-weighting needs masses: open the trajectory with a topology, "
-            "or assign the coordinate 'mass' (atom,) in u"
+            f"{what} needs {several}: open the trajectory with a topology, "
+            f"or assign the coordinate '{name}' (atom,) in {unit}"
         )
-    masses = np.asarray(positions["mass"].data, np.float64)
-    chosen = np.arange(len(masses)) if indices is None else indices
-    unknown = chosen[~np.isfinite(masses[chosen])]
+    values = np.asarray(positions[name].data, np.float64)
+    chosen = np.arange(len(values)) if indices is None else indices
+    unknown = chosen[~np.isfinite(values[chosen])]
     if unknown.size:
         first = int(unknown[0])
-        name = f" ({positions['atom_name'].data[first]})" if "atom_name" in positions.coords else ""
-        raise ValueError(
-            f"the mass of {unknown.size} of {chosen.size} atoms is not known, the first is atom "
-            f"{first}{name}: give a topology that has masses, or assign the coordinate 'mass'"
+        label = (
+            f" ({positions['atom_name'].data[first]})" if "atom_name" in positions.coords else ""
         )
-    return masses
+        raise ValueError(
+            f"the {name} of {unknown.size} of {chosen.size} atoms is not known, the first is atom "
+            f"{first}{label}: give a topology that has {several}, or assign the coordinate '{name}'"
+        )
+    return values
 
 
 def reference_positions(

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from gromos_dist.analysis.declare import Analysis
+from gromos_dist.analysis.declare import words_of as words_of_annotation
 from gromos_dist.cli import docstrings
 from gromos_dist.cli.annotations import annotations_of, word_of
 from gromos_dist.cli.bundles import with_bundles
@@ -97,7 +98,7 @@ def words_of(analysis: Analysis, said: docstrings.Docstring) -> dict[str, Word]:
             text = docstrings.in_words(docstrings.with_unit(text, kind), options)
             word = word_of(options[name], kinds.get(name, Any), parameter.default, text)
         if word is not None:
-            words[name] = word
+            words[name] = word.with_words(words_of_annotation(parameter.annotation))
     return words
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast, get_args
 
 from gromos_dist.cli import options, stores
 from gromos_dist.cli.run import Input
@@ -48,6 +49,21 @@ class Word:
     """From the parameter's default to what the help page shows of it."""
     with_default: Any = None
     """The option where the parameter's default is not None, if its help is another one then."""
+    takes_words: bool = False
+    """Whether words that the parameter's annotation has are texts of it as well."""
+
+    def with_words(self, words: Sequence[str]) -> Word:
+        """Return the option of a parameter that takes some words as they are."""
+        if not (self.takes_words and words):
+            return self
+        kind, info = get_args(self.option)
+        shown = copy(info)
+        shown.metavar = "|".join([*words, str(info.metavar)])
+
+        def read(given: Any, source: Input) -> Any:
+            return given if given in words else self.read(given, source)
+
+        return replace(self, option=Annotated[kind, shown], read=read)
 
 
 def other_trajectory(path: str | None, source: Input) -> xr.Dataset | None:
@@ -177,7 +193,7 @@ VOCABULARY: Final = MappingProxyType(
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
         "settings": Word(options.Settings),
         "between": Word(options.Between),
-        "reference": Word(options.Reference, reference, show=_as_text),
+        "reference": Word(options.Reference, reference, show=_as_text, takes_words=True),
         "weights": Word(options.Weights, weights),
     }
 )

@@ -30,6 +30,8 @@ class Format:
     """Frames need not all have the same fields."""
     single_precision: bool = False
     """Files hold no more digits than float32 does, unless more are asked for."""
+    of_atoms: tuple[str, ...] = ()
+    """Variables (atom,) that it has columns for, beside the coordinates that name atoms."""
 
 
 FORMATS = (
@@ -44,7 +46,14 @@ FORMATS = (
     Format("DCD", (".dcd",), "dcd:open_dcd", "dcd:dcd_encoder"),
     Format("XTC", (".xtc",), "xtc:open_xtc", "xtc:xtc_encoder", single_precision=True),
     Format("TRR", (".trr",), "trr:open_trr", "trr:trr_encoder", sparse=True, single_precision=True),
-    Format("PDB", (".pdb", ".ent"), "pdb:open_pdb", "pdb:pdb_encoder", compressible=True),
+    Format(
+        "PDB",
+        suffixes=(".pdb", ".ent"),
+        opener="pdb:open_pdb",
+        encoder="pdb:pdb_encoder",
+        compressible=True,
+        of_atoms=("bfactors",),
+    ),
     Format("GRO", (".gro",), "gro:open_gro", "gro:gro_encoder", compressible=True),
 )
 

@@ -42,7 +42,8 @@ class Contents:
     n_frames: int | None = None
     """None while it is not known."""
     atoms: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    """``atom_name``, ``residue_name``, ``residue``, ``element``, ... as far as known."""
+    """``atom_name``, ``residue_name``, ``residue``, ``element``, ... as far as known, and
+    ``bfactors`` in nm2."""
     box: NDArray[np.float64] | None = None
     """The first frame's box, (3, 3), nm; NaN or None where there is none."""
     box_shape: str = ""

@@ -9,6 +9,7 @@ from gromos_dist.kernels.group_distances import (
     contacts,
     least_distances,
 )
+from gromos_dist.kernels.fluctuations import Fluctuations, fluctuations, together
 from gromos_dist.kernels.gyration import (
     center,
     gyration_tensor,
@@ -64,6 +65,7 @@ __all__ = [
     "EwaldSum",
     "GroupPairs",
     "Groups",
+    "Fluctuations",
     "Mesh",
     "NearPairs",
     "NearestPairs",
@@ -80,6 +82,7 @@ __all__ = [
     "ewald_mesh",
     "ewald_splitting",
     "fit_transform",
+    "fluctuations",
     "gyration_tensor",
     "image_distances",
     "least_distances",
@@ -102,6 +105,7 @@ __all__ = [
     "rmsd_matrix",
     "shake",
     "superpose",
+    "together",
     "transform",
     "unwrap",
     "wrap",

@@ -151,14 +151,19 @@ class PreparedAtoms:
     Made by `prepare_atoms`; immutable, picklable, and safe to share between threads.
     """
 
-    __slots__ = ("_arguments", "atom_set", "n_atoms")
+    __slots__ = ("_arguments", "atom_set", "n_atoms", "weight")
+
+    weight: float
+    """The sum of their weights."""
 
     def __init__(
         self, n_atoms: int, atoms: NDArray[Any] | None, weights: NDArray[np.float64] | None
     ) -> None:
         self._arguments = (n_atoms, atoms, weights)
         self.n_atoms = n_atoms
-        self.atom_set = AtomSet(as_atoms(atoms, n_atoms), weights)
+        chosen = as_atoms(atoms, n_atoms)
+        self.weight = float(chosen.n if weights is None else chosen.take(weights).sum())
+        self.atom_set = AtomSet(chosen, weights)
 
     def __reduce__(self) -> tuple[Callable[..., PreparedAtoms], tuple[Any, ...]]:
         """Pickle what it was made from; the layout for the kernels is made anew."""

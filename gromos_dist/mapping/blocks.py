@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import dask.array as da
 import numpy as np
-from dask._task_spec import Task, TaskRef
+from dask._task_spec import List, Task, TaskRef
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 from numpy.typing import DTypeLike, NDArray
@@ -77,6 +78,10 @@ def read_only(arrays: Iterable[Array]) -> list[Array]:
 class Collector(Protocol):
     """Makes one output block of the pieces of a block, which come in their order."""
 
+    @property
+    def wants_frames(self) -> bool:
+        """Whether there is anything to compute; if not, nothing is read."""
+
     def take(self, piece: Piece) -> None:
         """Compute a piece."""
 
@@ -108,6 +113,8 @@ class Job(Protocol):
 class Filled:
     """A collector of a value a frame, of which `fill` puts those of a piece into their place."""
 
+    wants_frames = True
+
     def __init__(self, fill: Callable[[Piece, Array], None], out: Array) -> None:
         self._fill = fill
         self._out = out
@@ -134,10 +141,13 @@ class Work:
     """The shape of an output block but for its frames; those of a reduction are 1."""
     per_block: bool = False
     """Whether an output block is one value, however many frames it stands for."""
+    awaited: tuple[str, ...] = ()
+    """The names of constants that are computed first: tasks are handed their values."""
 
-    def collector(self, n_frames: int) -> Collector:
-        """Begin an output block."""
-        return self.job.collector(self.constants, (1 if self.per_block else n_frames, *self.rest))
+    def collector(self, n_frames: int, values: Sequence[Array] = ()) -> Collector:
+        """Begin an output block, given the values of what was awaited."""
+        constants = with_awaited(self.constants, self.awaited, values)
+        return self.job.collector(constants, (1 if self.per_block else n_frames, *self.rest))
 
     def following(self, dtype: DTypeLike) -> Work | None:
         """Return the work for inputs of another dtype; None if the output's stays."""
@@ -159,10 +169,12 @@ class Stream:
     source: Source
     fields: tuple[str, ...]
 
-    def run(self, block: int) -> Array:
-        """Return an output block."""
+    def run(self, block: int, values: Sequence[Array] = ()) -> Array:
+        """Return an output block, given the values of what was awaited."""
         start, stop = block_bounds(self.work.frame_chunks)[block]
-        collector = self.work.collector(stop - start)
+        collector = self.work.collector(stop - start, values)
+        if not collector.wants_frames:
+            return collector.result()
         job = self.work.job
         for piece in pieces_of(
             self.source,
@@ -210,7 +222,12 @@ def pieces_of(
 
 
 def over_blocks(
-    name: str, job: Job, datas: Sequence[da.Array], constants: Mapping[str, Any], **of_work: Any
+    name: str,
+    job: Job,
+    datas: Sequence[da.Array],
+    constants: Mapping[str, Any],
+    awaited: Mapping[str, da.Array] = MappingProxyType({}),
+    **of_work: Any,
 ) -> da.Array:
     """Run a job for every block of frames; the output has a block for each.
 
@@ -220,30 +237,34 @@ def over_blocks(
         What Dask's dashboard shows.
     datas : sequence of dask arrays
         The inputs, with `common_chunks`.
+    awaited : mapping
+        Constants that are computed first, each of one chunk.
     **of_work
         ``rest``, ``per_block`` and ``dtype`` of the output.
     """
     dtype = np.dtype(of_work.pop("dtype"))
-    work = Work(job, constants, datas[0].chunks[0], **of_work)
+    work = Work(job, constants, datas[0].chunks[0], awaited=tuple(awaited), **of_work)
     origin = one_source(datas)
     # What is persisted keeps its name: of one name, the blocks have one rank.
     shared = constant(work)
-    name = f"{name}-{tokenize(shared.key, [data.name for data in datas], origin is None)}"
+    inputs = [data.name for data in (*datas, *awaited.values())]
+    name = f"{name}-{tokenize(shared.key, inputs, origin is None)}"
+    values = [task_arguments(awaited)] if awaited else []
     n_blocks = len(work.frame_chunks)
     place = (0,) * len(work.rest)
     if origin is not None:
         shared = constant(Stream(work, *origin))
         tasks = {
-            (name, i, *place): Task((name, i, *place), Stream.run, TaskRef(shared.key), i)
+            (name, i, *place): Task((name, i, *place), Stream.run, TaskRef(shared.key), i, *values)
             for i in range(n_blocks)
         }
-        return new_array(name, tasks, [shared], work.chunks, dtype)
+        return new_array(name, tasks, [shared, *awaited.values()], work.chunks, dtype)
     bounds = block_bounds(work.frame_chunks)
     tasks = {
         (name, i, *place): Task(
             (name, i, *place),
             _run_on_arrays,
-            *(TaskRef(shared.key), i, bounds[i][0], len(datas)),
+            *(TaskRef(shared.key), i, bounds[i][0], task_arguments(awaited), len(datas)),
             *(TaskRef((data.name, i, *(0,) * (data.ndim - 1))) for data in datas),
             *(_previous(datas, name, i) if job.wants_previous else ()),
         )
@@ -251,11 +272,27 @@ def over_blocks(
     }
     if job.wants_previous:
         tasks |= _last_frames(datas, name, n_blocks)
-    return new_array(name, tasks, [shared, *datas], work.chunks, dtype)
+    return new_array(name, tasks, [shared, *datas, *awaited.values()], work.chunks, dtype)
 
 
-def _run_on_arrays(work: Work, block: int, start: int, n_arrays: int, *arrays: Array) -> Array:
-    collector = work.collector(work.frame_chunks[block])
+def task_arguments(awaited: Mapping[str, da.Array]) -> List:
+    """Return what hands a task the values of arrays of one chunk."""
+    return List(*(TaskRef((array.name, *(0,) * array.ndim)) for array in awaited.values()))
+
+
+def with_awaited(
+    constants: Mapping[str, Any], awaited: Sequence[str], values: Sequence[Array]
+) -> Mapping[str, Any]:
+    """Return constants together with those that were computed first."""
+    return {**constants, **dict(zip(awaited, read_only(map(np.asarray, values)), strict=True))}
+
+
+def _run_on_arrays(
+    work: Work, block: int, start: int, values: Sequence[Array], n_arrays: int, *arrays: Array
+) -> Array:
+    collector = work.collector(work.frame_chunks[block], values)
+    if not collector.wants_frames:
+        return collector.result()
     own, before = arrays[:n_arrays], arrays[n_arrays:]
     if work.job.wants_previous and not block:
         before = tuple(array[:1] for array in own)
@@ -314,7 +351,8 @@ def computed_now(
     """Run a job on arrays in memory."""
     collector = job.collector(constants, shape)
     before = [data[:1] for data in datas] if job.wants_previous else []
-    collector.take(Piece(0, datas, before))
+    if collector.wants_frames:
+        collector.take(Piece(0, datas, before))
     return collector.result()
 
 

@@ -130,6 +130,8 @@ class _EventsJob:
 
 
 class _Collecting:
+    wants_frames = True
+
     def __init__(self, job: _EventsJob, constants: Mapping[str, Any]) -> None:
         self._job = job
         self._constants = constants

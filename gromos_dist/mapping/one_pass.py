@@ -184,7 +184,9 @@ def _of_stream(graph: HighLevelGraph, layer: str, name: str, stream: Stream) -> 
     blocks = {key: bounds[i] for key, i in _blocks(graph.layers[layer], name).items()}
     if len(blocks) < len(graph.layers[layer]):
         return None
-    return _Reading(layer, stream, (0, *(stop for _, stop in bounds)), blocks)
+    # What waits for values, of other passes say, is read by its own tasks.
+    joins = not stream.work.awaited
+    return _Reading(layer, stream, (0, *(stop for _, stop in bounds)), blocks, joins)
 
 
 def _of_field(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, DTypeLike
@@ -21,6 +22,7 @@ from gromos_dist.mapping.blocks import (
     how_many,
     in_memory,
     over_blocks,
+    read_only,
 )
 from gromos_dist.mapping.checks import check_inputs
 from gromos_dist.mapping.results import (
@@ -72,6 +74,11 @@ class Reduction:
         The NamedTuple that `partial` gives; ``tuple`` if it gives no named one.
     dtype : dtype
         Of the results.
+    begin : callable, optional
+        ``begin(**constants)`` gives, once for every task, the constants of `partial`. None says
+        that the result is known without the frames: none is read, and `finalize` is given None
+        as the state. With constants that are results of another reduction, passes over the frames
+        can so follow each other until nothing changes any more.
     dtypes : mapping of str to dtype, optional
         Of those variables that have another one.
 
@@ -96,6 +103,7 @@ class Reduction:
     state: type[tuple[Any, ...]] = tuple
     dtype: DTypeLike = np.float64
     dtypes: Mapping[str, DTypeLike] = field(default_factory=dict)
+    begin: Callable[..., Mapping[str, Any] | None] | None = None
 
     def __call__(
         self,
@@ -116,7 +124,9 @@ class Reduction:
         weights : (frame,) array, optional
             How much every frame counts.
         **constants
-            Passed to `partial` and `finalize`; they enter the graph once.
+            Passed to `partial` and `finalize`; they enter the graph once. A DataArray is passed as
+            a NumPy array: a lazy one, such as the result of another reduction, is computed first,
+            and the frames are read in a pass of their own.
 
         Returns
         -------
@@ -137,6 +147,7 @@ class Reduction:
         if n_frames == 0:
             raise ValueError(f"{what}: there are no frames to reduce")
         given = coordinates(coords)
+        constants, awaited = _known_and_awaited(constants)
         finish = Finish(
             combine=self.combine,
             finalize=self.finalize,
@@ -152,14 +163,19 @@ class Reduction:
             self.state,
             reduction_block(datas),
             self._checked(weights, arrays[0], what),
+            self.begin,
         )
+        if awaited:
+            datas = [data if isinstance(data, da.Array) else da.asarray(data) for data in datas]
         datas = common_chunks(datas, multiple_of=job.multiple_of)
         values: Sequence[Any]
         if in_memory(datas):
             values = finish.values([computed_now(job, datas, constants, (1,))])
         else:
-            trees = over_blocks(what, job, datas, constants, rest=(), per_block=True, dtype=object)
-            values = lazy_values(trees, finish)
+            trees = over_blocks(
+                *(what, job, datas, constants, awaited), rest=(), per_block=True, dtype=object
+            )
+            values = lazy_values(trees, finish, awaited)
         return labelled_as_declared(values, self.variables, arrays[0], given)
 
     def _checked(
@@ -188,6 +204,19 @@ class Reduction:
         return values
 
 
+def _known_and_awaited(constants: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, da.Array]]:
+    """Return constants that are there, and those that are computed first, each of one chunk."""
+    known, awaited = {}, {}
+    for name, value in constants.items():
+        if not isinstance(value, xr.DataArray):
+            known[name] = value
+        elif isinstance(value.data, da.Array):
+            awaited[name] = value.data.rechunk(value.shape) if value.ndim else value.data
+        else:
+            (known[name],) = read_only([value.values])
+    return known, awaited
+
+
 def reduction_block(datas: Sequence[Any]) -> int:
     """Return how many frames are reduced at a time: decided by the size of a frame alone."""
     values = sum(int(np.prod(data.shape[1:])) for data in datas)
@@ -203,6 +232,7 @@ class ReductionJob:
     state: type[tuple[Any, ...]]
     multiple_of: int
     weights: Array | None
+    begin: Callable[..., Mapping[str, Any] | None] | None = None
     wants_previous = False
 
     def collector(self, constants: Mapping[str, Any], shape: tuple[int, ...]) -> _Reducing:  # noqa: ARG002
@@ -237,7 +267,9 @@ class ReductionJob:
 class _Reducing:
     def __init__(self, job: ReductionJob, constants: Mapping[str, Any]) -> None:
         self._job = job
-        self._constants = constants
+        begun = constants if job.begin is None else job.begin(**constants)
+        self.wants_frames = begun is not None
+        self._constants = begun or {}
         self._tree: Tree = {}
 
     def take(self, piece: Piece) -> None:

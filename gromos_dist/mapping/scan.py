@@ -147,6 +147,8 @@ class _ScanJob:
 
 
 class _Scanning:
+    wants_frames = True
+
     def __init__(self, job: _ScanJob, constants: Mapping[str, Any], out: Array) -> None:
         self._job = job
         self._constants = constants

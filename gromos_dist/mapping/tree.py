@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import dask.array as da
@@ -12,7 +13,14 @@ from dask._task_spec import List, Task, TaskRef
 from dask.base import tokenize
 
 from gromos_dist.io.lazy import constant
-from gromos_dist.mapping.blocks import Array, boxed, new_array, read_only
+from gromos_dist.mapping.blocks import (
+    Array,
+    boxed,
+    new_array,
+    read_only,
+    task_arguments,
+    with_awaited,
+)
 from gromos_dist.mapping.checks import fitting, named
 from gromos_dist.variables import Variable
 
@@ -163,15 +171,20 @@ class Finish:
     dtypes: tuple[np.dtype[Any], ...]
     shapes: tuple[tuple[int, ...], ...]
     constants: Mapping[str, Any]
+    awaited: tuple[str, ...] = ()
+    """The names of constants that are computed first."""
 
     def merged(self, boxes: Sequence[Array]) -> Array:
         """Return the trees of some blocks as one."""
         return boxed(merge(self.combine, unboxed(boxes)))
 
-    def values(self, boxes: Sequence[Array]) -> list[Array]:
-        """Return the values of all variables."""
-        state = root(self.combine, merge(self.combine, unboxed(boxes)))
-        final = self.finalize(unchanging(state), **self.constants)
+    def values(self, boxes: Sequence[Array], awaited: Sequence[Array] = ()) -> list[Array]:
+        """Return the values of all variables, given those of what was awaited."""
+        tree = merge(self.combine, unboxed(boxes))
+        constants = with_awaited(self.constants, self.awaited, awaited)
+        # No tree is there where the result was known without the frames.
+        state = unchanging(root(self.combine, tree)) if tree else None
+        final = self.finalize(state, **constants)
         names = [variable.name for variable in self.variables]
         by_name = final if isinstance(final, Mapping) else {names[0]: final}
         by_name = named(by_name, names, f"{', '.join(names)} (finalize)")
@@ -184,14 +197,19 @@ class Finish:
             values.append(np.array(fitting(by_name[variable.name], shape, dtype, what)))
         return values
 
-    def boxed_values(self, boxes: Sequence[Array]) -> Array:
+    def boxed_values(self, boxes: Sequence[Array], awaited: Sequence[Array] = ()) -> Array:
         """Return the values of all variables, in an array of one object."""
-        return boxed(self.values(boxes))
+        return boxed(self.values(boxes, awaited))
+
+
+_NOTHING_AWAITED: Mapping[str, da.Array] = MappingProxyType({})
 
 
 def lazy_box(trees: da.Array, finish: Finish) -> da.Array:
     """Return an array of one block that holds, boxed, the values of all variables."""
-    _, together = _together(trees, finish, finish.variables[0].name, Finish.boxed_values, (0,))
+    _, together = _together(
+        trees, finish, finish.variables[0].name, Finish.boxed_values, boxed_as=(0,)
+    )
     return together
 
 
@@ -200,10 +218,12 @@ def _together(
     finish: Finish,
     names: str,
     end: Callable[..., Any],
+    *,
     boxed_as: tuple[int, ...],
+    awaited: Mapping[str, da.Array] = _NOTHING_AWAITED,
 ) -> tuple[str, da.Array]:
     """Merge trees, some at a time, and end with a task at a place of an array of one block."""
-    shared = constant(finish)
+    shared = constant(replace(finish, awaited=tuple(awaited)))
     name = f"{names}-{tokenize(trees.name, shared.key)}"
     tasks: dict[Any, Task] = {}
     keys: list[Any] = [(trees.name, i) for i in range(trees.numblocks[0])]
@@ -219,15 +239,22 @@ def _together(
         keys = merged
     everything = f"{name}-values"
     last: Any = (everything, *boxed_as) if boxed_as else everything
-    tasks[last] = Task(last, end, TaskRef(shared.key), List(*(TaskRef(key) for key in keys)))
+    some = List(*(TaskRef(key) for key in keys))
+    tasks[last] = Task(last, end, TaskRef(shared.key), some, task_arguments(awaited))
     chunks = ((1,),) * len(boxed_as)
-    return name, new_array(everything, tasks, [trees, shared], chunks, object)
+    inputs = [trees, shared, *awaited.values()]
+    return name, new_array(everything, tasks, inputs, chunks, object)
 
 
-def lazy_values(trees: da.Array, finish: Finish) -> list[da.Array]:
-    """Return the lazy values of a reduction, given the array whose blocks are its trees."""
+def lazy_values(
+    trees: da.Array, finish: Finish, awaited: Mapping[str, da.Array] = _NOTHING_AWAITED
+) -> list[da.Array]:
+    """Return the lazy values of a reduction, given the array whose blocks are its trees.
+
+    The values that are awaited are those on which the trees depend as well.
+    """
     names = "-".join(variable.name for variable in finish.variables)
-    name, together = _together(trees, finish, names, Finish.values, boxed_as=())
+    name, together = _together(trees, finish, names, Finish.values, boxed_as=(), awaited=awaited)
     everything = together.name
     arrays = []
     for i, (variable, dtype, shape) in enumerate(

@@ -67,7 +67,7 @@ def name_ticks(axis: MatplotlibAxis, of: Axis, most: int = 40) -> None:
     """Write the names along an axis that has some, as many as there is room for."""
     if of.names:
         places = np.arange(0, len(of.names), -(-len(of.names) // most))
-        axis.set_ticks(places, [of.names[place] for place in places])
+        axis.set_ticks(of.values[places], [of.names[place] for place in places])
 
 
 def _time_unit(longest: float) -> tuple[float, str]:

@@ -175,6 +175,15 @@ def _parts_of(
         yield sentence(", ".join(names)), unit_of(array), series.values
 
 
+def _widen(ax: Axes) -> None:
+    """Show values that are constant but for rounding as that."""
+    low, high = ax.get_ylim()
+    least = 1e-5 * max(abs(low), abs(high))
+    if high - low < least:
+        ax.set_ylim(0.5 * (low + high - least), 0.5 * (low + high + least))
+        ax.ticklabel_format(axis="y", useOffset=False)
+
+
 def draw_panels(
     draw: Callable[[Axes, int], None],
     count: int,
@@ -195,6 +204,7 @@ def draw_panels(
         )
         drawn.append(ax)
         draw(ax, place)
+        _widen(ax)
         ax.yaxis.set_major_locator(MaxNLocator(4))
         ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     for ax in {drawn[n_rows - 1], drawn[-1]}:

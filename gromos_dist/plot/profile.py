@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 
@@ -11,7 +12,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gromos_dist.plot.axis import axis_of, name_ticks
+from gromos_dist.plot.axis import Axis, axis_of, name_ticks
 from gromos_dist.plot.style import (
     BLUE,
     COLOURS,
@@ -25,6 +26,8 @@ from gromos_dist.plot.wording import labels_in_picture, name_of, unit_of, with_u
 
 MOST_CURVES = 5
 MOST_MARKED = 60
+# So many have room below the axis.
+_CHARACTERS = 78
 
 
 def plot_profile(
@@ -94,9 +97,29 @@ def _curves(array: xr.DataArray) -> xr.DataArray:
     return array.transpose(*dims)
 
 
+def _with_names(axis: Axis, array: xr.DataArray, place: str) -> Axis:
+    """Return an axis of residues, or of atoms, with their names, as far as these are known."""
+
+    def known(name: str) -> list[str]:
+        return [str(value) for value in array[name].values] if name in array.coords else []
+
+    # Nothing where one of both is not known.
+    pairs = zip(known("residue_name"), known("residue"), strict=False)
+    residues = [f"{name}{number}" for name, number in pairs]
+    names = residues if place == "residue" else []
+    if place == "atom":
+        names = [f"{of}:{atom}" for of, atom in zip(residues, known("atom_name"), strict=False)]
+    if not names:
+        return axis
+    # Numbers may begin again with each chain.
+    rises = bool((np.diff(axis.values) > 0).all())
+    values = axis.values if rises else np.arange(len(names), dtype=np.float64)
+    return replace(axis, values=values, unit="", names=tuple(names))
+
+
 def _draw(ax: Axes, array: xr.DataArray) -> None:
     curve, place = map(str, array.dims)
-    axis = axis_of(array, place)
+    axis = _with_names(axis_of(array, place), array, place)
     values = np.asarray(array.values, dtype=np.float64)
     if not values.size:
         raise ValueError(f"{name_of(array)}: there is no value to draw")
@@ -109,7 +132,8 @@ def _draw(ax: Axes, array: xr.DataArray) -> None:
         drawn.set(markersize=4, clip_on=False)
     if values.shape[0] > 1:
         ax.legend()
-    name_ticks(ax.xaxis, axis)
+    longest = max(map(len, axis.names), default=1)
+    name_ticks(ax.xaxis, axis, most=min(40, _CHARACTERS // (longest + 2)))
     ax.grid(True)
     if values.shape[1] > 1:
         ax.set_xlim(float(axis.values.min()), float(axis.values.max()))

@@ -13,7 +13,7 @@ import xarray as xr
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
-from gromos_dist.distributed import take_blocks, to_blocks
+from gromos_dist.distributed import compute, take_blocks, to_blocks
 from gromos_dist.io.graphs import one_source
 from gromos_dist.io.lazy import constant
 from gromos_dist.io.presence import require_in_all_frames
@@ -68,13 +68,15 @@ def write(
             f"{target}: expected a trajectory with positions, velocities or forces of atoms, got "
             f"{', '.join(map(str, dataset.data_vars))}; .zarr, .nc and .csv hold any result"
         )
-    encoder = make_encoder(_contents(dataset, target, fields, precision))
+    of_atoms = [name for name in check_writable(target).of_atoms if name in dataset.data_vars]
+    dataset = _with_values_of_atoms(dataset, of_atoms, progress)
+    encoder = make_encoder(_contents(dataset, target, fields, of_atoms, precision))
     written = [name for name in fields if name in encoder.fields]
     if not check_writable(target).sparse:
         for name in written:
             if name != "box":
                 require_in_all_frames(dataset, name)
-    left = [str(name) for name in dataset.data_vars if name not in written]
+    left = [str(name) for name in dataset.data_vars if name not in (*written, *of_atoms)]
     if not any(name != "box" for name in written):
         raise ValueError(
             f"{target}: the format has no place for {', '.join(left)}; .trr, .g96, .zarr, .nc have"
@@ -101,8 +103,32 @@ def write(
             advance(stop - start)
 
 
+def _with_values_of_atoms(
+    dataset: xr.Dataset, names: Sequence[str], progress: bool | None
+) -> xr.Dataset:
+    """Return a Dataset that has some values of atoms in memory: they stand in every frame."""
+    lazy = [name for name in names if dataset[name].chunks is not None]
+    if not lazy:
+        return dataset
+    # Of one frame, the frame is computed with them: both may come of the same passes.
+    return (
+        compute(dataset, progress=progress)
+        if dataset.sizes["frame"] == 1
+        else dataset.assign(compute(dataset[lazy], progress=progress))
+    )
+
+
+def _in_square_nanometres(factors: xr.DataArray) -> NDArray[np.float64]:
+    scale = 0.01 if factors.attrs.get("units") == "angstrom2" else 1.0
+    return scale * np.asarray(factors.values, np.float64)
+
+
 def _contents(
-    dataset: xr.Dataset, target: Path, fields: Sequence[str], precision: float | None
+    dataset: xr.Dataset,
+    target: Path,
+    fields: Sequence[str],
+    of_atoms: Sequence[str],
+    precision: float | None,
 ) -> Contents:
     box = None
     shape = ""
@@ -118,7 +144,8 @@ def _contents(
             str(name): coordinate.values
             for name, coordinate in dataset.coords.items()
             if coordinate.dims == ("atom",)
-        },
+        }
+        | {name: _in_square_nanometres(dataset[name]) for name in of_atoms},
         box=box,
         box_shape=shape,
         precision=precision,

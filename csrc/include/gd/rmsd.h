@@ -25,6 +25,20 @@ int gd_rmsd(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
             const struct gd_atom_set *fit, const struct gd_atom_set *measure, double *rmsd,
             double *rotations, double *translations, struct gd_where *where);
 
+/* Mean positions over frames that are put onto a reference, and how far atoms stray from there.
+ *
+ * fit: the atoms superposed; NULL: frames as they stand.
+ * weights: n_frames, how much each frame counts; not negative.
+ * work: gd_fluctuations_size doubles, best aligned to 64 bytes.
+ * weight: their sum. Where it is zero, the first frame is the mean.
+ * means: 3 x n_atoms: x of all atoms, then y, then z.
+ * squares: n_atoms, the sums of w |d|^2, where d is how far the atom is from its mean.
+ * Sums run over the frames in their order, relative to the first one: nothing cancels. */
+int gd_fluctuations(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
+                    const struct gd_atom_set *fit, const double *weights, double *work,
+                    double *weight, double *means, double *squares, struct gd_where *where);
+int64_t gd_fluctuations_size(int64_t n_atoms);
+
 /* out = R x + t for every atom, computed in double; out has the type and shape of positions and
  * does not overlap them. Numbers that are not finite are passed on. */
 int gd_transform(const void *positions, int type, int64_t n_frames, int64_t n_atoms,

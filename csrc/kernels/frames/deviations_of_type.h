@@ -77,7 +77,30 @@ void OF_TYPE(difference_sums)(const void *x, int64_t groups, const double *refer
         OF_TYPE(difference)(x, groups, reference, reference, 0, near, far, sums);
 }
 
-/* Each number is computed on its own, so the compiler's vectors change no bit. */
+/* Each number is computed on its own, here and below, so the compiler's vectors change no bit. */
+void OF_TYPE(fluctuation_sums)(const void *positions, int64_t n_atoms, const double *rotation,
+                               const double *translation, double weight, const char *near,
+                               struct gd_fluctuations_of_tile *tile) {
+    const NUMBER *restrict x = positions;
+    struct gd_fluctuations_of_tile *restrict t = tile;
+    const double r0 = rotation[0], r1 = rotation[1], r2 = rotation[2], r3 = rotation[3],
+                 r4 = rotation[4], r5 = rotation[5], r6 = rotation[6], r7 = rotation[7],
+                 r8 = rotation[8];
+    const double t0 = translation[0], t1 = translation[1], t2 = translation[2];
+    for (size_t byte = 0; byte < 3 * sizeof(NUMBER) * (size_t)n_atoms; byte += 64)
+        __builtin_prefetch(near + byte, 0, 3);
+    for (int64_t i = 0; i < n_atoms; i++) {
+        const double a = x[3 * i], b = x[3 * i + 1], c = x[3 * i + 2];
+        const double d0 = (((r0 * a + r1 * b) + r2 * c) + t0) - t->pivot[0][i];
+        const double d1 = (((r3 * a + r4 * b) + r5 * c) + t1) - t->pivot[1][i];
+        const double d2 = (((r6 * a + r7 * b) + r8 * c) + t2) - t->pivot[2][i];
+        t->sums[0][i] += weight * d0;
+        t->sums[1][i] += weight * d1;
+        t->sums[2][i] += weight * d2;
+        t->squares[i] += weight * ((d0 * d0 + d1 * d1) + d2 * d2);
+    }
+}
+
 void OF_TYPE(transform)(const void *positions, int64_t n_atoms, const double *rotation,
                         const double *translation, void *out) {
     const NUMBER *restrict x = positions;

@@ -21,4 +21,13 @@ enum {
     GD_TENSOR_ROWS = 4      /* w v; w v v; w v v(+1); w v v(+2) */
 };
 
+/* Atoms whose fluctuations are summed for several frames before those of the next: they stay in the
+ * first-level cache. */
+enum { GD_TILE = 256 };
+struct gd_fluctuations_of_tile {
+    double pivot[3][GD_TILE];
+    double sums[3][GD_TILE]; /* of w d, d being how far an atom is from its pivot */
+    double squares[GD_TILE]; /* of w |d|^2 */
+};
+
 #endif

@@ -397,15 +397,22 @@ def _label_lines(
     breaks[np.array([atom + 1 for atom in chain_ends if atom + 1 < len(breaks)], np.int64)] = True
     numbers = _residue_numbers(contents, breaks)
     labels = []
-    columns = (residue, name, element, chain, segment, code)
+    columns = (residue, name, element, chain, segment, code, _b_factors(contents))
     atoms = zip(numbers, *(column.tolist() for column in columns), strict=True)
-    for i, (number, of, atom, symbol, where, group, letter) in enumerate(atoms):
+    for i, (number, of, atom, symbol, where, group, letter, b_factor) in enumerate(atoms):
         # Names begin in the column of their element's last letter.
         placed = atom if len(atom) >= 4 or len(symbol) == 2 else f" {atom}"
         before = f"ATOM  {(i + 1) % 10**5:5d} {placed:<4} {of:<4}{where:1}{number:>4}{letter:1}   "
-        after = f"  1.00  0.00      {group:<4}{symbol.upper()[:2]:>2}\n"
+        after = f"  1.00{b_factor:6.2f}      {group:<4}{symbol.upper()[:2]:>2}\n"
         labels.append((before.encode("ascii", "replace"), after.encode("ascii", "replace")))
     return tuple(labels)
+
+
+def _b_factors(contents: Contents) -> NDArray[np.float64]:
+    """Return the B-factors (Å2), 0 where none are known; those too large for the column end it."""
+    factors = 100 * np.asarray(contents.atoms.get("bfactors", np.zeros(contents.n_atoms)))
+    within: NDArray[np.float64] = np.clip(np.nan_to_num(factors), 0.0, 999.99)
+    return within
 
 
 def _residue_numbers(contents: Contents, breaks: NDArray[np.bool_]) -> list[str]:
