@@ -21,6 +21,7 @@
 #include "gd/xtc.h"
 
 #include "gd/frames.h"
+#include "gd/geometry.h"
 #include "gd/gyration.h"
 #include "gd/rmsd.h"
 #include "gd/whole.h"
