@@ -52,6 +52,7 @@ CASES: dict[str, Case] = {
     "center_of_mass": lambda ds: gd.center_of_mass(ds, atoms=SOLUTE),
     "center_of_geometry": lambda ds: gd.center_of_geometry(ds, atoms=SOLUTE),
     "energy_statistics": lambda ds: gd.energy_statistics(gd.center_of_mass(ds, atoms=SOLUTE)),
+    "n_atoms": lambda ds: gd.n_atoms(ds, atoms="byres around 0.4 of resname BUT", by="residue"),
     "make_whole": lambda ds: gd.make_whole(ds).positions,
 }
 
