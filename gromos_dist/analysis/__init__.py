@@ -2,6 +2,11 @@
 
 from gromos_dist.analysis.counts import n_atoms as n_atoms
 from gromos_dist.analysis.forces import energies as energies, forces as forces
+from gromos_dist.analysis.geometry import (
+    angles as angles,
+    dihedrals as dihedrals,
+    distances as distances,
+)
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,
@@ -13,4 +18,8 @@ from gromos_dist.analysis.shape import (
     radius_of_gyration as radius_of_gyration,
 )
 from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
+from gromos_dist.analysis.torsions import (
+    torsion_transitions as torsion_transitions,
+    torsions as torsions,
+)
 from gromos_dist.analysis.whole import make_whole as make_whole

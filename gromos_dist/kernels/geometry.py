@@ -17,9 +17,9 @@ Values = NDArray[np.float64]
 
 def distances(
     positions: ArrayLike,
+    pairs: ArrayLike,
     box: ArrayLike | None = None,
     *,
-    pairs: ArrayLike,
     out: Values | None = None,
 ) -> Values:
     """Compute distances of pairs of atoms.
@@ -28,11 +28,11 @@ def distances(
     ----------
     positions : array of float32 or float64, shape (frames, atoms, 3)
         Coordinates in nm.
+    pairs : array of int, shape (n, 2)
+        Atoms from 0. A pair whose first is negative gives NaN.
     box : array, shape (frames, 3, 3), optional
         Rows are the box vectors, in nm; frames with NaN or zeros have no box. Nearest images are
         taken where there is one.
-    pairs : array of int, shape (n, 2)
-        Atoms from 0. A pair whose first is negative gives NaN.
     out : array of float64, shape (frames, n), optional
         Where the result is written.
 
@@ -54,7 +54,7 @@ def distances(
     >>> import numpy as np
     >>> from gromos_dist.kernels.geometry import distances
     >>> frames = np.array([[[0.0, 0.0, 0.0], [2.5, 0.0, 0.0]]])
-    >>> distances(frames, 3.0 * np.eye(3)[None], pairs=[[0, 1]])
+    >>> distances(frames, [[0, 1]], 3.0 * np.eye(3)[None])
     array([[0.5]])
     """
     return _measured(lib.GD_MEASURE_DISTANCE, positions, box, pairs, "pairs", out)
@@ -62,9 +62,9 @@ def distances(
 
 def displacements(
     positions: ArrayLike,
+    pairs: ArrayLike,
     box: ArrayLike | None = None,
     *,
-    pairs: ArrayLike,
     out: Values | None = None,
 ) -> Values:
     """Compute vectors from the first to the second atom of pairs.
@@ -80,7 +80,7 @@ def displacements(
     --------
     >>> import numpy as np
     >>> from gromos_dist.kernels.geometry import displacements
-    >>> displacements(np.array([[[0.0, 0.0, 0.0], [2.5, 0.0, 1.0]]]), pairs=[[0, 1]])
+    >>> displacements(np.array([[[0.0, 0.0, 0.0], [2.5, 0.0, 1.0]]]), [[0, 1]])
     array([[[2.5, 0. , 1. ]]])
     """
     return _measured(lib.GD_MEASURE_DISPLACEMENT, positions, box, pairs, "pairs", out)
@@ -88,9 +88,9 @@ def displacements(
 
 def angles(
     positions: ArrayLike,
+    triples: ArrayLike,
     box: ArrayLike | None = None,
     *,
-    triples: ArrayLike,
     out: Values | None = None,
 ) -> Values:
     r"""Compute angles at the second of three atoms.
@@ -110,7 +110,7 @@ def angles(
     >>> import numpy as np
     >>> from gromos_dist.kernels.geometry import angles
     >>> corner = np.array([[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
-    >>> angles(corner, triples=[[0, 1, 2]])
+    >>> angles(corner, [[0, 1, 2]])
     array([[90.]])
     """
     return _measured(lib.GD_MEASURE_ANGLE, positions, box, triples, "triples", out)
@@ -118,9 +118,9 @@ def angles(
 
 def dihedrals(
     positions: ArrayLike,
+    quadruples: ArrayLike,
     box: ArrayLike | None = None,
     *,
-    quadruples: ArrayLike,
     out: Values | None = None,
 ) -> Values:
     r"""Compute torsions about the line from the second to the third of four atoms.
@@ -140,7 +140,7 @@ def dihedrals(
     >>> import numpy as np
     >>> from gromos_dist.kernels.geometry import dihedrals
     >>> trans = np.array([[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 1.0]]])
-    >>> dihedrals(trans, quadruples=[[0, 1, 2, 3]])
+    >>> dihedrals(trans, [[0, 1, 2, 3]])
     array([[180.]])
     """
     return _measured(lib.GD_MEASURE_TORSION, positions, box, quadruples, "quadruples", out)

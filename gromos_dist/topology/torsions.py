@@ -66,8 +66,7 @@ def torsions_of(
     atom_name: NDArray[np.str_],
     known: Callable[[str], NDArray[Any] | None],
     bonds: Integers,
-    positions: Floats | None = None,
-    box: Floats | None = None,
+    look: Callable[[], tuple[Floats, Floats | None]] | None = None,
 ) -> Torsions:
     """Return the atoms of torsions.
 
@@ -86,10 +85,9 @@ def torsions_of(
         Gives the labels of residues, as for `residue_starts`.
     bonds : (n, 2) int64 array
         The bonds that are known.
-    positions : (atoms, 3) array, optional
-        Of one frame, nm.
-    box : (3, 3) array, optional
-        Its lattice vectors.
+    look : callable, optional
+        Gives the positions (atoms, 3) of one frame, in nm, and its lattice vectors (3, 3) or None;
+        called where bonds do not tell.
 
     Returns
     -------
@@ -102,7 +100,7 @@ def torsions_of(
         for name in _names(kinds)
     }
     n_residues = len(of_residue["N"])
-    after = _residue_after(of_residue, starts, known, bonds, positions, box)
+    after = _residue_after(of_residue, starts, known, bonds, look)
     before = np.full(n_residues, -1, np.int64)
     before[after[after >= 0]] = np.flatnonzero(after >= 0)
 
@@ -145,8 +143,7 @@ def _residue_after(
     starts: NDArray[np.bool_],
     known: Callable[[str], NDArray[Any] | None],
     bonds: Integers,
-    positions: Floats | None,
-    box: Floats | None,
+    look: Callable[[], tuple[Floats, Floats | None]] | None,
 ) -> Integers:
     """Return which residue follows each in its chain; -1 where a chain ends or is broken."""
     residue = np.cumsum(starts) - 1
@@ -167,7 +164,10 @@ def _residue_after(
         if values is not None:
             of_each = values[first]
             here = here[of_each[here] == of_each[here + 1]]
-    if positions is not None:
+    if not len(here):
+        return after
+    if look is not None:
+        positions, box = look()
         steps = positions[nitrogen[here + 1]] - positions[carbon[here]]
         if box is not None:
             steps = nearest_images(steps, box)
