@@ -1,5 +1,6 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
+from gromos_dist.analysis.circular import circular_statistics as circular_statistics
 from gromos_dist.analysis.counts import n_atoms as n_atoms
 from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.geometry import (

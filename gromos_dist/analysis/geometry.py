@@ -127,8 +127,9 @@ def distances(
 
     Two distances over time::
 
-        gromos-dist distances md.dcd -t protein.psf --pair 'name CA and resid 1' 'name CA and resid 214' \
-            --pair 'com of resid 1:10' 'com of resid 120:130' -o distances.csv --plot distances.png
+        gromos-dist distances md.dcd -t protein.psf \
+            --pair 'name CA and resid 1; name CA and resid 214' \
+            --pair 'com of resid 1:10; com of resid 120:130' -o distances.csv --plot distances.png
     """
     record, kernel = (
         (_DISPLACEMENT, kernels.displacements) if vectors else (_DISTANCE, kernels.distances)
@@ -182,7 +183,7 @@ def angles(
     How far a hinge opens::
 
         gromos-dist angles md.dcd -t protein.psf --plot hinge.png \
-            --triple 'com of resid 115:125' 'com of resid 90:100' 'com of resid 35:55'
+            --triple 'com of resid 115:125; com of resid 90:100; com of resid 35:55'
     """
     return _measure(_ANGLE, kernels.angles, ds, triples, 3, periodic)
 
@@ -247,7 +248,7 @@ def dihedrals(
     One torsion, also beyond half a turn::
 
         gromos-dist dihedrals md.dcd -t protein.psf --unwrap --plot chi.png --quadruple \
-            'name N and resid 1' 'name CA and resid 1' 'name CB and resid 1' 'name CG and resid 1'
+            'index 0; index 4; name CB and resid 1; name CG and resid 1'
     """
     found = _measure(_DIHEDRAL, kernels.dihedrals, ds, quadruples, 4, periodic)
     return continued(found, DIHEDRAL) if unwrap else found

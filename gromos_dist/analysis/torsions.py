@@ -50,7 +50,7 @@ _TORSIONS = Map(_by_kind, _EVERY, fills=True)
 @analysis(*TORSIONS.values(), view="torsions", topic="Geometry")
 def torsions(
     ds: xr.Dataset | xr.DataArray,
-    kinds: Kind | Sequence[Kind] = KINDS,
+    kinds: Sequence[Kind] = KINDS,
     *,
     atoms: Selection = None,
     unwrap: bool = False,
@@ -139,10 +139,10 @@ class _Visits(NamedTuple):
     """Frames nearest to each minimum, shape (..., state)."""
 
 
-@analysis(*(TRANSITIONS, FRAMES, RATE, POPULATION), view="profile", topic="Geometry")
+@analysis(*(TRANSITIONS, FRAMES, RATE, POPULATION), view="transitions", topic="Geometry")
 def torsion_transitions(
     ds: xr.Dataset | xr.DataArray,
-    kinds: Kind | Sequence[Kind] = ("chi1", "chi2", "chi3", "chi4", "chi5"),
+    kinds: Sequence[Kind] = ("chi1", "chi2", "chi3", "chi4", "chi5"),
     *,
     atoms: Selection = None,
     minima: Sequence[float] = (60.0, 180.0, -60.0),
@@ -196,9 +196,9 @@ def torsion_transitions(
     >>> import gromos_dist as gd
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> ds = gd.open_trajectory(DCD, PSF)
-    >>> found = gd.compute(gd.torsion_transitions(ds, ["chi1"], atoms="resname LEU", core=20))
+    >>> found = gd.compute(gd.torsion_transitions(ds, ["chi1"], atoms="resname LEU"))
     >>> int(found.transitions.sum()), int(found.transitions.sel(state=180, other_state=-60).sum())
-    (4, 2)
+    (10, 5)
 
     Which side chains move::
 
@@ -310,7 +310,7 @@ def _residues(ds: xr.Dataset | xr.DataArray, first_atom: Integers) -> dict[str, 
 
 
 def _angles_of(
-    ds: xr.Dataset | xr.DataArray, kinds: Kind | Sequence[Kind], atoms: Selection, periodic: bool
+    ds: xr.Dataset | xr.DataArray, kinds: Sequence[Kind], atoms: Selection, periodic: bool
 ) -> xr.DataArray:
     """Return the angles that were given, or those of a trajectory."""
     chosen = _as_kinds(kinds)

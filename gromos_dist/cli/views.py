@@ -77,6 +77,9 @@ VIEWS: Mapping[str, View] = MappingProxyType(
             ),
             ("statistics", "energy_tables.of_statistics", "drawing.draw_nothing"),
             ("events", "facts.of_events", "drawing.draw_events"),
+            ("dihedrals", "facts.of_angles", "drawing.draw_series"),
+            ("torsions", "facts.of_angles", "drawing.draw_torsions"),
+            ("transitions", "facts.of_transitions", "drawing.draw_transitions"),
         )
     }
 )

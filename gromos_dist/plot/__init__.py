@@ -3,14 +3,16 @@
 from gromos_dist.plot.events import number_of_events
 from gromos_dist.plot.groups import MOST_PAIRS, plot_groups, plot_pairs
 from gromos_dist.plot.matrix import plot_matrix
-from gromos_dist.plot.panels import plot_parts, plot_terms
+from gromos_dist.plot.panels import MOST_TERMS, plot_parts, plot_terms
 from gromos_dist.plot.profile import plot_profile
 from gromos_dist.plot.series import plot_time_series
 from gromos_dist.plot.style import SUFFIXES
+from gromos_dist.plot.torsions import plot_torsions, plot_transitions
 from gromos_dist.plot.wording import name_of
 
 __all__ = [
     "MOST_PAIRS",
+    "MOST_TERMS",
     "SUFFIXES",
     "name_of",
     "number_of_events",
@@ -21,4 +23,6 @@ __all__ = [
     "plot_profile",
     "plot_terms",
     "plot_time_series",
+    "plot_torsions",
+    "plot_transitions",
 ]
