@@ -42,6 +42,21 @@ DATA = Path(__file__).parent / "data"
 N_FRAMES = 23
 SOLUTE = [0, 1, 2, 3]
 
+
+
+def as_peptide(ds: xr.Dataset) -> xr.Dataset:
+    """Call some atoms those of eight residues in a chain."""
+    n_residues, names = 8, ["N", "CA", "CB", "CG", "C"]
+    some = ds.isel(atom=slice(0, n_residues * len(names))).drop_vars("bonds")
+    peptide_bonds = [[5 * i + 4, 5 * i + 5] for i in range(n_residues - 1)]
+    return some.assign_coords(
+        atom_name=("atom", np.array(names * n_residues)),
+        residue=("atom", np.repeat(np.arange(n_residues), len(names))),
+        molecule=("atom", np.ones(some.sizes["atom"], int)),
+        bonds=(("bond", "pair"), peptide_bonds),
+    )
+
+
 CASES: dict[str, Case] = {
     "forces": lambda ds: gd.forces(ds, cutoff=0.6, groups="residue", virial="molecular"),
     "energies": lambda ds: gd.energies(ds, cutoff=0.6),
@@ -53,6 +68,12 @@ CASES: dict[str, Case] = {
     "center_of_geometry": lambda ds: gd.center_of_geometry(ds, atoms=SOLUTE),
     "energy_statistics": lambda ds: gd.energy_statistics(gd.center_of_mass(ds, atoms=SOLUTE)),
     "n_atoms": lambda ds: gd.n_atoms(ds, atoms="byres around 0.4 of resname BUT", by="residue"),
+    "distances": lambda ds: gd.distances(ds, [[0, 3], [40, 2], [7, 200]], vectors=True),
+    "angles": lambda ds: gd.angles(ds, [("com of index 0:3", 10, 20), (40, 50, 60)]),
+    "dihedrals": lambda ds: gd.dihedrals(ds, [SOLUTE, [0, 10, 20, 30]], unwrap=True),
+    "torsions": lambda ds: gd.torsions(as_peptide(ds), ["phi", "omega", "chi1"], unwrap=True),
+    "torsion_transitions": lambda ds: gd.torsion_transitions(as_peptide(ds), ["chi1", "psi"]),
+    "circular_statistics": lambda ds: gd.circular_statistics(gd.dihedrals(ds, [SOLUTE])),
     "make_whole": lambda ds: gd.make_whole(ds).positions,
 }
 
@@ -137,7 +158,10 @@ def of_record(name: str) -> Case:
     return lambda ds: record(ds.positions, coords=coords)
 
 
-SEVERAL = ("forces", "energies", "Fields")
+SEVERAL = (
+    *("forces", "energies", "Fields"),
+    *("torsions", "torsion_transitions", "circular_statistics"),
+)
 EVERY = CASES | {name: of_record(name) for name in RECORDS}
 
 
@@ -258,4 +282,4 @@ def test_a_graph_of_many_chunks_has_few_layers(name: str, ds: xr.Dataset) -> Non
     else:
         arrays = [one.data for one in (result.values() if name in SEVERAL else [result])]
     for array in arrays:
-        assert len(array.dask.layers) <= 10
+        assert len(array.dask.layers) <= 12

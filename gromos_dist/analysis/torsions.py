@@ -41,7 +41,8 @@ POPULATION = Variable("population", ("kind", "residue", "state"), "f", "", "frac
 
 
 def _by_kind(positions: Any, box: Any = None, *, out: Floats, **given: Any) -> None:
-    measured(positions, box, out=out.reshape(len(out), -1), **given)
+    n_frames, n_kinds, n_residues = out.shape
+    measured(positions, box, out=out.reshape(n_frames, n_kinds * n_residues), **given)
 
 
 _TORSIONS = Map(_by_kind, _EVERY, fills=True)
