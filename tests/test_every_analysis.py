@@ -43,7 +43,6 @@ N_FRAMES = 23
 SOLUTE = [0, 1, 2, 3]
 
 
-
 def as_peptide(ds: xr.Dataset) -> xr.Dataset:
     """Call some atoms those of eight residues in a chain."""
     n_residues, names = 8, ["N", "CA", "CB", "CG", "C"]

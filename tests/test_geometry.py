@@ -1,4 +1,4 @@
-"""Distances, angles and torsions of trajectories: against NumPy, gromos++, mdtraj and MDAnalysis."""
+"""Distances, angles, torsions of trajectories: against NumPy, gromos++, mdtraj and MDAnalysis."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ DATA = Path(__file__).parent / "data"
 def pla2(reference: Path) -> xr.Dataset:
     """100 frames of phospholipase A2, broken over a rectangular box."""
     folder = reference / "analysis" / "pla2"
-    return gd.open_trajectory(
-        folder / "pla2_solute.trc.gz", folder / "pla2.top", dtype=np.float64
-    )
+    return gd.open_trajectory(folder / "pla2_solute.trc.gz", folder / "pla2.top", dtype=np.float64)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,9 @@ def footer(path: Path) -> NDArray[np.float64]:
     """Return the averages and fluctuations that gromos++ prints at the end."""
     lines = path.read_text().splitlines()
     begin = next(i for i, line in enumerate(lines) if line.startswith("# Averages"))
-    return np.array([line.split()[-3:-1] for line in lines[begin + 1 :] if len(line.split()) > 3], float)
+    return np.array(
+        [line.split()[-3:-1] for line in lines[begin + 1 :] if len(line.split()) > 3], float
+    )
 
 
 def atoms_of(path: Path, sizes: set[int]) -> list[list[int]]:
@@ -89,7 +89,9 @@ def test_gromos_torsions_continue_in_time(pla2: xr.Dataset, reference: Path) -> 
     found = gd.dihedrals(pla2, quadruples, unwrap=True)
     same_digits(found, expected)
     same_digits(found.chunk(frame=7), expected)
-    t_of_residues = gd.torsions(pla2, ["phi", "psi"], atoms="resid 2:10 and molecule 1", unwrap=True)
+    t_of_residues = gd.torsions(
+        pla2, ["phi", "psi"], atoms="resid 2:10 and molecule 1", unwrap=True
+    )
     by_residue = np.stack([t_of_residues.phi, t_of_residues.psi], axis=-1).reshape(100, -1)
     same_digits(by_residue, expected)
     periodic, whole_turns, also_periodic = columns(folder / "tser_tp_cog.out").T
@@ -102,7 +104,9 @@ def test_gromos_torsions_continue_in_time(pla2: xr.Dataset, reference: Path) -> 
     unwrapped = gd.dihedrals(pla2, many, unwrap=True).values
     # It is printed from the second frame on.
     expected = columns(side_chains / "ditrans_tser.dat.gz")
-    np.testing.assert_allclose(unwrapped[1:][: len(expected)], expected[: len(unwrapped)], atol=1e-8)
+    np.testing.assert_allclose(
+        unwrapped[1:][: len(expected)], expected[: len(unwrapped)], atol=1e-8
+    )
 
 
 def test_gromos_distances_of_centres(pla2: xr.Dataset, reference: Path) -> None:
@@ -120,9 +124,13 @@ def test_gromos_distances_of_centres(pla2: xr.Dataset, reference: Path) -> None:
     hinge = gd.angles(whole, [(15, f"cog of {protein} 30:40", 505)])
     same_digits(hinge[:, 0], expected[:, 3])
     assert hinge.triple.values.tolist() == [
-        " - ".join([gd.distances(whole, [(15, 505)]).pair.values[0].split(" - ")[0],
-                    f"cog of {protein} 30:40",
-                    gd.distances(whole, [(15, 505)]).pair.values[0].split(" - ")[1]])
+        " - ".join(
+            [
+                gd.distances(whole, [(15, 505)]).pair.values[0].split(" - ")[0],
+                f"cog of {protein} 30:40",
+                gd.distances(whole, [(15, 505)]).pair.values[0].split(" - ")[1],
+            ]
+        )
     ]
     assert hinge.second_atom.values.tolist() == [-1]
 
@@ -142,7 +150,10 @@ def test_gromos_transitions(definition: Any, pla2: xr.Dataset, reference: Path) 
     place = {60: 0, 180: 1, -60: 2}
     for words in moves:
         one, other = ((float(word) + 180) % 360 - 180 for word in (words[-3], words[-1]))
-        directions[place[round(one) if round(one) != -180 else 180], place[round(other) if round(other) != -180 else 180]] += 1
+        directions[
+            place[round(one) if round(one) != -180 else 180],
+            place[round(other) if round(other) != -180 else 180],
+        ] += 1
     assert found.transitions.sum("quadruple").values.tolist() == directions.tolist()
 
 
@@ -169,7 +180,9 @@ def test_mdanalysis_and_mdtraj(adk_ds: xr.Dataset, adk: Any) -> None:
     mdtraj = pytest.importorskip("mdtraj")
     trajectory = mdtraj.load(str(adk.dcd), top=str(adk.psf))
     for size, compute in ((2, "distances"), (3, "angles"), (4, "dihedrals")):
-        theirs = getattr(mdtraj, f"compute_{compute}")(trajectory, quadruples[:, :size], periodic=False)
+        theirs = getattr(mdtraj, f"compute_{compute}")(
+            trajectory, quadruples[:, :size], periodic=False
+        )
         ours = found[size] / (10 if size == 2 else 1)
         np.testing.assert_allclose(np.exp(1j * ours), np.exp(1j * theirs), atol=3e-4)
 
@@ -214,7 +227,11 @@ def test_nearest_images_or_not(shape: str) -> None:
     as_they_are = gd.distances(ds, pairs, vectors=True, periodic=False)
     np.testing.assert_array_equal(as_they_are, apart)
     np.testing.assert_array_equal(gd.distances(ds.positions, pairs, vectors=True), apart)
-    assert lengths.pair.values.tolist() == ["atom 0 - atom 1", "atom 5 - atom 2", "atom 11 - atom 3"]
+    assert lengths.pair.values.tolist() == [
+        "atom 0 - atom 1",
+        "atom 5 - atom 2",
+        "atom 11 - atom 3",
+    ]
     with_centre = gd.distances(ds, [("cog of index 0 1 2", 5)], periodic=False)[:, 0]
     centre = positions[:, :3].mean(axis=1)
     np.testing.assert_allclose(with_centre, np.linalg.norm(positions[:, 5] - centre, axis=-1))
@@ -278,11 +295,15 @@ def test_tuples_of_the_command_line(tmp_path: Path) -> None:
     ],
 )
 def test_circular_statistics(data: list[float], mean: float, variance: float) -> None:
-    angles = xr.DataArray(np.array(data)[:, None], dims=("frame", "quadruple"), attrs={"units": "degree"})
+    angles = xr.DataArray(
+        np.array(data)[:, None], dims=("frame", "quadruple"), attrs={"units": "degree"}
+    )
     found = gd.circular_statistics(angles)
     np.testing.assert_allclose(found.circular_mean, [mean], atol=1e-12)
     np.testing.assert_allclose(found.circular_variance, [variance], atol=1e-15)
-    narrow = xr.DataArray(np.random.default_rng(6).normal(175, 3, 5000), dims="frame", attrs=angles.attrs)
+    narrow = xr.DataArray(
+        np.random.default_rng(6).normal(175, 3, 5000), dims="frame", attrs=angles.attrs
+    )
     of_narrow = gd.circular_statistics(narrow)
     assert abs(float(of_narrow.circular_deviation) - narrow.std()) < 0.01
     with pytest.raises(ValueError, match="expected angles in degrees"):

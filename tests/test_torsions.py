@@ -109,7 +109,7 @@ def test_chain_breaks() -> None:
     peptide = list(zip(carbon[:-1].tolist(), nitrogen[1:].tolist(), strict=True))
     # Bonds decide where they are known, whatever the distance is.
     assert has(system(names, 5 * positions, bonds=inner + peptide)) == UNBROKEN
-    assert has(system(names, positions, bonds=inner + [peptide[0], peptide[2]])) == BROKEN
+    assert has(system(names, positions, bonds=[*inner, peptide[0], peptide[2]])) == BROKEN
     # Otherwise distance, chain, segment and molecule.
     assert has(system(names, positions)) == UNBROKEN
     assert has(system(names, positions, bonds=[(3, 7)])) == UNBROKEN
@@ -129,7 +129,8 @@ def test_chain_breaks() -> None:
     # It is not asked where molecules are whole, nor where bonds tell.
     whole = torn.assign_attrs(molecules="whole").assign(box=0.3 / 3.0 * torn.box)
     np.testing.assert_array_equal(
-        gd.torsions(whole.assign(positions=system(names, positions).positions), ("phi",)).phi, expected
+        gd.torsions(whole.assign(positions=system(names, positions).positions), ("phi",)).phi,
+        expected,
     )
 
 
@@ -142,7 +143,7 @@ def test_a_ring_and_caps() -> None:
     names = [BACKBONE] * 3
     bonds = [(2, 4), (6, 8), (10, 0)]
     phi, psi, omega = has(system(names, chain(3), bonds=bonds))
-    assert all(phi) and all(psi) and all(omega)
+    assert [*phi, *psi, *omega] == [True] * 9
     # ACE brings phi, NME brings psi; omega needs CA on both sides.
     names = [("CH3", "C", "O"), BACKBONE, ("N", "CH3")]
     ds = system(names, bonds=[(1, 3), (5, 7)])
@@ -187,12 +188,11 @@ def test_mdtraj(case: str, adk: Any, mdanalysis_data: Path) -> None:
 
 def test_mdanalysis_ramachandran(adk: Any) -> None:
     mda = pytest.importorskip("MDAnalysis")
-    from MDAnalysis.analysis.dihedrals import Ramachandran
-
+    dihedrals = pytest.importorskip("MDAnalysis.analysis.dihedrals")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         protein = mda.Universe(str(adk.psf), str(adk.dcd)).select_atoms("protein")
-        theirs = Ramachandran(protein).run(stop=5).results.angles
+        theirs = dihedrals.Ramachandran(protein).run(stop=5).results.angles
     ours = gd.torsions(gd.open_trajectory(adk.dcd, adk.psf, stop=5), ("phi", "psi"))
     both = np.stack([ours.phi, ours.psi], axis=-1)[:, 1:-1]
     np.testing.assert_allclose((both - theirs + 180) % 360 - 180, 0, atol=1e-3)
@@ -200,11 +200,11 @@ def test_mdanalysis_ramachandran(adk: Any) -> None:
 
 def test_what_cannot_be_measured(adk: Any) -> None:
     ds = gd.open_trajectory(adk.dcd, adk.psf)
-    with pytest.raises(ValueError, match="kinds: expected some of phi, psi, omega, chi1, .* got"):
+    with pytest.raises(ValueError, match=r"kinds: expected some of phi, psi, omega, chi1, .* got"):
         gd.torsions(ds, ["phi", "chi6"])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="torsions need names of atoms and residues"):
         gd.torsions(gd.open_trajectory(adk.dcd))
-    with pytest.raises(ValueError, match="there is no amino acid .* among the atoms"):
+    with pytest.raises(ValueError, match=r"there is no amino acid .* among the atoms"):
         gd.torsions(ds.isel(atom=slice(0, 4)))
     for wrong, message in (
         ({"definition": "nearby"}, "definition: expected nearest, core, gromos_strict"),
@@ -232,9 +232,9 @@ def counted(series: Array, minima: Sequence[float], definition: str, core: float
         nearest = min(range(len(minima)), key=lambda i: apart(angle, minima[i]))
         if definition == "core" and apart(angle, minima[nearest]) >= core:
             continue
-        if state is not None and definition == "gromos_strict":
-            if apart(angle, minima[state]) <= 360.0 / len(minima):
-                continue
+        is_strict = state is not None and definition == "gromos_strict"
+        if is_strict and apart(angle, minima[state]) <= 360.0 / len(minima):
+            continue
         if state is not None and nearest != state:
             found[state, nearest] += 1
         state = nearest
@@ -258,7 +258,10 @@ def test_transitions_equal_a_count(
     angles[:, 3] = np.nan
     time = ("frame", 2.0 * np.arange(n))
     array = xr.DataArray(
-        angles.reshape(n, 2, 2), {"time": time}, ("frame", "kind", "residue"), attrs={"units": "degree"}
+        angles.reshape(n, 2, 2),
+        {"time": time},
+        ("frame", "kind", "residue"),
+        attrs={"units": "degree"},
     )
     options: Any = {"minima": minima, "definition": definition, "core": core}
     found = gd.torsion_transitions(array, **options)

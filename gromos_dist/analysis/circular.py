@@ -24,7 +24,7 @@ DEVIATION = Variable(
 class Directions(NamedTuple):
     """Sums of unit vectors."""
 
-    count: NDArray[np.int64]
+    n_angles: Floats
     cosine: Floats
     sine: Floats
 
@@ -76,8 +76,8 @@ def circular_statistics(data: xr.DataArray | xr.Dataset) -> xr.Dataset:
         return xr.concat(bare, "kind").assign_coords(kind=list(map(str, data)))
     if "frame" not in data.dims or data.attrs.get("units") != "degree":
         raise ValueError(
-            f"circular_statistics: expected angles in degrees (units 'degree') with the dim 'frame', "
-            f"got {data.attrs.get('units', 'no units')!r} with the dims {data.dims}"
+            "circular_statistics: expected angles in degrees (units 'degree') with the dim "
+            f"'frame', got {data.attrs.get('units', 'no units')!r} with the dims {data.dims}"
         )
     angles = data.transpose("frame", ...)
     dims = tuple(map(str, angles.dims[1:]))
@@ -102,17 +102,19 @@ def _directions(block: Floats) -> Directions:
     angles = np.radians(np.ascontiguousarray(block))
     known = np.isfinite(angles)
     cosine, sine = (np.where(known, of(angles), 0.0).sum(axis=0) for of in (np.cos, np.sin))
-    return Directions(known.sum(axis=0), cosine, sine)
+    return Directions(known.sum(axis=0, dtype=np.float64), cosine, sine)
 
 
 def _together(one: Directions, other: Directions) -> Directions:
-    return Directions(*(a + b for a, b in zip(one, other, strict=True)))
+    return Directions(
+        one.n_angles + other.n_angles, one.cosine + other.cosine, one.sine + other.sine
+    )
 
 
 def _statistics(sums: Directions) -> dict[str, Any]:
-    count = np.where(sums.count > 0, sums.count, np.nan)
+    count = np.where(sums.n_angles > 0, sums.n_angles, np.nan)
     length = np.minimum(np.hypot(sums.cosine, sums.sine) / count, 1.0)
-    mean = np.where(sums.count > 0, np.degrees(np.arctan2(sums.sine, sums.cosine)), np.nan)
+    mean = np.where(sums.n_angles > 0, np.degrees(np.arctan2(sums.sine, sums.cosine)), np.nan)
     with np.errstate(divide="ignore"):
         deviation = np.degrees(np.sqrt(-2.0 * np.log(length)))
     return {

@@ -44,7 +44,7 @@ def measured(
     points: Points | None = None,
     octahedra: bool = False,
     out: Floats,
-) -> None:
+) -> Floats:
     """Measure tuples of atoms, or of points, in a block of frames.
 
     Parameters
@@ -61,12 +61,17 @@ def measured(
         Whether boxes are the cubes that truncated octahedra are cut from.
     out : array
         Where the values are written.
+
+    Returns
+    -------
+    array
+        `out`.
     """
     if points is not None:
         positions = points.positions(positions, box)
     if octahedra and box is not None:
         box = octahedron_vectors(box)
-    kernel(positions, tuples, box, out=out)
+    return kernel(positions, tuples, box, out=out)
 
 
 _DISTANCE = Map(measured, DISTANCE, fills=True)
@@ -176,7 +181,8 @@ def angles(
     >>> import gromos_dist as gd
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> ds = gd.open_trajectory(DCD, PSF)
-    >>> hinge = gd.angles(ds, [["com of resid 115:125", "com of resid 90:100", "com of resid 35:55"]])
+    >>> parts = ["com of resid 115:125", "com of resid 90:100", "com of resid 35:55"]
+    >>> hinge = gd.angles(ds, [parts])
     >>> f"{float(hinge[0, 0]):.1f} {float(hinge[-1, 0]):.1f}"
     '46.2 73.8'
 
@@ -273,11 +279,13 @@ def continued(angles: xr.DataArray, variable: Variable) -> xr.DataArray:
 def _turns(block: Floats, previous: Floats) -> Integers:
     steps = np.diff(np.concatenate([previous, block]), axis=0) / _FULL_TURN
     back = np.rint(np.where(np.isfinite(steps), steps, 0.0)).astype(np.int64)
-    return np.cumsum(-back, axis=0)
+    turns: Integers = np.cumsum(-back, axis=0)
+    return turns
 
 
 def _with_turns_before(before: Integers, turns: Integers) -> Integers:
-    return before[-1] + turns
+    since_the_first: Integers = before[-1] + turns
+    return since_the_first
 
 
 def _turned(angles: Floats, turns: Integers) -> Floats:
@@ -299,7 +307,7 @@ def _measure(
     if atoms is None:
         points = _points(ds, given, size, dim)
         atoms = points.numbers.reshape(-1, size)
-    coords = _coordinates(ds, positions, dim, atoms, points)
+    coords = _coordinates(positions, dim, atoms, points)
     if points is not None and points.centres:
         positions, [points] = read_only_needed(positions, points)
         tuples = np.arange(atoms.size).reshape(atoms.shape)
@@ -316,10 +324,13 @@ def _as_atoms(given: Tuples, size: int, dim: str, n_atoms: int) -> Integers | No
     """Return tuples of numbers of atoms; None if these are specifiers."""
     if isinstance(given, str) or not len(given):
         raise ValueError(f"{dim}s: expected at least one {dim} of {size} atoms, got {given!r}")
-    lengths = {1 if isinstance(one, str) or not hasattr(one, "__len__") else len(one) for one in given}
+    lengths = {
+        1 if isinstance(one, str) or not hasattr(one, "__len__") else len(one) for one in given
+    }
     if lengths != {size}:
         raise ValueError(
-            f"{dim}s: expected {size} atoms in each {dim}, got {', '.join(map(str, sorted(lengths)))}"
+            f"{dim}s: expected {size} atoms in each {dim}, got "
+            f"{', '.join(map(str, sorted(lengths)))}"
         )
     array = np.asarray(given)
     if array.ndim != 2 or array.dtype.kind not in "iu":
@@ -346,7 +357,6 @@ def _points(ds: xr.Dataset | xr.DataArray, given: Tuples, size: int, dim: str) -
 
 
 def _coordinates(
-    ds: xr.Dataset | xr.DataArray,
     positions: xr.DataArray,
     dim: str,
     atoms: Integers,

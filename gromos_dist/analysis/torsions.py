@@ -18,17 +18,16 @@ from gromos_dist.kernels import geometry as kernels
 from gromos_dist.mapping import Map, Reduction
 from gromos_dist.selection import Selection
 from gromos_dist.selection.known_atoms import KnownAtoms
-from gromos_dist.topology.torsions import KINDS, Torsions, torsions_of
+from gromos_dist.topology.torsions import KINDS, Kind, Torsions, torsions_of
 from gromos_dist.variables import Variable
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Kind = Literal["phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4", "chi5"]
 Definition = Literal["nearest", "core", "gromos_strict"]
 
 _LETTERS = {"phi": "φ", "psi": "ψ", "omega": "ω"} | {f"chi{i}": f"χ{i}" for i in range(1, 6)}
 _EVERY = Variable("torsion", ("frame", "kind", "residue"), "f", "degree", "torsion angle")
-TORSIONS = {
+TORSIONS: dict[str, Variable] = {
     kind: Variable(kind, ("frame", "residue"), "f", "degree", f"torsion angle {_LETTERS[kind]}")
     for kind in KINDS
 }
@@ -40,9 +39,9 @@ RATE = Variable("rate", ("kind", "residue"), "f", "ns-1", "transitions per time"
 POPULATION = Variable("population", ("kind", "residue", "state"), "f", "", "fraction of frames")
 
 
-def _by_kind(positions: Any, box: Any = None, *, out: Floats, **given: Any) -> None:
+def _by_kind(positions: Any, box: Any = None, *, out: Floats, **given: Any) -> Floats:
     n_frames, n_kinds, n_residues = out.shape
-    measured(positions, box, out=out.reshape(n_frames, n_kinds * n_residues), **given)
+    return measured(positions, box, out=out.reshape(n_frames, n_kinds * n_residues), **given)
 
 
 _TORSIONS = Map(_by_kind, _EVERY, fills=True)
@@ -216,26 +215,20 @@ def torsion_transitions(
     dims = tuple(map(str, angles.dims[1:]))
     variables = [
         Variable(of.name, (*dims, *of.dims[2:]), of.kind, of.units, of.long_name)
-        for of in (TRANSITIONS, FRAMES)
+        for of in (TRANSITIONS, FRAMES, RATE, POPULATION)
     ]
     record = Reduction(
         partial(_visits, minima=places, definition=definition, core=core, spacing=spacing),
         _then,
-        _after_the_first,
+        partial(_after_the_first, duration=_duration(angles)),
         variables,
         state=_Visits,
-        dtype=np.int64,
+        dtypes={TRANSITIONS.name: np.int64, FRAMES.name: np.int64},
     )
-    state = ("state", places, {"units": "degree", "long_name": "minimum"})
-    found: xr.Dataset = record(angles, coords={"state": state, "other_state": ("other_state", *state[1:])})
-    duration = _duration(angles)
-    total = found.transitions.sum(("state", "other_state"))
-    seen = found.frames.sum("state")
-    rate = xr.where(seen > 0, total / duration, np.nan)
-    return found.assign(
-        rate=rate.assign_attrs(RATE.attrs),
-        population=(found.frames / seen.where(seen > 0)).assign_attrs(POPULATION.attrs),
-    ).assign_attrs(definition=definition, core=core)
+    state = (places, {"units": "degree", "long_name": "minimum"})
+    coords = {"state": ("state", *state), "other_state": ("other_state", *state)}
+    found: xr.Dataset = record(angles, coords=coords)
+    return found.assign_attrs(definition=definition, core=core)
 
 
 def _as_kinds(kinds: str | Sequence[str]) -> list[str]:
@@ -326,7 +319,9 @@ def _angles_of(
 def _spacing(minima: Floats, definition: str, core: float) -> float:
     """Return what is between neighbouring minima, once they make sense."""
     if definition not in get_args(Definition):
-        raise ValueError(f"definition: expected {', '.join(get_args(Definition))}, got {definition!r}")
+        raise ValueError(
+            f"definition: expected {', '.join(get_args(Definition))}, got {definition!r}"
+        )
     if minima.ndim != 1 or len(minima) < 2 or not np.isfinite(minima).all():
         raise ValueError(f"minima: expected two angles or more, got {minima.tolist()}")
     around = np.sort(minima % 360.0)
@@ -335,8 +330,8 @@ def _spacing(minima: Floats, definition: str, core: float) -> float:
         raise ValueError(f"minima: two are the same: {minima.tolist()}")
     if definition == "core" and not 0.0 < core < 0.5 * gaps.min():
         raise ValueError(
-            f"core: expected more than 0 and less than {0.5 * gaps.min():g} degrees, half of what is "
-            f"between minima, got {core:g}"
+            f"core: expected more than 0 and less than {0.5 * gaps.min():g} degrees, half of what "
+            f"is between minima, got {core:g}"
         )
     if definition == "gromos_strict" and not np.allclose(gaps, gaps[0]):
         raise ValueError("definition: gromos_strict needs minima that are equally far apart")
@@ -388,5 +383,13 @@ def _then(one: _Visits, other: _Visits) -> _Visits:
     return _Visits(last, one.transitions + later, one.frames + other.frames)
 
 
-def _after_the_first(visits: _Visits) -> dict[str, Any]:
-    return {"transitions": visits.transitions[-1], "frames": visits.frames}
+def _after_the_first(visits: _Visits, *, duration: float) -> dict[str, Any]:
+    """Return the results, of what has begun with nothing seen before."""
+    transitions, seen = visits.transitions[-1], visits.frames.sum(axis=-1)
+    known = np.where(seen > 0, seen, np.nan)
+    return {
+        "transitions": transitions,
+        "frames": visits.frames,
+        "rate": np.where(seen > 0, transitions.sum(axis=(-1, -2)) / duration, np.nan),
+        "population": visits.frames / known[..., None],
+    }

@@ -82,7 +82,9 @@ def of_transitions(result: xr.Dataset) -> Facts:
             named = ("residue_name", "residue", "quadruple")
             known = [str(at[name].values) for name in named if name in at.coords]
             where = f", most of {' '.join(known)}: {most}" if known else f", at most {most}"
-        rows.append((name, f"{total} transitions{where}" if kind is not None else f"{total}{where}"))
+        rows.append(
+            (name, f"{total} transitions{where}" if kind is not None else f"{total}{where}")
+        )
     return Facts(values, tuple(rows))
 
 

@@ -158,7 +158,8 @@ Pairs = Annotated[
     typer.Option(
         "--pair",
         metavar="ATOM;ATOM",
-        help="Two atoms or centres, for example 'name CA and resid 1; name CA and resid 9'" + _POINTS,
+        help="Two atoms or centres, for example 'name CA and resid 1; name CA and resid 9'"
+        + _POINTS,
         rich_help_panel=_ATOMS,
     ),
 ]

@@ -151,9 +151,7 @@ def tuples(given: Sequence[str]) -> list[list[str | int]]:
         if text.startswith("@"):
             written = (line.partition("#")[0] for line in Path(text[1:]).read_text().splitlines())
             lines = [
-                line if ";" in line else ";".join(line.split())
-                for line in written
-                if line.strip()
+                line if ";" in line else ";".join(line.split()) for line in written if line.strip()
             ]
         found += [[_number_or_text(part) for part in _between_semicolons(line)] for line in lines]
     return found

@@ -146,7 +146,12 @@ def dihedrals(
     return _measured(lib.GD_MEASURE_TORSION, positions, box, quadruples, "quadruples", out)
 
 
-_SIZES = {lib.GD_MEASURE_DISTANCE: 2, lib.GD_MEASURE_DISPLACEMENT: 2, lib.GD_MEASURE_ANGLE: 3, lib.GD_MEASURE_TORSION: 4}
+_SIZES = {
+    lib.GD_MEASURE_DISTANCE: 2,
+    lib.GD_MEASURE_DISPLACEMENT: 2,
+    lib.GD_MEASURE_ANGLE: 3,
+    lib.GD_MEASURE_TORSION: 4,
+}
 
 
 def _measured(
@@ -207,9 +212,7 @@ def _as_tuples(atoms: ArrayLike, size: int, n_atoms: int, name: str) -> NDArray[
     return tuples
 
 
-def _used(
-    tuples: NDArray[np.int64], n_atoms: int
-) -> tuple[NDArray[np.int64] | None, NDArray[Any]]:
+def _used(tuples: NDArray[np.int64], n_atoms: int) -> tuple[NDArray[np.int64] | None, NDArray[Any]]:
     """Return the atoms of tuples, None where they are all, and the tuples as places in these."""
     is_used = np.zeros(n_atoms, bool)
     is_used[tuples[tuples[:, 0] >= 0]] = True

@@ -157,9 +157,7 @@ def plot_transitions(
     return ax
 
 
-def _draw_ramachandran(
-    ax: Axes, phi: NDArray[np.float64], psi: NDArray[np.float64]
-) -> None:
+def _draw_ramachandran(ax: Axes, phi: NDArray[np.float64], psi: NDArray[np.float64]) -> None:
     there = np.isfinite(phi) & np.isfinite(psi)
     x, y = phi[there], psi[there]
     ax.axhline(0.0, color="0.8", linewidth=0.8)
@@ -176,7 +174,7 @@ def _draw_ramachandran(
             interpolation="nearest",
         )
         bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.03)
-        bar.set_label("Of all residues and frames, in 3 × 3 degrees (%)")
+        bar.set_label("Of all residues and frames, in 3 by 3 degrees (%)")
         bar.outline.set_visible(False)
     else:
         ax.scatter(x, y, s=14, color=BLUE, alpha=0.6, linewidth=0)
@@ -190,7 +188,15 @@ def _draw_ramachandran(
 def _draw_distribution(ax: Axes, values: NDArray[np.float64], sign: str) -> None:
     finite = values[np.isfinite(values)]
     weights = np.full(finite.size, 100.0 / finite.size)
-    ax.hist(finite, 72, (-180.0, 180.0), weights=weights, color=FAINT, edgecolor=BLUE, linewidth=0.4)
+    ax.hist(
+        finite,
+        72,
+        range=(-180.0, 180.0),
+        weights=weights,
+        color=FAINT,
+        edgecolor=BLUE,
+        linewidth=0.4,
+    )
     ax.set_xlim(-180, 180)
     ax.xaxis.set_ticks(_TICKS[::2])
     ax.set_xlabel(f"{sign} (degree)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,8 @@ _SIDE_CHAIN = MappingProxyType(
         "chi5": (("CD", "NE", "CZ", "NH1"),),
     }
 )
-KINDS = (*_BACKBONE, *_SIDE_CHAIN)
+Kind = Literal["phi", "psi", "omega", "chi1", "chi2", "chi3", "chi4", "chi5"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """All kinds of torsions."""
 
 # Of a peptide bond of 0.133 nm; carbon and nitrogen of neighbours that are not bonded are farther.

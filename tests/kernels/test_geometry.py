@@ -23,7 +23,10 @@ BOXES = {
     "missing": (np.full((3, 3), np.nan),) * 2,
     "rectangular": (np.diag([2.0, 2.5, 3.1]),) * 2,
     "triclinic": (TRICLINIC,) * 2,
-    "skewed": (np.array([[1.0, 0.0, 0.0], [2.0, 1.0, 0.0], [-3.0, 2.0, 1.0]]) @ TRICLINIC, TRICLINIC),
+    "skewed": (
+        np.array([[1.0, 0.0, 0.0], [2.0, 1.0, 0.0], [-3.0, 2.0, 1.0]]) @ TRICLINIC,
+        TRICLINIC,
+    ),
     "octahedron": (octahedron_vectors(3.0 * np.eye(3)),) * 2,
 }
 
@@ -115,7 +118,11 @@ def test_arc_tangents_of_all_directions(isa: str) -> None:
     exact = np.concatenate(
         [
             np.linspace(-180.0, 180.0, 20001)[1:],
-            *([s * 10.0**-k, s * (180 - 10.0**-k), s * (45 + 10.0**-k)] for k in range(1, 9) for s in (-1, 1)),
+            *(
+                [s * 10.0**-k, s * (180 - 10.0**-k), s * (45 + 10.0**-k)]
+                for k in range(1, 9)
+                for s in (-1, 1)
+            ),
         ]
     )
     radians = np.radians(exact)
