@@ -2,7 +2,6 @@
 
 from gromos_dist.analysis.circular import circular_statistics as circular_statistics
 from gromos_dist.analysis.counts import n_atoms as n_atoms
-from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.geometry import (
     angles as angles,
     dihedrals as dihedrals,
@@ -24,3 +23,4 @@ from gromos_dist.analysis.torsions import (
     torsions as torsions,
 )
 from gromos_dist.analysis.whole import make_whole as make_whole
+from gromos_dist.analysis.forces import energies as energies, forces as forces

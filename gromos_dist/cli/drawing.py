@@ -20,7 +20,7 @@ Asked = Mapping[str, Any]
 def draw_series(result: Result, path: Path, title: str, _: Asked) -> None:
     """Draw what every frame has, against time."""
     one = _only(result)
-    if one is not None and one.dims[0] == "frame" and one.size == one.sizes["frame"] > 0:
+    if one is not None and one.dims[:1] == ("frame",) and one.size == len(one) > 0:
         names = [labels_of(one, dim)[0] for dim in one.dims[1:] if dim in one.coords]
         series = one.squeeze(one.dims[1:])
         plot.plot_time_series(series, path, title=": ".join([title, *names]))
@@ -65,25 +65,18 @@ def draw_transitions(result: xr.Dataset, path: Path, title: str, _: Asked) -> No
 
 def draw_energies(result: Result, path: Path, title: str, asked: Asked) -> None:
     """Draw what was asked for: forces, else pairs of groups, else terms."""
-    by_pair = [name for name in BY_PAIR if name in result and result.sizes["group"] > 1]
+    by_pair = [name for name in BY_PAIR if name in result]
     by_term = [name for name in BY_TERM if name in result]
     asks_for_groups = any(asked.get(name) for name in ("groups", "between"))
+    has_pairs = result.sizes.get("group", 0) > 1
     if "group_forces" in result:
         plot.plot_groups(result["group_forces"], path, title=title)
-    elif by_pair and (asks_for_groups or not by_term):
+    elif by_pair and ((asks_for_groups and has_pairs) or not by_term):
         plot.plot_pairs(result[by_pair[0]], path, title=title)
     elif "forces" in result:
         plot.plot_profile(_magnitude(result["forces"]), path, title=title)
-    elif by_term:
-        plot.plot_terms(result[by_term[0]], path, title=title)
     else:
-        draw_nothing(result, path, title, asked)
-
-
-def draw_nothing(result: Result, path: Path, _: str, __: Asked) -> None:
-    """Say that nothing of a result can be drawn."""
-    names = list(map(str, result)) if isinstance(result, xr.Dataset) else [str(result.name)]
-    raise ValueError(f"--plot {path}: nothing in {', '.join(names)} can be drawn")
+        plot.plot_terms(result[by_term[0]], path, title=title)
 
 
 def _magnitude(forces: xr.DataArray) -> xr.DataArray:

@@ -7,11 +7,11 @@ its annotation (`gromos_dist.cli.annotations`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from gromos_dist.cli import options, stores
 from gromos_dist.cli.run import Input
@@ -175,12 +175,13 @@ def _number_or_text(text: str) -> str | int:
     return int(text) if re.fullmatch(r"\d+", text) else text
 
 
-VOCABULARY: Mapping[str, Word] = MappingProxyType(
+VOCABULARY: Final = MappingProxyType(
     {
         "atoms": Word(options.Atoms, with_default=options.AtomsWithDefault),
         "fit": Word(options.Fit, fit),
         "mass_weighted": Word(options.MassWeighted),
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
+        "settings": Word(options.Settings),
         "between": Word(options.Between),
         "pairs": Word(options.Pairs, lambda given, _: tuples(given)),
         "triples": Word(options.Triples, lambda given, _: tuples(given)),
@@ -189,3 +190,8 @@ VOCABULARY: Mapping[str, Word] = MappingProxyType(
         "weights": Word(options.Weights, weights),
     }
 )
+
+FORCE_SETTINGS: Final = MappingProxyType(
+    {name: Word(option) for name, option in options.FORCE_SETTINGS.items()}
+)
+"""What the settings of the forces mean beside `settings`."""
