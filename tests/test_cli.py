@@ -771,6 +771,39 @@ class TestSummary:
         assert "98/98 frames" in result.stderr
 
 
+class TestSelections:
+    """What the options say that choose atoms."""
+
+    def test_both_languages(self, butane: xr.Dataset, tmp_path: Path) -> None:
+        output = tmp_path / "rgyr.csv"
+        text = words(succeed("rgyr", *BUTANE, "-a", "1:1-3", "-o", output).stdout)
+        assert "atoms 3" in text
+        expected = gd.radius_of_gyration(butane, atoms="resname BUT and index 0:2")
+        np.testing.assert_allclose(read_csv(output)[:, -1], expected, rtol=1e-12)
+        succeed("rmsd", *BUTANE, "--fit", "a:CH3", "-a", "1:a", "-o", tmp_path / "rmsd.csv")
+        said = refuse("rgyr", *BUTANE, "-a", "1:1-30", "-o", tmp_path / "none.csv")
+        assert said.splitlines()[1:] == ["  1:1-30", "  ^"]
+
+    def test_other_atoms_in_every_frame(self, butane: xr.Dataset, tmp_path: Path) -> None:
+        around = "s:OW and within 0.5 of 1:a"
+        output = tmp_path / "n.csv"
+        text = words(succeed("n-atoms", *BUTANE, "-a", around, "-o", output).stdout)
+        assert "n_atoms, butane.trc" not in text
+        assert "frames 3" in text
+        assert " atoms " not in text.split("mean")[0].replace("number of chosen atoms", "")
+        counts = gd.n_atoms(butane, atoms=around)
+        np.testing.assert_array_equal(read_csv(output)[:, -1], counts)
+        for suffix in (".zarr", ".nc"):
+            path = tmp_path / f"n{suffix}"
+            succeed("n-atoms", *BUTANE, "-a", around, "--by", "molecule", "-o", path)
+            opened = gd.open_store(path) if suffix == ".zarr" else xr.open_dataset(path)
+            with opened as written:
+                np.testing.assert_array_equal(written.n_atoms, counts)
+                assert written.n_atoms.attrs["long_name"] == "number of chosen molecules"
+        said = refuse("rgyr", *BUTANE, "-a", around, "-o", tmp_path / "none.csv")
+        assert "'within' chooses other atoms in every frame" in said
+
+
 def test_molecules_made_whole(reference: Path, tmp_path: Path) -> None:
     folder = reference / "analysis" / "pla2"
     output = tmp_path / "rmsd.csv"

@@ -55,8 +55,8 @@ Topology = Annotated[
     ),
 ]
 _ATOMS_TO_MEASURE = (
-    "Atoms to measure, for example 'backbone', 'name CA and resid 1-120' or "
-    "'protein and not element H'"
+    "Atoms to measure, for example 'backbone', 'name CA and resid 1-120', as GROMOS says it "
+    "'1:res(1-120:CA)', or 'protein and not element H'"
 )
 Atoms = Annotated[
     str | None,

@@ -427,11 +427,14 @@ def _let_interrupts_through() -> None:
 
 
 def _count_atoms(data: xr.Dataset, atoms: str | None) -> int | None:
+    """Return how many atoms are measured; None where they are others in every frame."""
     from gromos_dist.selection import resolve
+    from gromos_dist.selection.languages import read
+    from gromos_dist.selection.tree import depends_on_frame
 
-    if atoms is not None:
-        return len(resolve(atoms, data))
-    return data.sizes.get("atom")
+    if atoms is None:
+        return data.sizes.get("atom")
+    return None if depends_on_frame(read(atoms)) else len(resolve(atoms, data))
 
 
 def plain_text(title: str) -> str:
