@@ -66,7 +66,7 @@ def circular_statistics(data: xr.DataArray | xr.Dataset) -> xr.Dataset:
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> omega = gd.torsions(gd.open_trajectory(DCD, PSF), ["omega"], atoms="resid 10:12").omega
     >>> gd.circular_statistics(omega).circular_mean.values.round(0)
-    array([-178.,  177.,  178.])
+    array([ 179., -176., -178.])
     """
     if isinstance(data, xr.Dataset):
         if not len(data):

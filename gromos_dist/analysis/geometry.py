@@ -125,7 +125,7 @@ def distances(
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> ends = gd.distances(ds, [("name CA and resid 1", "name CA and resid 214")])
-    >>> ends.pair.values[0], round(float(ends[0, 0]), 4)
+    >>> ends.pair.item(), round(float(ends[0, 0]), 4)
     ('MET1:CA - GLY214:CA', 1.0938)
     >>> gd.distances(ds, [[0, 10], [0, 20]]).shape
     (98, 2)
@@ -308,7 +308,7 @@ def _measure(
         points = _points(ds, given, size, dim)
         atoms = points.numbers.reshape(-1, size)
     coords = _coordinates(positions, dim, atoms, points)
-    if points is not None and points.centres:
+    if points is not None and (atoms < 0).any():
         positions, [points] = read_only_needed(positions, points)
         tuples = np.arange(atoms.size).reshape(atoms.shape)
     else:
@@ -324,9 +324,8 @@ def _as_atoms(given: Tuples, size: int, dim: str, n_atoms: int) -> Integers | No
     """Return tuples of numbers of atoms; None if these are specifiers."""
     if isinstance(given, str) or not len(given):
         raise ValueError(f"{dim}s: expected at least one {dim} of {size} atoms, got {given!r}")
-    lengths = {
-        1 if isinstance(one, str) or not hasattr(one, "__len__") else len(one) for one in given
-    }
+    is_array = isinstance(given, np.ndarray) and given.ndim == 2
+    lengths = {given.shape[1]} if is_array else set(map(_length, given))
     if lengths != {size}:
         raise ValueError(
             f"{dim}s: expected {size} atoms in each {dim}, got "
@@ -344,6 +343,10 @@ def _as_atoms(given: Tuples, size: int, dim: str, n_atoms: int) -> Integers | No
     return array.astype(np.int64)
 
 
+def _length(one: Any) -> int:
+    return 1 if isinstance(one, str) or not hasattr(one, "__len__") else len(one)
+
+
 def _points(ds: xr.Dataset | xr.DataArray, given: Tuples, size: int, dim: str) -> Points:
     specifiers = [specifier for one in given for specifier in one]
     points = points_of(ds, specifiers, stacklevel=_CALLER + 1)
@@ -351,7 +354,7 @@ def _points(ds: xr.Dataset | xr.DataArray, given: Tuples, size: int, dim: str) -
         if count != 1:
             raise SelectionError(
                 f"{dim}s[{place // size}]: {specifier!r} chooses {count} atoms, not one; name one "
-                f"atom, or a centre: 'com of ({specifier})'"
+                "atom, or a centre such as 'com of resid 5' or 'va(com,1:res(5:a))'"
             )
     return points
 
