@@ -38,16 +38,17 @@ static int set_lattice(struct gd_side_by_side *frames, int lane, const double *b
             continue;
         for (int c = 0; c < 3; c++)
             frames->images[image][c][lane] =
-                skewed ? steps[0] * vectors[c] + steps[1] * vectors[3 + c] + steps[2] * vectors[6 + c]
-                       : 0.0;
+                skewed
+                    ? steps[0] * vectors[c] + steps[1] * vectors[3 + c] + steps[2] * vectors[6 + c]
+                    : 0.0;
         image++;
     }
     return status;
 }
 
 static void repeat_lattice(struct gd_side_by_side *frames, int lane) {
-    gd_side *all[] = {frames->edges, frames->inverse_edges, frames->vectors,
-                      frames->inverse, frames->images[0], &frames->sure};
+    gd_side *all[] = {frames->edges,   frames->inverse_edges, frames->vectors,
+                      frames->inverse, frames->images[0],     &frames->sure};
     const int counts[] = {3, 3, 9, 9, 3 * GD_IMAGES, 1};
     for (int k = 0; k < 6; k++)
         for (int i = 0; i < counts[k]; i++)
@@ -129,12 +130,11 @@ int gd_geometry(const void *positions, int type, int64_t n_frames, int64_t n_ato
             where->frame = first + flat;
             return GD_NO_VOLUME;
         }
-        const int finite =
-            type == GD_FLOAT32
-                ? lay_float((const float *)positions + frame * first, frame, frames.n_frames, used,
-                            n_used, work)
-                : lay_double((const double *)positions + frame * first, frame, frames.n_frames,
-                             used, n_used, work);
+        const int finite = type == GD_FLOAT32
+                               ? lay_float((const float *)positions + frame * first, frame,
+                                           frames.n_frames, used, n_used, work)
+                               : lay_double((const double *)positions + frame * first, frame,
+                                            frames.n_frames, used, n_used, work);
         if (!finite) {
             find_not_finite(work, used, n_used, frames.n_frames, first, where);
             return GD_NOT_FINITE;

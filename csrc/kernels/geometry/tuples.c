@@ -1,8 +1,8 @@
 /* Distances, angles and torsions in frames side by side: a lane is a frame, so that any list of
  * atoms is read in whole vectors. */
+#include "gd/geometry.h"
 #include "geometry/arc_tangent_coefficients.h"
 #include "geometry/side_by_side.h"
-#include "gd/geometry.h"
 #include "prototypes.h"
 #include "simd.h"
 
@@ -69,7 +69,8 @@ INLINE void apart(const struct gd_side_by_side *frames, int lane, int64_t from, 
 }
 
 /* The angle of (x, y) in degrees, in (-180, 180]; NaN where both are zero. The ratio of the smaller
- * to the larger is brought below tan(22.5 degrees), and what was done is undone in whole degrees. */
+ * to the larger is brought below tan(22.5 degrees), and what was done is undone in whole degrees.
+ */
 INLINE vd angle_of(vd y, vd x) {
     const vd degrees = vd_set1(57.295779513082320877), zero = vd_zero();
     const vd width = vd_abs(x), height = vd_abs(y);
