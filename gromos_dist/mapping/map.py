@@ -43,8 +43,8 @@ class Map:
     dtype : dtype, optional
         Of the result; that of the first input when None, as of positions that are moved.
     fills : bool
-        Whether the kernel takes ``out=``, where it writes its values: for results that are larger
-        than the inputs.
+        Whether the kernel takes ``out=``, an array of the result's dtype that it fills, rather than
+        giving an array: for results that are larger than the inputs.
 
     Examples
     --------
