@@ -324,8 +324,10 @@ def _as_atoms(given: Tuples, size: int, dim: str, n_atoms: int) -> Integers | No
     """Return tuples of numbers of atoms; None if these are specifiers."""
     if isinstance(given, str) or not len(given):
         raise ValueError(f"{dim}s: expected at least one {dim} of {size} atoms, got {given!r}")
-    is_array = isinstance(given, np.ndarray) and given.ndim == 2
-    lengths = {given.shape[1]} if is_array else set(map(_length, given))
+    if isinstance(given, np.ndarray) and given.ndim == 2:
+        lengths = {given.shape[1]}
+    else:
+        lengths = set(map(_length, given))
     if lengths != {size}:
         raise ValueError(
             f"{dim}s: expected {size} atoms in each {dim}, got "
