@@ -23,6 +23,8 @@
 #include "gd/frames.h"
 #include "gd/geometry.h"
 #include "gd/gyration.h"
+#include "gd/neighbors.h"
+#include "gd/periodic.h"
 #include "gd/rmsd.h"
 #include "gd/whole.h"
 

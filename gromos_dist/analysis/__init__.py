@@ -7,6 +7,13 @@ from gromos_dist.analysis.geometry import (
     dihedrals as dihedrals,
     distances as distances,
 )
+from gromos_dist.analysis.nearest import (
+    image_distance as image_distance,
+    minimum_distance as minimum_distance,
+)
+from gromos_dist.analysis.rdf import rdf as rdf
+from gromos_dist.analysis.gather import gather as gather
+from gromos_dist.analysis.periodic import center as center, unwrap as unwrap, wrap as wrap
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,

@@ -116,6 +116,15 @@ Whole = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
+Unwrap = Annotated[
+    bool,
+    typer.Option(
+        "--unwrap",
+        help="First make molecules whole, and follow them through all frames out of the periodic "
+        "box, before --start, --stop and --stride choose some.",
+        rich_help_panel=_ATOMS,
+    ),
+]
 Groups = Annotated[
     list[str] | None,
     typer.Option(
@@ -183,7 +192,7 @@ Settings = Annotated[
 ]
 FORCE_SETTINGS = force_options.FORCE_SETTINGS
 Reference = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--reference",
         "-r",

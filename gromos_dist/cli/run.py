@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 REPORT_SUFFIXES = (".html",)
 RESULT_SUFFIXES = (*stores.SUFFIXES, ".csv")
 _OF_FILES = ("on_truncated", "overlap", "verify")
-_OF_POSITIONS = ("topology", "whole", "overlap", "verify")
+_OF_POSITIONS = ("topology", "whole", "unwrap", "overlap", "verify")
 ENERGY_SUFFIXES = (".tre", ".trg")
 
 
@@ -40,6 +40,7 @@ class Input:
     files: options.Files
     topology: options.Topology = None
     whole: options.Whole = False
+    unwrap: options.Unwrap = False
     start: options.Start = None
     stop: options.Stop = None
     stride: options.Stride = 1
@@ -63,7 +64,7 @@ class Input:
             There are no frames, or no bonds to make molecules whole; an option that does nothing
             to a store or to energies.
         """
-        from gromos_dist.analysis import make_whole
+        from gromos_dist.analysis import make_whole, unwrap
         from gromos_dist.io.trajectory import open_trajectory
 
         if stores.is_store(self.files):
@@ -77,9 +78,9 @@ class Input:
                 list(self.files),
                 self.topology,
                 atoms=atoms,
-                start=self.start,
-                stop=self.stop,
-                stride=self.stride,
+                start=None if self.unwrap else self.start,
+                stop=None if self.unwrap else self.stop,
+                stride=1 if self.unwrap else self.stride,
                 dtype=dtype,
                 on_truncated=cast("Any", self.on_truncated),
                 overlap=cast("Any", self.overlap),
@@ -88,11 +89,23 @@ class Input:
         self.require_frames(trajectory)
         if self.whole:
             trajectory = make_whole(trajectory)
-            if "guessed" in trajectory.attrs.get("bonds", ""):
-                warnings.warn(
-                    f"{self.names}: bonds: {trajectory.attrs['bonds']}", UserWarning, stacklevel=2
-                )
+        if self.unwrap:
+            trajectory = unwrap(trajectory).isel(frame=self._frames)
+            self.require_frames(trajectory)
+        if self.moves_molecules and "guessed" in trajectory.attrs.get("bonds", ""):
+            warnings.warn(
+                f"{self.names}: bonds: {trajectory.attrs['bonds']}", UserWarning, stacklevel=2
+            )
         return trajectory
+
+    @property
+    def moves_molecules(self) -> bool:
+        """Whether all atoms have to be read, also where some are wanted."""
+        return self.whole or self.unwrap
+
+    @property
+    def _frames(self) -> slice:
+        return slice(self.start, self.stop, self.stride)
 
     def require_frames(self, data: xr.Dataset) -> None:
         """Raise a ValueError if --start and --stop leave no frames."""
@@ -135,7 +148,8 @@ class Input:
         trajectory = stores.open_result(path)
         if not {"frame", "atom"} <= set(trajectory.dims):
             raise ValueError(f"{path}: expected a trajectory, found {list(trajectory)}")
-        trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
+        if not self.unwrap:
+            trajectory = trajectory.isel(frame=self._frames)
         if self.topology is not None:
             trajectory = labelled_by(load_topology(self.topology), trajectory)
         if atoms is not None:
@@ -260,6 +274,15 @@ def _check_target(option: str, path: Path | None, suffixes: Sequence[str]) -> No
         raise FileNotFoundError(f"{option} {path}: there is no folder {path.parent}, make it first")
 
 
+def dtype_for(target: Path | None) -> str:
+    """Return in which dtype to read what a file is written from: with the digits it can hold."""
+    from gromos_dist.io.writer import writable_format
+
+    form = None if target is None else writable_format(target)
+    # None: a store.
+    return "float32" if form is None or form.single_precision else "float64"
+
+
 def run(
     source: Input,
     job: Job,
@@ -299,7 +322,8 @@ def run(
     asked = asked or {}
     with ExitStack() as open_files:
         try:
-            data = source.open()
+            moves = view == "trajectory"
+            data = source.open(dtype=dtype_for(job.output)) if moves else source.open()
             result = measure(data)
             if job.plot is not None and expected is not None:
                 expected.require_picture(result, job.plot)

@@ -32,6 +32,10 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _as_text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
 @dataclass(frozen=True)
 class Word:
     """A parameter as an option."""
@@ -53,13 +57,16 @@ def other_trajectory(path: str | None, source: Input) -> xr.Dataset | None:
     return replace(source, files=[path], start=None, stop=None, stride=1).open()
 
 
-def reference(given: str, source: Input) -> int | str | xr.Dataset:
+def reference(given: str | None, source: Input) -> int | str | xr.Dataset | None:
     """Return a frame number, or a file: as it is, or its molecules made whole as well."""
+    if given is None:
+        return None
     if re.fullmatch(r"[+-]?\d+", given):
         return int(given)
-    if not source.whole:
+    if not source.moves_molecules:
         return given
-    return replace(source, files=[given], start=None, stop=1, stride=1).open().isel(frame=0)
+    first = replace(source, files=[given], whole=True, unwrap=False, start=None, stop=1, stride=1)
+    return first.open().isel(frame=0)
 
 
 def fit(selection: str | None, _: Input) -> str | Literal[False] | None:
@@ -186,7 +193,7 @@ VOCABULARY: Final = MappingProxyType(
         "pairs": Word(options.Pairs, lambda given, _: tuples(given)),
         "triples": Word(options.Triples, lambda given, _: tuples(given)),
         "quadruples": Word(options.Quadruples, lambda given, _: tuples(given)),
-        "reference": Word(options.Reference, reference, show=str),
+        "reference": Word(options.Reference, reference, show=_as_text),
         "weights": Word(options.Weights, weights),
     }
 )

@@ -9,6 +9,15 @@ from gromos_dist.kernels.gyration import (
     prepare_atoms,
     radius_of_gyration,
 )
+from gromos_dist.kernels.neighbors import (
+    NearestPairs,
+    NearPairs,
+    distance_histogram,
+    image_distances,
+    minimum_distances,
+    neighbor_pairs,
+    neighbor_pairs_of_frames,
+)
 from gromos_dist.kernels.nonbonded import (
     Nonbonded,
     molecular_virial,
@@ -30,6 +39,7 @@ from gromos_dist.kernels.particle_mesh_ewald import (
     ewald_mesh,
     prepare_ewald_mesh,
 )
+from gromos_dist.kernels.periodic import unwrap, wrap
 from gromos_dist.kernels.rmsd import (
     calculate_rmsd,
     fit_transform,
@@ -47,6 +57,8 @@ __all__ = [
     "EwaldSplitting",
     "EwaldSum",
     "Mesh",
+    "NearPairs",
+    "NearestPairs",
     "Nonbonded",
     "NonbondedField",
     "PairList",
@@ -55,13 +67,18 @@ __all__ = [
     "calculate_rmsd",
     "center",
     "choose_mesh",
+    "distance_histogram",
     "ewald_mesh",
     "ewald_splitting",
     "fit_transform",
     "gyration_tensor",
+    "image_distances",
     "make_whole",
     "mesh_error",
+    "minimum_distances",
     "molecular_virial",
+    "neighbor_pairs",
+    "neighbor_pairs_of_frames",
     "nonbonded",
     "nonbonded_plain",
     "prepare_atoms",
@@ -76,4 +93,6 @@ __all__ = [
     "shake",
     "superpose",
     "transform",
+    "unwrap",
+    "wrap",
 ]
