@@ -63,12 +63,18 @@ def spread(block: Array, factor: float) -> Array:
     return np.array([np.sqrt((frame.astype(float) ** 2).sum() * factor) for frame in block])
 
 
+def spread_into(block: Array, factor: float, out: Array) -> Array:
+    out[...] = spread(block, factor)
+    return out
+
+
 def tensor(block: Array) -> Array:
     return np.einsum("fax,fay->fxy", block, block, dtype=float)
 
 
 MAPS = {
     "scalar": (Map(spread, SCALAR), {"factor": 1 / 3}),
+    "filled": (Map(spread_into, SCALAR, fills=True), {"factor": 1 / 3}),
     "tensor": (Map(tensor, TENSOR), {}),
     "positions": (Map(lambda block: block * np.float32(0.1), VARIABLES["positions"], None), {}),
 }

@@ -21,6 +21,7 @@
 #include "gd/xtc.h"
 
 #include "gd/frames.h"
+#include "gd/geometry.h"
 #include "gd/gyration.h"
 #include "gd/least_distances.h"
 #include "gd/hydrogen_bonds.h"

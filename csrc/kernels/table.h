@@ -9,6 +9,7 @@
 
 struct gd_fluctuations_of_tile;
 struct gd_row;
+struct gd_tuples;
 struct gd_run;
 struct gd_mesh_work;
 struct gd_mesh_row;

@@ -19,6 +19,16 @@ static inline vd vd_keep(vd a) {
     __asm__("" : "+x"(a));
     return a;
 }
+static inline vd vd_sqrt(vd a) { return _mm256_sqrt_pd(a); }
+static inline vd vd_quotient(vd a, vd b) { return _mm256_div_pd(a, b); }
+static inline void vd_transpose(vd *rows) {
+    const vd a = _mm256_unpacklo_pd(rows[0], rows[1]), b = _mm256_unpackhi_pd(rows[0], rows[1]);
+    const vd c = _mm256_unpacklo_pd(rows[2], rows[3]), d = _mm256_unpackhi_pd(rows[2], rows[3]);
+    rows[0] = _mm256_permute2f128_pd(a, c, 0x20);
+    rows[1] = _mm256_permute2f128_pd(b, d, 0x20);
+    rows[2] = _mm256_permute2f128_pd(a, c, 0x31);
+    rows[3] = _mm256_permute2f128_pd(b, d, 0x31);
+}
 
 /* For pair interactions; see scalar.h. */
 #define VF_LANES 8
@@ -50,6 +60,7 @@ static inline vd vd_times_power(vd a, vd n) {
 }
 static inline vdm vd_at_most(vd a, vd b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
 static inline vd vd_where(vdm m, vd a) { return _mm256_and_pd(m, a); }
+static inline vd vd_choose(vdm m, vd a, vd b) { return _mm256_blendv_pd(b, a, m); }
 static inline uint32_t vd_bits(vdm m) { return (uint32_t)_mm256_movemask_pd(m); }
 static inline vdm vd_mask(uint32_t bits) {
     const __m256i lanes = _mm256_set_epi64x(8, 4, 2, 1);

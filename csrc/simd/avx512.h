@@ -19,6 +19,24 @@ static inline vd vd_keep(vd a) {
     __asm__("" : "+v"(a));
     return a;
 }
+static inline vd vd_sqrt(vd a) { return _mm512_sqrt_pd(a); }
+static inline vd vd_quotient(vd a, vd b) { return _mm512_div_pd(a, b); }
+static inline void vd_transpose(vd *rows) {
+    vd pairs[8], fours[8];
+    for (int i = 0; i < 8; i += 2) {
+        pairs[i] = _mm512_unpacklo_pd(rows[i], rows[i + 1]);
+        pairs[i + 1] = _mm512_unpackhi_pd(rows[i], rows[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int j = i; j < i + 2; j++) {
+            fours[j] = _mm512_shuffle_f64x2(pairs[j], pairs[j + 2], 0x88);
+            fours[j + 2] = _mm512_shuffle_f64x2(pairs[j], pairs[j + 2], 0xdd);
+        }
+    for (int i = 0; i < 4; i++) {
+        rows[i] = _mm512_shuffle_f64x2(fours[i], fours[i + 4], 0x88);
+        rows[i + 4] = _mm512_shuffle_f64x2(fours[i], fours[i + 4], 0xdd);
+    }
+}
 
 /* For pair interactions; see scalar.h. */
 #define VF_LANES 16
@@ -55,6 +73,7 @@ static inline vd vd_divide(vd a, vd b) {
 static inline vd vd_times_power(vd a, vd n) { return _mm512_scalef_pd(a, n); }
 static inline vdm vd_at_most(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
 static inline vd vd_where(vdm m, vd a) { return _mm512_maskz_mov_pd(m, a); }
+static inline vd vd_choose(vdm m, vd a, vd b) { return _mm512_mask_blend_pd(m, b, a); }
 static inline uint32_t vd_bits(vdm m) { return m; }
 static inline vdm vd_mask(uint32_t bits) { return (vdm)bits; }
 static inline vd vd_lookup(const double *table, const int32_t *index) {

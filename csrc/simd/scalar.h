@@ -14,6 +14,10 @@ static inline vd vd_sub(vd a, vd b) { return a - b; }
 static inline vd vd_mul(vd a, vd b) { return a * b; }
 static inline vd vd_add_exact(vd sum, vd a, vd b) { return sum + a * b; }
 static inline vd vd_keep(vd a) { return a; }
+static inline vd vd_sqrt(vd a) { return __builtin_sqrt(a); }
+static inline vd vd_quotient(vd a, vd b) { return a / b; }
+/* Of GD_LANES vectors: lane i of vector j becomes lane j of vector i. */
+static inline void vd_transpose(vd *rows) { (void)rows; }
 
 /* For pair interactions: a multiply and add that may round once or twice, and the inverse of
  * a square root of nearly full precision, so that bits differ between instruction sets. */
@@ -47,6 +51,7 @@ static inline vd vd_times_power(vd a, vd n) {
 }
 static inline vdm vd_at_most(vd a, vd b) { return a <= b; }
 static inline vd vd_where(vdm m, vd a) { return m ? a : 0.0; }
+static inline vd vd_choose(vdm m, vd a, vd b) { return m ? a : b; }
 static inline uint32_t vd_bits(vdm m) { return m; }
 static inline vdm vd_mask(uint32_t bits) { return bits & 1; }
 static inline vd vd_lookup(const double *table, const int32_t *index) { return table[*index]; }

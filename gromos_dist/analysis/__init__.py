@@ -20,6 +20,16 @@ from gromos_dist.analysis.principal import (
     inertia_tensor as inertia_tensor,
     principal_axes as principal_axes,
 )
+from gromos_dist.analysis.geometry import (
+    distances as distances,
+    angles as angles,
+    dihedrals as dihedrals,
+)
+from gromos_dist.analysis.torsions import (
+    torsions as torsions,
+    torsion_transitions as torsion_transitions,
+)
+from gromos_dist.analysis.circular import circular_statistics as circular_statistics
 from gromos_dist.analysis.nearest import (
     minimum_distance as minimum_distance,
     image_distance as image_distance,

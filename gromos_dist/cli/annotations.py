@@ -140,6 +140,8 @@ def _reader(kind: Any) -> tuple[str, Reader] | None:  # noqa: PLR0911
     is_class = isinstance(origin, type)
     if is_class and issubclass(origin, Collection) and not issubclass(origin, Mapping):
         part, *others = dict.fromkeys(one for one in parts or (float,) if one is not Ellipsis)
+        if get_origin(part) is Literal and not others:
+            return _sequence_of_choices(part)
         return _sequence(part) if part in (int, float, str) and not others else None
     return None
 
@@ -151,6 +153,18 @@ def _sequence(kind: Callable[[str], Any]) -> tuple[str, Reader]:
         return tuple(_meant(kind, part.strip()) for part in text.split(","))
 
     return f"{name},{name},...", read
+
+
+def _sequence_of_choices(kind: Any) -> tuple[str, Reader] | None:
+    one = _reader(kind)
+    if one is None:
+        return None
+    metavar, reader = one
+
+    def read(text: str, source: Input) -> tuple[Any, ...]:
+        return tuple(reader(part.strip(), source) for part in text.split(","))
+
+    return f"{metavar},...", read
 
 
 def _meant(read: Callable[[str], Any], text: str) -> Any:

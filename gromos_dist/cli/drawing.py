@@ -13,6 +13,7 @@ from gromos_dist import plot
 from gromos_dist.analysis.hydrogen.labels import most_frequent
 from gromos_dist.cli.energy_tables import BY_PAIR, BY_TERM
 from gromos_dist.cli.facts import first_of
+from gromos_dist.variables import labels_of
 
 Result = xr.DataArray | xr.Dataset
 Asked = Mapping[str, Any]
@@ -21,8 +22,12 @@ Asked = Mapping[str, Any]
 def draw_series(result: Result, path: Path, title: str, _: Asked) -> None:
     """Draw what every frame has, against time."""
     one = _only(result)
-    if one is not None and one.dims == ("frame",):
-        plot.plot_time_series(one, path, title=title)
+    if one is not None and one.dims[:1] == ("frame",) and one.size == len(one) > 0:
+        names = [labels_of(one, dim)[0] for dim in one.dims[1:] if dim in one.coords]
+        series = one.squeeze(one.dims[1:])
+        plot.plot_time_series(series, path, title=": ".join([title, *names]))
+    elif one is not None and one.ndim == 2 and one.size > plot.MOST_TERMS * one.sizes["frame"]:
+        plot.plot_matrix(one.transpose(..., "frame"), path, title=title)
     else:
         plot.plot_parts(result, path, title=title)
 
@@ -89,6 +94,24 @@ def draw_lifetimes(result: xr.Dataset, path: Path, title: str, _: Asked) -> None
     }
     curves = result[["continuous", "intermittent", "unbonded"]]
     plot.plot_curves(curves, path, title=title, label="Correlation", notes=notes)
+
+
+def draw_torsions(result: xr.Dataset, path: Path, title: str, asked: Asked) -> None:
+    """Draw distributions, psi against phi; of a few torsions or unwrapped ones their series."""
+    count = sum(array.isel(frame=0).size for array in result.data_vars.values())
+    few = count <= plot.MOST_TERMS and (asked.get("unwrap") or not {"phi", "psi"} <= set(result))
+    if few:
+        plot.plot_parts(result, path, title=title)
+    else:
+        plot.plot_torsions(result, path, title=title)
+
+
+def draw_transitions(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
+    """Draw how often each torsion changes: per time, or in all where times are not known."""
+    rate = result["rate"]
+    if not np.isfinite(rate.values).any():
+        rate = result["transitions"].sum(("state", "other_state"), keep_attrs=True)
+    plot.plot_transitions(rate, path, title=title)
 
 
 def draw_energies(result: Result, path: Path, title: str, asked: Asked) -> None:

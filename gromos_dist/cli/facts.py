@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gromos_dist.analysis.circular import circular
 from gromos_dist.cli.views import Facts
 from gromos_dist.variables import parts_of
 
@@ -117,6 +118,35 @@ def of_events(result: Result) -> Facts:
     )
 
 
+def of_angles(result: Result) -> Facts:
+    """Sum up angles, for which 180 and -180 degrees are the same."""
+    return _of_each(result, _angles)
+
+
+def of_transitions(result: xr.Dataset) -> Facts:
+    """Tell how often torsions change: of each kind, and which one does most."""
+    counts = result["transitions"].sum(("state", "other_state"))
+    kinds = counts["kind"].values.tolist() if "kind" in counts.dims else [None]
+    values: dict[str, Any] = {}
+    rows = []
+    for kind in kinds:
+        of_kind = counts if kind is None else counts.sel(kind=kind)
+        total, most = int(of_kind.sum()), int(of_kind.max())
+        name = "transitions" if kind is None else str(kind)
+        values[name] = {"transitions": total, "most": most}
+        where = ""
+        if total:
+            place = np.unravel_index(int(of_kind.values.argmax()), of_kind.shape)
+            at = of_kind[tuple(map(int, place))]
+            named = ("residue_name", "residue", "quadruple")
+            known = [str(at[name].values) for name in named if name in at.coords]
+            where = f", most of {' '.join(known)}: {most}" if known else f", at most {most}"
+        rows.append(
+            (name, f"{total} transitions{where}" if kind is not None else f"{total}{where}")
+        )
+    return Facts(values, tuple(rows))
+
+
 def _of_each(result: Result, tell: Any) -> Facts:
     """Sum up an array, or each of a Dataset, whose facts have their names."""
     if isinstance(result, xr.DataArray):
@@ -173,6 +203,37 @@ def _values(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]
         return {"value": float(array)}, [("value", quantity(float(array), unit))]
     facts = _spread(array)
     return facts, _rows(array, facts)
+
+
+def _angles(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    first = array.transpose("frame", ...).load() if "frame" in array.dims else array.load()
+    parts = dict(parts_of(first)) if first.ndim > 1 else {"": first}
+    known = {name: part.values for name, part in parts.items() if np.isfinite(part).any()}
+    facts, rows = {}, []
+    for name, values in known.items() if len(known) <= _MOST_PARTS else ():
+        facts[name], text = _directions(values)
+        rows.append((name or "all", text))
+    if len(parts) == 1 and rows:
+        return facts[next(iter(facts))], [("mean and spread", rows[0][1])]
+    values = np.concatenate([*known.values(), np.empty(0)])
+    if not values.size:
+        return {"count": 0}, [("count", "0")]
+    together, text = _directions(values)
+    told = {"count": len(known), **together, **({"parts": facts} if facts else {})}
+    return told, [*rows, ("all", f"{len(known)} torsions: {text}")]
+
+
+def _directions(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[dict[str, float], str]:
+    mean, variance, deviation = circular(values)
+    text = (
+        f"circular mean {quantity(mean, 'degree')}, circular variance {variance:.3f}, "
+        f"standard deviation {quantity(deviation, 'degree')}"
+    )
+    return {
+        "circular_mean": mean,
+        "circular_variance": variance,
+        "circular_deviation": deviation,
+    }, text
 
 
 def _matrix(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]:

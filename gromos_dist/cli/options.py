@@ -148,6 +148,39 @@ Sets = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
+_POINTS = (
+    "; may be given several times. Each is a number (from 0), a selection of one atom, or a centre "
+    "such as 'com of resname LIG'. @FILE: those of a file, one a line."
+)
+Pairs = Annotated[
+    list[str],
+    typer.Option(
+        "--pair",
+        metavar="ATOM;ATOM",
+        help="Two atoms or centres, for example 'name CA and resid 1; name CA and resid 9'"
+        + _POINTS,
+        rich_help_panel=_ATOMS,
+    ),
+]
+Triples = Annotated[
+    list[str],
+    typer.Option(
+        "--triple",
+        metavar="ATOM;ATOM;ATOM",
+        help="Three atoms or centres; the angle is at the second" + _POINTS,
+        rich_help_panel=_ATOMS,
+    ),
+]
+Quadruples = Annotated[
+    list[str],
+    typer.Option(
+        "--quadruple",
+        metavar="ATOM;ATOM;ATOM;ATOM",
+        help="Four atoms or centres; the torsion is about the line between the second and the third"
+        + _POINTS,
+        rich_help_panel=_ATOMS,
+    ),
+]
 Between = Annotated[
     tuple[str, str] | None,
     typer.Option(

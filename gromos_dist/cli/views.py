@@ -117,6 +117,9 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         ),
         "bars": View(_later("bond_tables.of_bonds"), _later("drawing.draw_bars")),
         "lifetimes": View(_later("bond_tables.of_lifetimes"), _later("drawing.draw_lifetimes")),
+        "dihedrals": View(_later("facts.of_angles"), _later("drawing.draw_series")),
+        "torsions": View(_later("facts.of_angles"), _later("drawing.draw_torsions")),
+        "transitions": View(_later("facts.of_transitions"), _later("drawing.draw_transitions")),
     }
 )
 """All views, by the names that declarations give."""

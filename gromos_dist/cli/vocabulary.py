@@ -184,6 +184,47 @@ def pairs_of_sets(given: Sequence[str] | None) -> dict[str, tuple[str, str | Non
     return named
 
 
+def tuples(given: Sequence[str]) -> list[list[str | int]]:
+    """Return tuples of atoms, which semicolons separate outside of brackets and quotes.
+
+    What begins with ``@`` names a file with one in each line; there numbers may stand without
+    semicolons.
+
+    Examples
+    --------
+    >>> tuples(["0; com of resid 1:5", "va(com;1,2);1:CA"])
+    [[0, 'com of resid 1:5'], ['va(com;1,2)', '1:CA']]
+    """
+    found = []
+    for text in given:
+        lines = [text]
+        if text.startswith("@"):
+            written = (line.partition("#")[0] for line in Path(text[1:]).read_text().splitlines())
+            lines = [
+                line if ";" in line else ";".join(line.split()) for line in written if line.strip()
+            ]
+        found += [[_number_or_text(part) for part in _between_semicolons(line)] for line in lines]
+    return found
+
+
+def _between_semicolons(text: str) -> list[str]:
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if letter in "\"'":
+            quote = "" if letter == quote else quote or letter
+        elif not quote:
+            depth += (letter in "([{") - (letter in ")]}")
+        if letter == ";" and not quote and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def _number_or_text(text: str) -> str | int:
+    return int(text) if re.fullmatch(r"\d+", text) else text
+
+
 VOCABULARY: Final = MappingProxyType(
     {
         "atoms": Word(options.Atoms, with_default=options.AtomsWithDefault),
@@ -193,6 +234,9 @@ VOCABULARY: Final = MappingProxyType(
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
         "settings": Word(options.Settings),
         "between": Word(options.Between),
+        "pairs": Word(options.Pairs, lambda given, _: tuples(given)),
+        "triples": Word(options.Triples, lambda given, _: tuples(given)),
+        "quadruples": Word(options.Quadruples, lambda given, _: tuples(given)),
         "reference": Word(options.Reference, reference, show=_as_text, takes_words=True),
         "weights": Word(options.Weights, weights),
     }

@@ -42,6 +42,9 @@ class Map:
         What the result is: its name, dims and unit.
     dtype : dtype, optional
         Of the result; that of the first input when None, as of positions that are moved.
+    fills : bool
+        Whether the kernel takes ``out=``, an array of the result's dtype that it fills, rather than
+        giving an array: for results that are larger than the inputs.
 
     Examples
     --------
@@ -56,6 +59,7 @@ class Map:
     kernel: Callable[..., Array]
     variable: Variable
     dtype: DTypeLike | None = np.float64
+    fills: bool = False
 
     def __call__(
         self, *arrays: xr.DataArray, coords: Coordinates | None = None, **constants: Any
@@ -86,7 +90,7 @@ class Map:
         given = coordinates(coords)
         shape = result_shape(self.variable, arrays[0], given)
         dtype = np.dtype(arrays[0].dtype if self.dtype is None else self.dtype)
-        job = MapJob(self.kernel, dtype, self.dtype is None, self.variable.name)
+        job = MapJob(self.kernel, dtype, self.dtype is None, self.variable.name, self.fills)
         datas = common_chunks([array.data for array in arrays])
         if in_memory(datas):
             values = computed_now(job, datas, constants, shape)
@@ -110,6 +114,8 @@ class MapJob:
     follows: bool
     """Whether the dtype is that of the input."""
     what: str
+    fills: bool = False
+    """Whether the kernel writes its values where they belong."""
     multiple_of = 1
     wants_previous = False
 
@@ -117,6 +123,9 @@ class MapJob:
         """Begin a block of values."""
 
         def fill(piece: Piece, out: Array) -> None:
+            if self.fills:
+                piece.call(self.kernel, {**constants, "out": out})
+                return
             values = piece.call(self.kernel, constants)
             out[...] = fitting(values, out.shape, self.dtype, self.what)
 

@@ -6,17 +6,19 @@ from gromos_dist.plot.curves import plot_curves
 from gromos_dist.plot.events import number_of_events
 from gromos_dist.plot.groups import MOST_PAIRS, plot_groups, plot_pairs
 from gromos_dist.plot.matrix import plot_matrix
-from gromos_dist.plot.panels import plot_parts, plot_terms
+from gromos_dist.plot.panels import MOST_TERMS, plot_parts, plot_terms
 from gromos_dist.plot.profile import plot_profile
 from gromos_dist.plot.radial import plot_radial_distribution
 from gromos_dist.plot.series import plot_time_series
 from gromos_dist.plot.style import SUFFIXES
 from gromos_dist.plot.timeline import MOST_ROWS, plot_timeline
+from gromos_dist.plot.torsions import plot_torsions, plot_transitions
 from gromos_dist.plot.wording import name_of
 
 __all__ = [
     "MOST_PAIRS",
     "MOST_ROWS",
+    "MOST_TERMS",
     "SUFFIXES",
     "name_of",
     "number_of_events",
@@ -32,4 +34,6 @@ __all__ = [
     "plot_terms",
     "plot_time_series",
     "plot_timeline",
+    "plot_torsions",
+    "plot_transitions",
 ]

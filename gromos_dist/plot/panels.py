@@ -30,6 +30,7 @@ from gromos_dist.plot.wording import (
 from gromos_dist.variables import parts_of
 
 MOST_TERMS = 24
+LONG_NAME = 32
 
 
 def plot_terms(
@@ -155,9 +156,12 @@ def plot_parts(
     def draw(ax: Axes, place: int) -> None:
         name, unit, values = parts[place]
         draw_series(ax, axis, values, legend=False)
-        ax.set_title(name, fontsize=11.5, pad=5)
+        # Beside a long name there is no room for the mean.
+        is_long = len(name) > LONG_NAME
+        ax.set_title(name, fontsize=9 if is_long else 11.5, pad=5)
         ax.set_ylabel(superscripts(unit))
-        note_mean(ax, values)
+        if not is_long:
+            note_mean(ax, values)
 
     with mpl.rc_context(SMALL_AXES):
         usual = ", ".join(map(name_of, arrays))

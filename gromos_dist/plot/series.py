@@ -97,7 +97,7 @@ def plot_time_series(
         ax.set_ylabel(with_unit(name_of(array), unit_of(array)))
         # A legend lies between the title and the axes, where it hides nothing.
         pad = 32 if ax.get_legend() else None
-        ax.set_title(fill(name_of(array) if title is None else title, 60), pad=pad)
+        ax.set_title(fill(name_of(array) if title is None else title, 52), pad=pad)
         if distribution is not None:
             _draw_distribution(distribution, values, unit_of(array), is_count)
         save(ax, path)
