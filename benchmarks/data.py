@@ -9,6 +9,7 @@ from typing import Any
 
 import MDAnalysis
 import numpy as np
+from MDAnalysis.lib.mdamath import triclinic_vectors
 from MDAnalysisTests.datafiles import DCD, GRO, PSF
 from numpy.typing import NDArray
 
@@ -134,6 +135,14 @@ def adk_xtc() -> Path:
 def solvated_xtc() -> Path:
     """Return an XTC of 300 frames of `solvated`."""
     return _written("solvated.xtc", solvated()[:300])
+
+
+def solvated_xtc_with_box() -> Path:
+    """Return an XTC of 300 frames of `solvated`, in the GRO's box."""
+    vectors = triclinic_vectors(MDAnalysis.Universe(GRO).dimensions) / np.float32(10)
+    frames = solvated()[:300]
+    boxes = np.repeat(vectors[None], len(frames), axis=0)
+    return _written("solvated_with_box.xtc", frames, box=boxes)
 
 
 def solvated_trr() -> Path:

@@ -136,6 +136,13 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
     if status == lib.GD_NOT_FINITE and path is None and where is not None:
         atom = f" (atom {where.atom})" if where.atom >= 0 else ""
         raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
+    if status == lib.GD_TOO_FAR and path is None:
+        what = f"atom {where.atom}" if where.atom >= 0 else "the box"
+        raise FrameError(
+            f"{what} reaches farther than 16384 nm from the origin, which no simulation does; is "
+            "the file damaged, or are its units others?",
+            first_frame + where.frame,
+        )
     if status == lib.GD_NO_VOLUME and path is None:
         raise FrameError("the box has no volume", first_frame + where.frame)
     if status == lib.GD_SAME_PLACE and path is None:

@@ -310,9 +310,23 @@ def test_the_centre_of_what_is_chosen_by_distance(stored: xr.Dataset) -> None:
         nothing.positions(positions, stored.box.values)
 
 
+def test_many_atoms_are_points(stored: xr.Dataset) -> None:
+    pairs = np.random.default_rng(0).integers(0, 190, (500, 2))
+    flat = points_of(stored, pairs.ravel())
+    np.testing.assert_array_equal(flat.numbers, pairs.ravel())
+    assert flat.counts == (1,) * 1000
+    assert list(flat.labels) == labels_of(stored, pairs.ravel())
+    assert points_of(stored, pairs).counts == (2,) * 500
+    mask = np.arange(190) % 3 == 1
+    np.testing.assert_array_equal(points_of(stored, mask).numbers, np.flatnonzero(mask))
+    assert len(points_of(stored, [])) == 0
+
+
 def test_points_that_cannot_be(stored: xr.Dataset) -> None:
     with pytest.raises(SelectionError, match="atom 190 is out of range"):
         points_of(stored, [190])
+    with pytest.raises(SelectionError, match="atom -1 is out of range"):
+        points_of(stored, np.array([0, -1]))
     with pytest.raises(SelectionError, match="'name XX' chooses no atom"):
         points_of(stored, ["name CA", "name XX"])
     with pytest.raises(SelectionError, match="'com of name XX' chooses no atom"):

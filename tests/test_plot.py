@@ -475,3 +475,13 @@ def test_pairs_that_cannot_be_drawn_or_are_zero(tmp_path: Path) -> None:
     array[:, :, 0, 0] = 0.0
     figure = plot.plot_pairs(array, path)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["a - b", "b - b"]
+
+
+def test_counts_stand_on_whole_numbers(tmp_path: Path) -> None:
+    counts = xr.DataArray(np.array([3, 5, 5, 4, 3, 3]), dims="frame", name="n_atoms")
+    axes = plot.plot_time_series(counts, tmp_path / "counts.png")
+    ticks = axes.get_yticks()
+    np.testing.assert_array_equal(ticks, np.rint(ticks))
+    bars = axes.figure.axes[1].patches
+    assert [bar.get_y() + bar.get_height() / 2 for bar in bars] == [3, 4, 5]
+    np.testing.assert_allclose([bar.get_width() for bar in bars], [50, 100 / 6, 100 / 3])

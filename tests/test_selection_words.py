@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import gromos_dist as gd
 from gromos_dist.errors import SelectionError
 from gromos_dist.selection import select
-from gromos_dist.selection.words import WORDS
+from gromos_dist.selection.evaluate import bind, masks_of_frames
+from gromos_dist.selection.words import WORDS, parse
 from gromos_dist.topology import Topology, load_topology
 
 with warnings.catch_warnings():
@@ -252,3 +253,97 @@ def test_any_words_are_read_or_refused(text: str) -> None:
         except SelectionError:
             continue
         assert 0 < len(chosen) <= DIGLYCINE.n_atoms
+
+
+# Residue name, residue, atom name, element, mass, charge, molecule, chain, segment.
+ATOMS = """
+ALA   1  N    N  14.007 -0.28  1  A  P1
+ALA   1  CA   C  12.011  0.00  1  A  P1
+ALA   1  HB1  H   1.008  0.09  1  A  P1
+ALA   1  C    C  12.011  0.38  1  A  P1
+ALA   1  O    O  15.999 -0.38  1  A  P1
+DG    2  P    P  30.974  1.10  2  B  N1
+DG    2  O5'  O  15.999 -0.50  2  B  N1
+DPPC  3  N4   N  14.007  0.00  3  C  L1
+DPPC  3  HC1  H   1.008  0.09  3  C  L1
+NA    4  NA   Na 22.990  1.00  4  D  I1
+SOL   5  OW   O  15.999 -0.82  5  W  W1
+SOL   5  HW1  H   1.008  0.41  5  W  W1
+SOL   5  HW2  D   2.014  0.41  5  W  W1
+"""
+COLUMNS = np.array([line.split() for line in ATOMS.strip().splitlines()]).T
+EVERY_KIND = Topology(
+    residue_name=COLUMNS[0],
+    residue=COLUMNS[1].astype(int),
+    atom_name=COLUMNS[2],
+    element=COLUMNS[3],
+    mass=COLUMNS[4].astype(float),
+    charge=COLUMNS[5].astype(float),
+    molecule=COLUMNS[6].astype(int),
+    chain=COLUMNS[7],
+    segment=COLUMNS[8],
+    bonds=np.array([[0, 1], [1, 2], [1, 3], [3, 4], [5, 6], [7, 8], [10, 11], [10, 12]]),
+)
+EVERY_WORD = {
+    "name": ("name HB1 H?1 O*", [2, 4, 6, 8, 10, 11]),
+    "resname": ("resname /A.A|D.*/", [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+    "element": ("element Na D", [9, 12]),
+    "chain": ("chain B /[CD]/", [5, 6, 7, 8, 9]),
+    "segid": ("segid P1 I?", [0, 1, 2, 3, 4, 9]),
+    "resid": ("resid 2 4:5", [5, 6, 9, 10, 11, 12]),
+    "molecule": ("molecule >= 4", [9, 10, 11, 12]),
+    "index": ("index 1 3:4", [1, 3, 4]),
+    "mass": ("mass < 2", [2, 8, 11]),
+    "charge": ("charge 0.38:1.0", [3, 9, 11, 12]),
+    "all": ("all", list(range(13))),
+    "protein": ("protein", [0, 1, 2, 3, 4]),
+    "backbone": ("backbone", [0, 1, 3, 4]),
+    "sidechain": ("sidechain", [2]),
+    "nucleic": ("nucleic", [5, 6]),
+    "water": ("water", [10, 11, 12]),
+    "ion": ("ion", [9]),
+    "lipid": ("lipid", [7, 8]),
+    "heavy": ("heavy", [0, 1, 3, 4, 5, 6, 7, 9, 10]),
+    "hydrogen": ("hydrogen", [2, 8, 11, 12]),
+    "and": ("protein and element C", [1, 3]),
+    "or": ("ion or lipid", [7, 8, 9]),
+    "not": ("not (protein or water)", [5, 6, 7, 8, 9]),
+    "byres": ("byres name P", [5, 6]),
+    "same": ("same residue as index 8", [7, 8]),
+    "bonded": ("bonded to name CA OW", [0, 2, 3, 11, 12]),
+    "within": ("within 1.5 of index 5", [4, 5, 6]),
+    "around": ("around 1 of ion", [8, 10]),
+    "sphere": ("sphere 1.5 at 2 0 0", [1, 2, 3]),
+    "box": ("box 3.5:6.5 -1:1 -1:1", [4, 5, 6]),
+}
+LABELS = {
+    "residue": [0, 1, 2, 3, 4],
+    "name": [0],
+    "resname": [0, 1, 2, 3, 4],
+    "element": [0, 7],
+    "chain": [0, 1, 2, 3, 4],
+    "segid": [0, 1, 2, 3, 4],
+    "resid": [0, 1, 2, 3, 4],
+    "molecule": [0, 1, 2, 3, 4],
+}
+
+
+def test_every_word_has_a_case() -> None:
+    assert EVERY_WORD.keys() == set(WORDS)
+
+
+@pytest.mark.parametrize("word", EVERY_WORD)
+def test_every_word(word: str) -> None:
+    """Atoms in a row, 1 nm apart, without a box."""
+    expression, expected = EVERY_WORD[word]
+    positions = np.zeros((1, 13, 3))
+    positions[0, :, 0] = np.arange(13)
+    mask = masks_of_frames(bind(parse(expression), EVERY_KIND), positions)[0]
+    assert np.flatnonzero(mask).tolist() == expected
+    again = parse(expression.replace(word, word.upper() if word in ("and", "not") else word))
+    assert again == parse(expression)
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_same_as(label: str) -> None:
+    assert select(EVERY_KIND, f"same {label} as index 0").tolist() == LABELS[label]

@@ -24,6 +24,7 @@
 #include "gd/gyration.h"
 #include "gd/least_distances.h"
 #include "gd/neighbors.h"
+#include "gd/periodic.h"
 #include "gd/rmsd.h"
 #include "gd/whole.h"
 

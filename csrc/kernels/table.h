@@ -12,6 +12,8 @@ struct gd_run;
 struct gd_mesh_work;
 struct gd_mesh_row;
 struct gd_reach_row;
+struct gd_steps;
+struct gd_tile;
 
 /* Float32 coordinates as they stand, all weights being 1; beside the two of gd_type. */
 enum { GD_EXACT = GD_FLOAT64 + 1, GD_KINDS };

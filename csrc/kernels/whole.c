@@ -27,11 +27,14 @@ static void bring_next_to(const double *neighbour, const struct gd_lattice *latt
 
 #define DEFINE_WHOLE(type)                                                                         \
     static void whole_##type(type *frame, const struct gd_lattice *lattice, const int64_t *links,  \
-                             int64_t n_links) {                                                    \
+                             int64_t n_links, const double *points) {                              \
         for (int64_t i = 0; i < n_links; i++) {                                                    \
-            const type *near = frame + 3 * links[2 * i + 1];                                       \
+            const int64_t near = links[2 * i + 1];                                                 \
             type *own = frame + 3 * links[2 * i];                                                  \
-            double neighbour[3] = {near[0], near[1], near[2]};                                     \
+            double neighbour[3];                                                                   \
+            for (int c = 0; c < 3; c++)                                                            \
+                neighbour[c] =                                                                     \
+                    near < 0 ? points[3 * (-1 - near) + c] : (double)frame[3 * near + c];          \
             double xyz[3] = {own[0], own[1], own[2]};                                              \
             bring_next_to(neighbour, lattice, xyz);                                                \
             for (int c = 0; c < 3; c++)                                                            \
@@ -42,7 +45,8 @@ DEFINE_WHOLE(float)
 DEFINE_WHOLE(double)
 
 int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, const double *boxes,
-                  const int64_t *links, int64_t n_links, struct gd_where *where) {
+                  const int64_t *links, int64_t n_links, const double *points, int64_t n_points,
+                  struct gd_where *where) {
     struct gd_frames frames;
     int status = gd_frames_open(positions, type, n_frames, n_atoms, &frames, where);
     if (status != GD_OK)
@@ -56,10 +60,11 @@ int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, 
         }
         if (periodic == 0)
             continue;
+        const double *own = points ? points + 3 * f * n_points : NULL;
         if (type == GD_FLOAT32)
-            whole_float((float *)positions + 3 * f * n_atoms, &lattice, links, n_links);
+            whole_float((float *)positions + 3 * f * n_atoms, &lattice, links, n_links, own);
         else
-            whole_double((double *)positions + 3 * f * n_atoms, &lattice, links, n_links);
+            whole_double((double *)positions + 3 * f * n_atoms, &lattice, links, n_links, own);
     }
     return GD_OK;
 }

@@ -14,6 +14,8 @@ from gromos_dist.analysis.nearest import (
     minimum_distance as minimum_distance,
 )
 from gromos_dist.analysis.rdf import rdf as rdf
+from gromos_dist.analysis.gather import gather as gather
+from gromos_dist.analysis.periodic import center as center, unwrap as unwrap, wrap as wrap
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,
@@ -26,3 +28,4 @@ from gromos_dist.analysis.shape import (
 )
 from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
 from gromos_dist.analysis.whole import make_whole as make_whole
+from gromos_dist.analysis.forces import energies as energies, forces as forces

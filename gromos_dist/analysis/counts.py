@@ -51,7 +51,7 @@ def n_atoms(
     by: By = "atom",
     periodic: bool = True,
 ) -> xr.DataArray:
-    r"""Count the atoms that a selection chooses in every frame, or their residues or molecules.
+    """Count the atoms that a selection chooses in every frame, or their residues or molecules.
 
     It is for selections by distance: how many waters a ligand has around it. They are evaluated in
     every frame, and only the atoms are read that they speak of.
@@ -65,8 +65,8 @@ def n_atoms(
     by : {"atom", "residue", "molecule"}
         What is counted: atoms, or residues or molecules of which at least one atom is chosen.
     periodic : bool
-        Distances are those of nearest images, where `ds` has a box; False: of the coordinates as
-        they are.
+        Distances are those of nearest images, where the trajectory has a box; False: of the
+        coordinates as they are.
 
     Returns
     -------
@@ -91,10 +91,13 @@ def n_atoms(
     >>> gd.n_atoms(ds, atoms="name OW and within 0.35 of protein").values
     array([856, 882])
 
-    How many waters are within 0.5 nm of the ligand::
+    How many waters are within 0.5 nm of the solute, as GROMOS says it::
 
-        gromos-dist n-atoms md.xtc -t system.top -a 'water and within 0.5 of resname DRG' \
-            --by molecule -o waters.csv --plot waters.png
+        gromos-dist n-atoms butane.trc -t butane.top -a 's:OW and within 0.5 of 1:a' --plot n.png
+
+    In other words, of a ligand::
+
+        gromos-dist n-atoms md.xtc -t md.tpr -a 'water and within 0.5 of resname DRG' --by residue
     """
     positions = positions_of(ds)
     chosen = chosen_in_frames(ds, atoms)

@@ -24,6 +24,7 @@ from gromos_dist.analysis.per_frame import FrameSelection, chosen_in_frames
 from gromos_dist.analysis.system import selected
 from gromos_dist.mapping import LazyEvents
 from gromos_dist.selection import Selection
+from gromos_dist.selection.gromos import files_in
 from gromos_dist.topology import as_topology
 from gromos_dist.variables import Variable
 
@@ -198,7 +199,9 @@ def _described(name: str, value: Any, sources: list[Any]) -> Any:
         return as_topology(value)
     value = _in_order(value)
     if isinstance(value, str | bytes) or not isinstance(value, Mapping | list | tuple):
-        return value
+        # A selection may name files too.
+        files = [provenance.describe_file(path) for path in files_in(value)]
+        return [value, *files] if files else value
     if isinstance(value, Mapping):
         return {str(key): _described(f"{name}[{key!r}]", of, sources) for key, of in value.items()}
     return [_described(f"{name}[{i}]", of, sources) for i, of in enumerate(value)]

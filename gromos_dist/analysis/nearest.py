@@ -92,7 +92,7 @@ _MINIMUM = Fields(_least, [MINIMUM, ATOM, OTHER], _INTEGERS)
 _IMAGE = Fields(_least_to_image, [IMAGE, ATOM, OTHER], _INTEGERS)
 
 
-@analysis(MINIMUM, ATOM, OTHER, view="time series", topic="Distances")
+@analysis(MINIMUM, ATOM, OTHER, view="nearest pair", topic="Distances")
 def minimum_distance(
     ds: xr.Dataset | xr.DataArray,
     atoms: FrameSelection,
@@ -137,7 +137,7 @@ def minimum_distance(
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> gd.minimum_distance(ds, "resid 1-29", "resid 60-80")[[0, -1]].values.round(3)
-    array([0.247, 0.228])
+    array([0.192, 0.208])
 
     How near a ligand comes to the protein::
 
@@ -147,19 +147,19 @@ def minimum_distance(
     positions = positions_of(ds)
     first, second = chosen_in_frames(ds, atoms), chosen_in_frames(ds, other)
     fewer, (first, second) = read_only_needed(positions, first, second)
-    has_box = periodic and isinstance(ds, xr.Dataset) and "box" in ds
+    boxes = [ds["box"]] if periodic and isinstance(ds, xr.Dataset) and "box" in ds else []
     found = _MINIMUM(
         fewer,
-        *([ds["box"]] if has_box else []),
+        *boxes,
         atoms=first,
         other=second,
-        octahedra=has_box and is_octahedron(ds),
+        octahedra=isinstance(ds, xr.Dataset) and bool(boxes) and is_octahedron(ds),
         numbers=numbers_of(fewer).of_atoms,
-    ).assign_attrs(periodic=int(has_box))
-    return found if with_atoms else found[MINIMUM.name].assign_attrs(periodic=int(has_box))
+    ).assign_attrs(periodic=len(boxes))
+    return found if with_atoms else found[MINIMUM.name].assign_attrs(periodic=len(boxes))
 
 
-@analysis(IMAGE, ATOM, OTHER, view="time series", topic="Distances", needs=[BOX, WHOLE])
+@analysis(IMAGE, ATOM, OTHER, view="nearest pair", topic="Distances", needs=[BOX, WHOLE])
 def image_distance(
     ds: xr.Dataset, *, atoms: Selection = None, with_atoms: bool = False
 ) -> xr.DataArray | xr.Dataset:
@@ -204,7 +204,7 @@ def image_distance(
     >>> from MDAnalysisTests.datafiles import GRO, XTC
     >>> ds = gd.make_whole(gd.open_trajectory(XTC, GRO, stop=2))
     >>> gd.image_distance(ds, atoms="protein").values.round(3)
-    array([2.465, 2.436])
+    array([2.194, 1.887])
 
     Of a protein, in nm::
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from gromos_dist.analysis import treatment
 from gromos_dist.analysis.broken import Indices, warn_of_broken_molecules
 from gromos_dist.analysis.connections import bonds_of
 from gromos_dist.analysis.per_frame import ChosenInFrames
@@ -24,9 +25,11 @@ class Need(StrEnum):
     BOX = "box"
     WHOLE = "whole"
     """Molecules that the box has not broken."""
+    UNWRAPPED = "unwrapped"
+    """Positions that follow their ways through time, out of the box."""
 
 
-MASSES, BONDS, BOX, WHOLE = Need
+MASSES, BONDS, BOX, WHOLE, UNWRAPPED = Need
 
 
 def check_needs(
@@ -44,7 +47,8 @@ def check_needs(
         The analysis.
     needs : collection of Need
         What it needs. `WHOLE` warns, others raise an error. `MASSES` are not needed
-        where a parameter `mass_weighted` is False.
+        where a parameter `mass_weighted` is False. `UNWRAPPED` asks what the Dataset says of
+        itself, since a look at some frames could not tell; without a box nothing is wrapped.
     data : Dataset or DataArray
         The trajectory.
     parameters : mapping
@@ -88,18 +92,36 @@ def check_needs(
             f"{call} needs bonds: open the trajectory with a topology that has them (GROMOS, PSF, "
             "TPR)"
         )
+    if UNWRAPPED in needs:
+        for trajectory in _trajectories(data, parameters):
+            _check_unwrapped(call, trajectory)
     if WHOLE in needs:
         _check_whole(call, data, sets, parameters)
     return chosen
 
 
 def _check_whole(call: str, data: Any, sets: list[Indices], parameters: Mapping[str, Any]) -> None:
-    # A reference is looked at when it is read.
+    for trajectory in _trajectories(data, parameters):
+        # The caller of the analysis.
+        warn_of_broken_molecules(call, trajectory, *sets, stacklevel=5)
+
+
+def _check_unwrapped(call: str, data: Any) -> None:
+    if not isinstance(data, xr.Dataset) or "box" not in data or treatment.UNWRAPPED in data.attrs:
+        return
+    raise ValueError(
+        f"{call} needs positions that were unwrapped in time: as they are, whatever crosses the "
+        "box jumps to its other side. Unwrap them first, with all frames: gd.unwrap(ds); on the "
+        "command line --unwrap. If the program that wrote the files has done so, say it: "
+        'ds.assign_attrs(unwrapped="when written").'
+    )
+
+
+def _trajectories(data: Any, parameters: Mapping[str, Any]) -> list[Any]:
+    """Return what an analysis was given but for the reference, which is looked at when read."""
     others = [
         other
         for name, other in parameters.items()
         if name != "reference" and isinstance(other, xr.Dataset) and "positions" in other
     ]
-    for trajectory in (data, *others):
-        # The caller of the analysis.
-        warn_of_broken_molecules(call, trajectory, *sets, stacklevel=5)
+    return [data, *others]

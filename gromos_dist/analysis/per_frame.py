@@ -25,7 +25,9 @@ from gromos_dist.selection import Selection
 from gromos_dist.selection.choice import nothing_chosen, resolve
 from gromos_dist.selection.evaluate import BoundSelection, bind, evaluate, masks_of_frames
 from gromos_dist.selection.languages import read, read_points
-from gromos_dist.selection.tree import Centre, Tree, depends_on_frame
+from gromos_dist.selection.look_up import error_at
+from gromos_dist.selection.tree import Centre, Tree, VirtualAtom, depends_on_frame
+from gromos_dist.selection.virtual_atoms import KINDS_OF_SITES
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -90,13 +92,14 @@ FrameSelection = Selection | ChosenInFrames
 
 
 @dataclass(frozen=True, eq=False)
-class _Centre:
-    """A point that several atoms have together."""
+class _Computed:
+    """A point that is computed of several atoms."""
 
     point: int
     of: Integers | ChosenInFrames
     """Atoms among those of a block of positions."""
-    mass_weighted: bool
+    kind: str | int
+    """``"com"`` or ``"cog"``, the centre of mass or geometry, or a kind of virtual atom."""
     label: str
 
 
@@ -114,7 +117,8 @@ class Points:
     """Atoms of the Dataset, rising, of which positions are needed."""
     places: Integers
     """Where the points that are atoms are among those of a block of positions."""
-    centres: tuple[_Centre, ...]
+    centres: tuple[_Computed, ...]
+    """Those that are computed of several atoms: centres and virtual atoms."""
     masses: Floats | None
     """Masses (u) of the atoms of a block of positions, where they count."""
 
@@ -145,8 +149,8 @@ class Points:
         positions = np.asarray(positions)
         found = np.empty((len(positions), len(self), 3))
         found[:, self.numbers >= 0] = positions[:, self.places]
-        for centre in self.centres:
-            found[:, centre.point] = self._centre(centre, positions, box)
+        for one in self.centres:
+            found[:, one.point] = self._position(one, positions, box)
         finite = np.isfinite(found).all(axis=2)
         if not finite.all():
             frame, point = np.unravel_index(np.argmin(finite), finite.shape)
@@ -155,18 +159,20 @@ class Points:
             )
         return found
 
-    def _centre(
-        self, centre: _Centre, positions: NDArray[Any], box: ArrayLike | None
+    def _position(
+        self, one: _Computed, positions: NDArray[Any], box: ArrayLike | None
     ) -> NDArray[Any]:
-        weights = self.masses if centre.mass_weighted else None
-        if not isinstance(centre.of, ChosenInFrames):
-            return kernels.center(positions, atoms=centre.of, weights=weights)
+        weights = self.masses if one.kind == "com" else None
+        if not isinstance(one.of, ChosenInFrames):
+            if isinstance(one.kind, int):
+                return KINDS_OF_SITES[one.kind].position(positions[:, one.of].astype(np.float64))
+            return kernels.center(positions, atoms=one.of, weights=weights)
         found = np.empty((len(positions), 3))
-        for frame, mask in enumerate(centre.of.masks(positions, box)):
+        for frame, mask in enumerate(one.of.masks(positions, box)):
             if not mask.any():
-                raise FrameError(f"there is no {centre.label}: no atom is chosen", frame)
-            one = positions[frame : frame + 1]
-            found[frame] = kernels.center(one, atoms=np.flatnonzero(mask), weights=weights)[0]
+                raise FrameError(f"there is no {one.label}: no atom is chosen", frame)
+            alone = positions[frame : frame + 1]
+            found[frame] = kernels.center(alone, atoms=np.flatnonzero(mask), weights=weights)[0]
         return found
 
     def among(self, kept: Integers) -> Points:
@@ -260,9 +266,10 @@ def points_of(
     ds : Dataset or DataArray
         The trajectory.
     specifiers : str, int or sequence of these
-        A number is an atom, from 0. A text is a selection, each atom of which is a point, or
-        ``com of X`` or ``cog of X``, the centre of mass or geometry of a selection, also of one by
-        distance. An array of integers is atoms. Points may be there several times.
+        A number is an atom, from 0; an array of integers or a mask is atoms. A text is a selection,
+        each atom of which is a point, or ``com of X`` or ``cog of X``, the centre of mass or
+        geometry of a selection, also of one by distance; in the language of GROMOS there are
+        virtual atoms, ``va(com,1:a)``. Points may be there several times.
     stacklevel : int
         Of the warning; as it is for who calls from within an analysis.
 
@@ -283,48 +290,57 @@ def points_of(
     BrokenMoleculesWarning
         The box has broken molecules of which centres are asked.
     """
-    given: list[Any] = (
-        [specifiers] if isinstance(specifiers, str | int | np.integer) else list(specifiers)
-    )
-    labels: list[str] = []
+    alone = isinstance(specifiers, str | int | np.integer)
+    is_mask = getattr(specifiers, "dtype", None) == np.bool_
+    given: list[Any] = [specifiers] if alone or is_mask else list(specifiers)
     counts: list[int] = []
-    numbers: list[Integers] = []
-    centres: list[_Centre] = []
+    found: list[int] = []
+    computed: list[_Computed] = []
     for specifier in given:
-        before = len(labels)
+        before = len(found)
         for point in read_points(specifier) if isinstance(specifier, str) else (specifier,):
-            if isinstance(point, Centre):
-                centres.append(_resolved(ds, point, len(labels)))
-                numbers.append(np.array([-1]))
-                labels.append(point.label)
-                continue
-            atoms = _atoms(ds, point, str(specifier))
-            numbers.append(atoms)
-            labels += labels_of(ds, atoms)
-        counts.append(len(labels) - before)
-    number = np.concatenate(numbers) if numbers else np.empty(0, np.int64)
-    masses = _masses(ds, centres)
-    of_centres = [one.of.atoms if isinstance(one.of, ChosenInFrames) else one.of for one in centres]
-    if of_centres:
-        whole = np.unique(np.concatenate(of_centres))
-        what = ", ".join(one.label for one in centres[:3]) + (", ..." if len(centres) > 3 else "")
+            if isinstance(point, Centre | VirtualAtom) and not _is_an_atom(point):
+                computed.append(_resolved(ds, point, len(found)))
+                found.append(-1)
+            else:
+                found += _atoms(ds, point, str(specifier)).tolist()
+        counts.append(len(found) - before)
+    number = np.array(found, np.int64)
+    labels = np.empty(len(number), object)
+    labels[number >= 0] = labels_of(ds, number[number >= 0])
+    labels[number < 0] = [one.label for one in computed]
+    masses = _masses(ds, computed)
+    of_several = [
+        one.of.atoms if isinstance(one.of, ChosenInFrames) else one.of for one in computed
+    ]
+    if of_several:
+        whole = np.unique(np.concatenate(of_several))
+        what = ", ".join(one.label for one in computed[:3]) + ", ..." * (len(computed) > 3)
         warn_of_broken_molecules(what, ds, whole, stacklevel=stacklevel)
     places = number[number >= 0]
     return Points(
-        tuple(labels),
+        tuple(labels.tolist()),
         tuple(counts),
         number,
-        np.unique(np.concatenate([places, *of_centres])),
+        np.unique(np.concatenate([places, *of_several])),
         places,
-        tuple(centres),
+        tuple(computed),
         masses,
     )
 
 
+def _is_an_atom(point: Centre | VirtualAtom) -> bool:
+    return isinstance(point, VirtualAtom) and point.kind == 0
+
+
 def _atoms(ds: xr.Dataset | xr.DataArray, point: Any, expression: str) -> Integers:
     """Return the atoms that are points each."""
+    if isinstance(point, VirtualAtom):
+        return _atoms(ds, point.of, expression)[:1]
     if isinstance(point, int | np.integer):
-        point = [point]
+        # Pairs and the like are many single atoms.
+        is_there = 0 <= point < ds.sizes["atom"]
+        return np.array([point], np.int64) if is_there else resolve([int(point)], ds)
     if not isinstance(point, Sequence | np.ndarray):
         tree: Tree = point
         chosen = evaluate(tree, ds)
@@ -334,21 +350,28 @@ def _atoms(ds: xr.Dataset | xr.DataArray, point: Any, expression: str) -> Intege
     return resolve(point, ds)
 
 
-def _resolved(ds: xr.Dataset | xr.DataArray, centre: Centre, point: int) -> _Centre:
-    of: Integers | ChosenInFrames
-    if depends_on_frame(centre.of):
-        of = _in_frames(ds, centre.of, centre.label)
-    else:
-        of = _atoms(ds, centre.of, centre.label)
-    return _Centre(point, of, centre.mass_weighted, centre.label)
+def _resolved(ds: xr.Dataset | xr.DataArray, point: Centre | VirtualAtom, number: int) -> _Computed:
+    if isinstance(point, Centre):
+        moving = depends_on_frame(point.of)
+        of = (_in_frames if moving else _atoms)(ds, point.of, point.label)
+        return _Computed(number, of, "com" if point.mass_weighted else "cog", point.label)
+    site = KINDS_OF_SITES[point.kind]
+    atoms = _atoms(ds, point.of, point.label)
+    if len(atoms) < site.n_atoms:
+        message = (
+            f"a virtual atom of type {point.kind} ({site.what}) is made of {site.n_atoms} atoms, "
+            f"and here {len(atoms)} are chosen"
+        )
+        raise error_at(point, message)
+    return _Computed(number, atoms[: site.n_atoms], point.kind, point.label)
 
 
-def _masses(ds: xr.Dataset | xr.DataArray, centres: Iterable[_Centre]) -> Floats | None:
+def _masses(ds: xr.Dataset | xr.DataArray, computed: Iterable[_Computed]) -> Floats | None:
     """Return the masses of all atoms if some of them count, once these are known."""
     weighted = [
         one.of.candidates if isinstance(one.of, ChosenInFrames) else one.of
-        for one in centres
-        if one.mass_weighted
+        for one in computed
+        if one.kind == "com"
     ]
     if not weighted:
         return None

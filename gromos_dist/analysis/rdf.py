@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -31,7 +31,7 @@ from gromos_dist.selection.look_up import relation_of
 from gromos_dist.selection.tree import RESIDUE, Everything, Same
 from gromos_dist.variables import Variable
 
-Exclude = Literal["molecule", "residue", "bonded"]
+Exclude = Literal["molecule", "residue", "bonded", "nothing"]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Chosen = Integers | ChosenInFrames
@@ -140,10 +140,8 @@ def _runs(
 
 
 def _weighted(counts: Integers, weights: Floats | None) -> Floats:
-    if weights is None:
-        return counts.sum(axis=0).astype(np.float64)
-    total: Floats = (weights[:, None] * counts).sum(axis=0)
-    return total
+    total = counts if weights is None else weights[:, None] * counts
+    return np.asarray(total.sum(axis=0), np.float64)
 
 
 def _countable(first: Integers, second: Integers | None, labels: NDArray[np.int32] | None) -> int:
@@ -171,10 +169,15 @@ def _among(pairs: Integers, first: Integers, second: Integers | None) -> Integer
 
 
 def _together(one: Counts, other: Counts) -> Counts:
-    return Counts(*(a + b for a, b in zip(one, other, strict=True)))
+    return Counts(
+        one.pairs + other.pairs,
+        one.weighted + other.weighted,
+        one.expected + other.expected,
+        one.atoms + other.atoms,
+    )
 
 
-def _finalize(
+def _of_sets(
     counts: Counts, *, sets: tuple[Sets, ...], edges: Floats, **_: Any
 ) -> dict[str, NDArray[Any]]:
     shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
@@ -190,33 +193,20 @@ def _finalize(
         }
 
 
-def _of_sets(variable: Variable) -> Variable:
-    kind = "f" if variable is PAIRS else variable.kind
-    return Variable(
-        variable.name,
-        ("set", *variable.dims),
-        kind,
-        variable.units,
-        variable.long_name,
-        variable.short_name,
-    )
+def _of_one(counts: Counts, **constants: Any) -> dict[str, NDArray[Any]]:
+    return {name: values[0] for name, values in _of_sets(counts, **constants).items()}
 
 
-_RDF = Reduction(
-    _count,
-    _together,
-    _finalize,
-    [_of_sets(variable) for variable in (RDF, COORDINATION, DENSITY, PAIRS)],
-    state=Counts,
+_VARIABLES = (RDF, COORDINATION, DENSITY, PAIRS)
+_ONE = Reduction(*(_count, _together, _of_one, _VARIABLES, Counts), dtypes={PAIRS.name: np.int64})
+_SEVERAL = replace(
+    _ONE,
+    finalize=_of_sets,
+    variables=[replace(variable, dims=("set", *variable.dims)) for variable in _VARIABLES],
 )
 
 
-@analysis(
-    *(RDF, COORDINATION, DENSITY, PAIRS),
-    view="radial distribution",
-    topic="Structure",
-    needs=[BOX],
-)
+@analysis(*_VARIABLES, view="radial distribution", topic="Structure", needs=[BOX])
 def rdf(
     ds: xr.Dataset,
     atoms: FrameSelection = None,
@@ -232,19 +222,19 @@ def rdf(
     r"""Radial distribution function of atoms around atoms, with coordination number and density.
 
     :math:`g(r) = \sum_f h_f(r) / (N \sum_f V(r) / V_f)`: the pairs in a bin, over those that would
-    be there if the :math:`N` pairs that can be counted were spread evenly over the box. :math:`V(r)`
-    is the volume of the shell, :math:`V_f` that of the box in frame :math:`f`. An atom and itself
-    are no pair, and what `exclude` names is neither counted nor expected, so that g goes to 1 where
-    atoms know nothing of each other. Distances are those of nearest images, in any box. A lower
-    edge belongs to its bin, an upper one does not.
+    be there if the :math:`N` pairs that can be counted were spread evenly over the box, where
+    :math:`V(r)` is the volume of the shell, :math:`V_f` that of the box in frame :math:`f`. An atom
+    and itself are no pair, and what `exclude` names is neither counted nor expected, so that g goes
+    to 1 where atoms know nothing of each other. Distances are those of nearest images, in any box.
+    A lower edge belongs to its bin, an upper one does not.
 
     Parameters
     ----------
     ds : Dataset
         With ``positions`` (frame, atom, xyz) and ``box`` in nm. Molecules may be broken.
     atoms : str or sequence of int, optional
-        The atoms around which is looked; all when None. A selection by distance is evaluated in
-        every frame, and so is the number of pairs.
+        The atoms around which is looked; all when None. One listed twice counts once. A selection
+        by distance is evaluated in every frame, and so is the number of pairs.
     other : str or sequence of int, optional
         The atoms that are counted around them. When None, those of `atoms`, each pair once.
     r_max : float
@@ -253,9 +243,9 @@ def rdf(
         How many bins there are.
     r_min : float
         The least distance, in nm; coordination numbers count from there.
-    exclude : {"molecule", "residue", "bonded"} or None
+    exclude : {"molecule", "residue", "bonded", "nothing"}
         Pairs that do not count: those within a molecule, within a residue, or of atoms that are
-        bonded or bonded to the same atom. None: all pairs count.
+        bonded or bonded to the same atom; with ``nothing`` (or None) all pairs count.
     sets : mapping of str to (selection, selection or None), optional
         Several pairs of sets at once, by name, in place of `atoms` and `other`.
     weights : (frame,) array, optional
@@ -291,8 +281,9 @@ def rdf(
     >>> from MDAnalysisTests.datafiles import GRO, XTC
     >>> ds = gd.open_trajectory(XTC, GRO, stop=2)
     >>> around = gd.rdf(ds, "name OW", r_max=0.9, bins=90).compute()
-    >>> round(float(around.rdf.distance[around.rdf.argmax()]), 3), round(float(around.density), 1)
-    (0.275, 32.3)
+    >>> peak = around.rdf.idxmax("distance")
+    >>> round(float(peak), 3), round(float(around.density), 1)
+    (0.275, 30.5)
 
     Water around water, numbers and a picture::
 
@@ -302,6 +293,11 @@ def rdf(
 
         gromos-dist rdf md.xtc -t system.top -a 'resname DRG and element O' \
             --other 'resname SOL and element H' --r-min 0.1 --r-max 0.8 --bins 140 -o rdf.zarr
+
+    Several at once::
+
+        gromos-dist rdf md.xtc -t system.top --sets 'O-O=name OW' \
+            --sets 'O-H=name OW with name HW1 or name HW2' --plot rdf.png
     """
     positions = positions_of(ds)
     require_in_all_frames(ds, "box")
@@ -323,11 +319,12 @@ def rdf(
     for name, one in zip(names, pairs, strict=True):
         _require_pairs(name, one, labels, exclude)
     middles = (edges[:-1] + edges[1:]) / 2
-    found: xr.Dataset = _RDF(
+    record = _ONE if sets is None else _SEVERAL
+    found: xr.Dataset = record(
         fewer,
         ds["box"],
         coords={
-            "set": np.array(names),
+            **({} if sets is None else {"set": np.array(names)}),
             "distance": ("distance", middles, {"units": "nm", "long_name": "distance"}),
             "upper_edge": (
                 *("distance", edges[1:]),
@@ -340,9 +337,6 @@ def rdf(
         edges=edges,
         octahedra=is_octahedron(ds),
     )
-    found = found.assign(n_pairs=found["n_pairs"].astype(np.int64))
-    if sets is None:
-        found = found.isel(set=0, drop=True)
     return found.assign_attrs(exclude=exclude or "nothing")
 
 
@@ -371,12 +365,14 @@ def _chosen(
     else:
         given = {str(name): _pair(name, pair) for name, pair in sets.items()}
     return list(given), [
-        (
-            chosen_in_frames(ds, first),
-            None if second is None else chosen_in_frames(ds, second),
-        )
+        (_each_once(ds, first), None if second is None else _each_once(ds, second))
         for first, second in given.values()
     ]
+
+
+def _each_once(ds: xr.Dataset, selection: FrameSelection) -> Chosen:
+    chosen = chosen_in_frames(ds, selection)
+    return chosen if isinstance(chosen, ChosenInFrames) else np.unique(chosen)
 
 
 def _pair(name: str, pair: Any) -> tuple[Any, Any]:
@@ -390,13 +386,13 @@ def _pair(name: str, pair: Any) -> tuple[Any, Any]:
 def _excluded(ds: xr.Dataset, exclude: Exclude | None) -> tuple[NDArray[np.int32] | None, Integers]:
     """Return labels that atoms of a pair must not share, and pairs that do not count."""
     nothing = np.empty((0, 2), np.int64)
-    if exclude is None:
+    if exclude in (None, "nothing"):
         return None, nothing
     if exclude == "bonded":
         return None, _near_bonds(ds)
     if exclude not in get_args(Exclude):
         raise ValueError(
-            f"exclude: expected 'molecule', 'residue', 'bonded' or None, got {exclude!r}"
+            f"exclude: expected 'molecule', 'residue', 'bonded' or 'nothing', got {exclude!r}"
         )
     label = RESIDUE if exclude == "residue" else exclude
     groups = relation_of(Same(label, Everything()), KnownAtoms(ds))

@@ -21,6 +21,7 @@ from gromos_dist.analysis.system import (
     reference_positions,
     selected,
 )
+from gromos_dist.analysis.treatment import CENTERED, UNWRAPPED, WRAPPED, treated
 from gromos_dist.mapping import Map, Pairs
 from gromos_dist.selection import Selection
 from gromos_dist.variables import VARIABLES, Variable
@@ -183,7 +184,7 @@ def superpose(
         weights=masses_of(positions, fitted) if mass_weighted else None,
     )
     rest = ds.drop_vars(["velocities", "forces", "box"], errors="ignore")
-    return rest.assign(positions=superposed)
+    return treated(rest.assign(positions=superposed), WRAPPED, CENTERED, UNWRAPPED)
 
 
 def _superpose_block(

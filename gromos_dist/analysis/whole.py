@@ -26,6 +26,7 @@ from gromos_dist.analysis.connections import (
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import BOX
 from gromos_dist.analysis.system import positions_of
+from gromos_dist.analysis.treatment import MOLECULES, WRAPPED, treated
 from gromos_dist.errors import BrokenMoleculesWarning
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, check_guess_bonds
 from gromos_dist.io.presence import require_in_all_frames
@@ -143,10 +144,18 @@ def make_whole(
     problem = _problem(result, positions, looked_at, guessed, links) if has_frames else ""
     if problem:
         warnings.warn(f"make_whole: {problem}", BrokenMoleculesWarning, stacklevel=3)
-    attrs = {"molecules": "broken" if problem else "whole"}
+    attrs = {MOLECULES: "broken" if problem else "whole"}
     if guessed.bond_origin:
         attrs["bonds"] = guessed.bond_origin
-    return result.assign_attrs(attrs)
+    by_molecule = ds.attrs.get(WRAPPED) == "by molecule"
+    return treated(result, *(() if by_molecule else (WRAPPED,)), **attrs)
+
+
+def bonded_atoms(ds: xr.Dataset) -> NDArray[np.int64]:
+    """Return which atoms of a Dataset are moved together, shape (n, 2): bonds and virtual sites."""
+    bonds = numbers_of(ds).places(bonds_of(ds))
+    atoms = replace(atoms_of(ds["positions"]), bonds=bonds)
+    return np.concatenate([bonds, _sites(atoms)])
 
 
 def _frame_with_box(ds: xr.Dataset) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gromos_dist.cli import options, stores
 from gromos_dist.cli.bundles import with_bundles
-from gromos_dist.cli.run import Input, Job, Place, on_cluster
+from gromos_dist.cli.run import Input, Job, Place, dtype_for, on_cluster
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,14 +80,10 @@ def convert(
 
 def _open(source: Input, atoms: str | None, target: Path) -> xr.Dataset:
     """Open with as many digits as the target can hold, in blocks that suit it."""
-    from gromos_dist.io.writer import writable_format
-
-    form = writable_format(target)
-    is_single = form is None or form.single_precision  # None: a store
-    dtype = "float32" if is_single else "float64"
-    trajectory = source.open(atoms=None if source.whole else atoms, dtype=dtype)
-    if source.whole and atoms is not None:
-        # Molecules are made whole with all their atoms, and then cut.
+    read = None if source.moves_molecules else atoms
+    trajectory = source.open(atoms=read, dtype=dtype_for(target))
+    if source.moves_molecules and atoms is not None:
+        # Molecules are moved with all their atoms, and then cut.
         from gromos_dist.selection import resolve
 
         trajectory = trajectory.isel(atom=resolve(atoms, trajectory))

@@ -11,6 +11,7 @@ import xarray as xr
 
 from gromos_dist import plot
 from gromos_dist.cli.energy_tables import BY_PAIR, BY_TERM
+from gromos_dist.cli.facts import first_of
 
 Result = xr.DataArray | xr.Dataset
 Asked = Mapping[str, Any]
@@ -23,6 +24,11 @@ def draw_series(result: Result, path: Path, title: str, _: Asked) -> None:
         plot.plot_time_series(one, path, title=title)
     else:
         plot.plot_parts(result, path, title=title)
+
+
+def draw_first(result: Result, path: Path, title: str, asked: Asked) -> None:
+    """Draw the first variable, which others explain."""
+    draw_series(first_of(result), path, title, asked)
 
 
 def draw_map(result: Result, path: Path, title: str, _: Asked) -> None:
@@ -44,6 +50,12 @@ def draw_profile(result: Result, path: Path, title: str, _: Asked) -> None:
     plot.plot_profile(result, path, title=title)
 
 
+def draw_radial(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
+    """Draw radial distribution functions and coordination numbers."""
+    named = title.replace("Rdf", "Radial distribution", 1)
+    plot.plot_radial_distribution(result, path, title=named)
+
+
 def draw_events(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
     """Draw how many events every frame has."""
     plot.plot_time_series(plot.number_of_events(result), path, title=title)
@@ -56,25 +68,18 @@ def draw_contacts(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
 
 def draw_energies(result: Result, path: Path, title: str, asked: Asked) -> None:
     """Draw what was asked for: forces, else pairs of groups, else terms."""
-    by_pair = [name for name in BY_PAIR if name in result and result.sizes["group"] > 1]
+    by_pair = [name for name in BY_PAIR if name in result]
     by_term = [name for name in BY_TERM if name in result]
     asks_for_groups = any(asked.get(name) for name in ("groups", "between"))
+    has_pairs = result.sizes.get("group", 0) > 1
     if "group_forces" in result:
         plot.plot_groups(result["group_forces"], path, title=title)
-    elif by_pair and (asks_for_groups or not by_term):
+    elif by_pair and ((asks_for_groups and has_pairs) or not by_term):
         plot.plot_pairs(result[by_pair[0]], path, title=title)
     elif "forces" in result:
         plot.plot_profile(_magnitude(result["forces"]), path, title=title)
-    elif by_term:
-        plot.plot_terms(result[by_term[0]], path, title=title)
     else:
-        draw_nothing(result, path, title, asked)
-
-
-def draw_nothing(result: Result, path: Path, _: str, __: Asked) -> None:
-    """Say that nothing of a result can be drawn."""
-    names = list(map(str, result)) if isinstance(result, xr.Dataset) else [str(result.name)]
-    raise ValueError(f"--plot {path}: nothing in {', '.join(names)} can be drawn")
+        plot.plot_terms(result[by_term[0]], path, title=title)
 
 
 def _magnitude(forces: xr.DataArray) -> xr.DataArray:

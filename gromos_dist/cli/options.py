@@ -31,7 +31,8 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES",
-        help=f"{_TRAJECTORIES} Or one .zarr or .nc that was written here.",
+        help=f"{_TRAJECTORIES} Or energy trajectories of GROMOS (.tre, .trg), or one .zarr or .nc "
+        "that was written here.",
         show_default=False,
     ),
 ]
@@ -40,16 +41,6 @@ FilesToCheck = Annotated[
     typer.Argument(
         metavar="FILES",
         help=_TRAJECTORIES,
-        show_default=False,
-    ),
-]
-EnergyFiles = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="FILES",
-        help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz', whose "
-        "energies are computed; or energy trajectories of GROMOS (.tre, .trg, also with .gz), "
-        "whose energies are read.",
         show_default=False,
     ),
 ]
@@ -63,20 +54,9 @@ Topology = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
-ForceTopology = Annotated[
-    Path | None,
-    typer.Option(
-        "--top",
-        "-t",
-        metavar="FILE",
-        help="The GROMOS topology (.top), which brings the force field. The number of solvent "
-        "molecules follows from the number of atoms.",
-        rich_help_panel=_ATOMS,
-    ),
-]
 _ATOMS_TO_MEASURE = (
-    "Atoms to measure, for example 'backbone', 'name CA and resid 1-120' or "
-    "'protein and not element H'"
+    "Atoms to measure, for example 'backbone', 'name CA and resid 1-120', as GROMOS says it "
+    "'1:res(1-120:CA)', or 'protein and not element H'"
 )
 Atoms = Annotated[
     str | None,
@@ -136,6 +116,15 @@ Whole = Annotated[
         rich_help_panel=_ATOMS,
     ),
 ]
+Unwrap = Annotated[
+    bool,
+    typer.Option(
+        "--unwrap",
+        help="First make molecules whole, and follow them through all frames out of the periodic "
+        "box, before --start, --stop and --stride choose some.",
+        rich_help_panel=_ATOMS,
+    ),
+]
 Groups = Annotated[
     list[str] | None,
     typer.Option(
@@ -146,6 +135,16 @@ Groups = Annotated[
         "is left is the group 'rest'. Or 'residue', or 'molecule': each of the solute is one, and "
         "'solvent'. If not given, the groups of --imd. For an energy trajectory, their names in "
         "the order of its input file.",
+        rich_help_panel=_ATOMS,
+    ),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sets",
+        metavar="NAME=SELECTION[ with SELECTION]",
+        help="A pair of sets of atoms, in place of --atoms and --other, for example 'O-H=name OW "
+        "with name HW1 or name HW2', or one set; may be given several times.",
         rich_help_panel=_ATOMS,
     ),
 ]
@@ -169,19 +168,8 @@ Settings = Annotated[
     ),
 ]
 FORCE_SETTINGS = force_options.FORCE_SETTINGS
-ForceVariables = Annotated[
-    str | None,
-    typer.Option(
-        "--variables",
-        metavar="NAME,NAME",
-        help="Which of forces, energy, energy_bonded, energy_nonbonded, group_forces, virial, "
-        "pressure and pressure_tensor to compute. If not given, all that are possible but "
-        "group_forces, the forces on each group from each other one.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
 Reference = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--reference",
         "-r",
@@ -307,20 +295,9 @@ Output = Annotated[
         "-o",
         metavar="FILE.{zarr,nc,csv}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
-        "block: when a run was stopped, the same command goes on where it ended. '-' is standard "
+        "block: when a run was stopped, the same command goes on where it ended. Frames of atoms "
+        "also go into trajectories: .xtc, .trc.gz, .pdb, ..., forces into .trf. '-' is standard "
         "output, as .csv; the summary then goes to standard error.",
-        rich_help_panel=_RESULTS,
-    ),
-]
-ForceOutput = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE.{zarr,nc,csv,trf,trf.gz}",
-        help="Where to write the result, in the format of the suffix; needed. A .zarr is written "
-        "block by block: when a run was stopped, the same command goes on where it ended. A .trf "
-        "is a trajectory of forces of GROMOS, and holds nothing else.",
         rich_help_panel=_RESULTS,
     ),
 ]

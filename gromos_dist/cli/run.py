@@ -13,11 +13,13 @@ from dataclasses import dataclass, fields
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gromos_dist.cli import options, stores
 from gromos_dist.cli.tables import printable, require_standard_output
 from gromos_dist.cli.views import VIEWS, view_of
+from gromos_dist.defaults import ON_TRUNCATED, OVERLAP
+from gromos_dist.input_file import suffix_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 REPORT_SUFFIXES = (".html",)
 RESULT_SUFFIXES = (*stores.SUFFIXES, ".csv")
 _OF_FILES = ("on_truncated", "overlap", "verify")
+_OF_POSITIONS = ("topology", "whole", "unwrap", "overlap", "verify")
+ENERGY_SUFFIXES = (".tre", ".trg")
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,16 @@ class Input:
     files: options.Files
     topology: options.Topology = None
     whole: options.Whole = False
+    unwrap: options.Unwrap = False
     start: options.Start = None
     stop: options.Stop = None
     stride: options.Stride = 1
-    on_truncated: options.OnTruncated = "raise"
-    overlap: options.Overlap = "warn"
+    on_truncated: options.OnTruncated = ON_TRUNCATED
+    overlap: options.Overlap = OVERLAP
     verify: options.Verify = False
 
     def open(self, *, atoms: str | None = None, dtype: str = "float32") -> xr.Dataset:
-        """Return the trajectory, lazily.
+        """Return the trajectory, lazily; of energy trajectories the energies, in memory.
 
         Parameters
         ----------
@@ -57,22 +62,25 @@ class Input:
         ------
         ValueError
             There are no frames, or no bonds to make molecules whole; an option that does nothing
-            to a store.
+            to a store or to energies.
         """
-        from gromos_dist.analysis import make_whole
+        from gromos_dist.analysis import make_whole, unwrap
         from gromos_dist.io.trajectory import open_trajectory
 
         if stores.is_store(self.files):
-            self._refuse_options_of_files()
+            self._refuse(_OF_FILES, f"{self.files[0]} is a store")
             trajectory = self._open_store(self.files[0], atoms)
+        elif self._holds_energies():
+            self._refuse(_OF_POSITIONS, f"the energies of {self.names} are only read")
+            trajectory = self._open_energies()
         else:
             trajectory = open_trajectory(
                 list(self.files),
                 self.topology,
                 atoms=atoms,
-                start=self.start,
-                stop=self.stop,
-                stride=self.stride,
+                start=None if self.unwrap else self.start,
+                stop=None if self.unwrap else self.stop,
+                stride=1 if self.unwrap else self.stride,
                 dtype=dtype,
                 on_truncated=cast("Any", self.on_truncated),
                 overlap=cast("Any", self.overlap),
@@ -81,11 +89,23 @@ class Input:
         self.require_frames(trajectory)
         if self.whole:
             trajectory = make_whole(trajectory)
-            if "guessed" in trajectory.attrs.get("bonds", ""):
-                warnings.warn(
-                    f"{self.names}: bonds: {trajectory.attrs['bonds']}", UserWarning, stacklevel=2
-                )
+        if self.unwrap:
+            trajectory = unwrap(trajectory).isel(frame=self._frames)
+            self.require_frames(trajectory)
+        if self.moves_molecules and "guessed" in trajectory.attrs.get("bonds", ""):
+            warnings.warn(
+                f"{self.names}: bonds: {trajectory.attrs['bonds']}", UserWarning, stacklevel=2
+            )
         return trajectory
+
+    @property
+    def moves_molecules(self) -> bool:
+        """Whether all atoms have to be read, also where some are wanted."""
+        return self.whole or self.unwrap
+
+    @property
+    def _frames(self) -> slice:
+        return slice(self.start, self.stop, self.stride)
 
     def require_frames(self, data: xr.Dataset) -> None:
         """Raise a ValueError if --start and --stop leave no frames."""
@@ -95,13 +115,29 @@ class Input:
                 "'gromos-dist info' tells how many there are"
             )
 
-    def _refuse_options_of_files(self) -> None:
+    def _refuse(self, names: Sequence[str], because: str) -> None:
         for field in fields(self):
-            if field.name in _OF_FILES and getattr(self, field.name) != field.default:
+            if field.name in names and getattr(self, field.name) != field.default:
+                option = "--top" if field.name == "topology" else f"--{field.name}"
                 raise ValueError(
-                    f"--{field.name.replace('_', '-')}: {self.files[0]} is a store, to which "
-                    "this option does nothing; leave it out"
+                    f"{option.replace('_', '-')}: {because}, to which this option does nothing; "
+                    "leave it out"
                 )
+
+    def _holds_energies(self) -> bool:
+        are_energies = [suffix_of(file) in ENERGY_SUFFIXES for file in self.files]
+        if any(are_energies) and not all(are_energies):
+            raise ValueError(
+                f"{', '.join(self.files)}: expected energy trajectories or trajectories of "
+                "positions, not both"
+            )
+        return all(are_energies)
+
+    def _open_energies(self) -> xr.Dataset:
+        from gromos_dist.io import open_energies
+
+        energies = open_energies(self.files, on_truncated=cast("Any", self.on_truncated))
+        return energies.isel(frame=slice(self.start, self.stop, self.stride))
 
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
@@ -112,7 +148,8 @@ class Input:
         trajectory = stores.open_result(path)
         if not {"frame", "atom"} <= set(trajectory.dims):
             raise ValueError(f"{path}: expected a trajectory, found {list(trajectory)}")
-        trajectory = trajectory.isel(frame=slice(self.start, self.stop, self.stride))
+        if not self.unwrap:
+            trajectory = trajectory.isel(frame=self._frames)
         if self.topology is not None:
             trajectory = labelled_by(load_topology(self.topology), trajectory)
         if atoms is not None:
@@ -165,6 +202,10 @@ class Job(Place):
     def has_finished(self) -> bool:
         """Whether an earlier run has left nothing to do."""
         return self.resumes and stores.is_finished(str(self.output))
+
+    def writes(self, suffixes: Sequence[str]) -> bool:
+        """Tell whether the result goes into a file with one of these suffixes."""
+        return self.output is not None and self.output.name.lower().endswith(tuple(suffixes))
 
     def check(self, suffixes: Sequence[str]) -> None:
         """Refuse what could not be written, before anything is computed.
@@ -233,15 +274,17 @@ def _check_target(option: str, path: Path | None, suffixes: Sequence[str]) -> No
         raise FileNotFoundError(f"{option} {path}: there is no folder {path.parent}, make it first")
 
 
-class Source(Protocol):
-    """What a command reads."""
+def dtype_for(target: Path | None) -> str:
+    """Return in which dtype to read what a file is written from: with the digits it can hold."""
+    from gromos_dist.io.writer import writable_format
 
-    def open(self) -> xr.Dataset:
-        """Return it, lazily."""
+    form = None if target is None else writable_format(target)
+    # None: a store.
+    return "float32" if form is None or form.single_precision else "float64"
 
 
 def run(
-    source: Source,
+    source: Input,
     job: Job,
     measure: Callable[[xr.Dataset], Any],
     *,
@@ -254,7 +297,7 @@ def run(
 
     Parameters
     ----------
-    source : Source
+    source : Input
         What to read.
     job : Job
         Where to compute, what to write.
@@ -265,23 +308,32 @@ def run(
     title : callable
         From the result to the title of the picture.
     heading : str
-        The title of the table of a Dataset; of an array it is what it measures.
+        The title of the table of a Dataset, beside its files; of an array it is what it measures.
     asked : mapping, optional
         What the command was given, of which the selection `atoms` is counted in the summary.
     """
-    job.check(VIEWS[view].suffixes() if view in VIEWS else ())
+    expected = VIEWS.get(view)
+    suffixes = expected.suffixes() if expected else ()
+    job.check(suffixes)
+    if expected and expected.is_kept and job.output is None:
+        raise ValueError(f"nothing would be kept of the {heading}: give a file with --output")
+    if job.writes(suffixes):
+        expected = VIEWS["trajectory"]
     asked = asked or {}
     with ExitStack() as open_files:
         try:
-            data = source.open()
+            moves = view == "trajectory"
+            data = source.open(dtype=dtype_for(job.output)) if moves else source.open()
             result = measure(data)
+            if job.plot is not None and expected is not None:
+                expected.require_picture(result, job.plot)
             resumed, finished = job.resumes, job.has_finished
             report = job.missing(job.report)
             found, seconds = _compute(result, job, report, open_files)
-            shown = view_of(view, found)
+            shown = expected or view_of(view, found)
             plot = job.missing(job.plot)
             if plot is not None:
-                shown.draw(found, plot, title(found), asked)
+                shown.picture(found, plot, title(found), asked)
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(job.how_to_go_on()) from None
         if not job.quiet:
@@ -301,7 +353,7 @@ def run(
                 as_json=job.as_json,
                 file=sys.stderr if job.prints else None,
             )
-            show(_heading(found, heading), shown.facts(found), outcome)
+            show(_heading(found, f"{heading}, {source.names}"), shown.facts(found), outcome)
 
 
 def _heading(found: XarrayObject, of_dataset: str) -> str:
@@ -399,11 +451,14 @@ def _let_interrupts_through() -> None:
 
 
 def _count_atoms(data: xr.Dataset, atoms: str | None) -> int | None:
+    """Return how many atoms are measured; None where they are others in every frame."""
     from gromos_dist.selection import resolve
+    from gromos_dist.selection.languages import read
+    from gromos_dist.selection.tree import depends_on_frame
 
-    if atoms is not None:
-        return len(resolve(atoms, data))
-    return data.sizes.get("atom")
+    if atoms is None:
+        return data.sizes.get("atom")
+    return None if depends_on_frame(read(atoms)) else len(resolve(atoms, data))
 
 
 def plain_text(title: str) -> str:

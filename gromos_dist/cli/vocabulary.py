@@ -7,11 +7,11 @@ its annotation (`gromos_dist.cli.annotations`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from gromos_dist.cli import options, stores
 from gromos_dist.cli.run import Input
@@ -30,6 +30,10 @@ def _as_given(value: Any, _: Input) -> Any:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _as_text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,16 @@ def other_trajectory(path: str | None, source: Input) -> xr.Dataset | None:
     return replace(source, files=[path], start=None, stop=None, stride=1).open()
 
 
-def reference(given: str, source: Input) -> int | str | xr.Dataset:
+def reference(given: str | None, source: Input) -> int | str | xr.Dataset | None:
     """Return a frame number, or a file: as it is, or its molecules made whole as well."""
+    if given is None:
+        return None
     if re.fullmatch(r"[+-]?\d+", given):
         return int(given)
-    if not source.whole:
+    if not source.moves_molecules:
         return given
-    return replace(source, files=[given], start=None, stop=1, stride=1).open().isel(frame=0)
+    first = replace(source, files=[given], whole=True, unwrap=False, start=None, stop=1, stride=1)
+    return first.open().isel(frame=0)
 
 
 def fit(selection: str | None, _: Input) -> str | Literal[False] | None:
@@ -134,14 +141,48 @@ def named_groups(groups: Sequence[str] | None) -> Groups:
     return named
 
 
-VOCABULARY: Mapping[str, Word] = MappingProxyType(
+def pairs_of_sets(given: Sequence[str] | None) -> dict[str, tuple[str, str | None]] | None:
+    """Return what ``--sets`` says, as `gromos_dist.rdf` takes it.
+
+    Raises
+    ------
+    ValueError
+        A name is missing, or given twice.
+
+    Examples
+    --------
+    >>> pairs_of_sets(["O-H=name OW with name HW1 or name HW2", "O-O=name OW"])
+    {'O-H': ('name OW', 'name HW1 or name HW2'), 'O-O': ('name OW', None)}
+    """
+    if not given:
+        return None
+    named: dict[str, tuple[str, str | None]] = {}
+    for text in given:
+        name, _, selections = (part.strip() for part in text.partition("="))
+        first, *second = re.split(r"\s+with\s+", selections)
+        if not name or not first or len(second) > 1:
+            raise ValueError(f"--sets: expected NAME=SELECTION with SELECTION, got {text!r}")
+        if name in named:
+            raise ValueError(f"--sets: {name!r} is the name of two pairs of sets")
+        named[name] = (first, second[0] if second else None)
+    return named
+
+
+VOCABULARY: Final = MappingProxyType(
     {
         "atoms": Word(options.Atoms, with_default=options.AtomsWithDefault),
         "fit": Word(options.Fit, fit),
         "mass_weighted": Word(options.MassWeighted),
+        "sets": Word(options.Sets, lambda given, _: pairs_of_sets(given)),
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
+        "settings": Word(options.Settings),
         "between": Word(options.Between),
-        "reference": Word(options.Reference, reference, show=str),
+        "reference": Word(options.Reference, reference, show=_as_text),
         "weights": Word(options.Weights, weights),
     }
 )
+
+FORCE_SETTINGS: Final = MappingProxyType(
+    {name: Word(option) for name, option in options.FORCE_SETTINGS.items()}
+)
+"""What the settings of the forces mean beside `settings`."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 _PHRASES = (
     (r"(?:gd\.)?open_trajectory\(\.\.\., ([^()]*)\)", r"\1"),
     (r"; on the command line --whole\. \(attrs\[.*?\)$", "."),
+    (r"gd\.unwrap\(ds\); on the command line --unwrap\. If .*?\)\.$", "--unwrap."),
     (r"; ds\.assign_coords\(.*?\) sets it", ""),
     (r"(?:gd\.)?make_whole\([^()]*\)|(?<=\bwith )(?:gd\.)?make_whole\b", "--whole"),
     (r"^make_whole:", "--whole:"),

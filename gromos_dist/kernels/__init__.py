@@ -45,6 +45,7 @@ from gromos_dist.kernels.particle_mesh_ewald import (
     ewald_mesh,
     prepare_ewald_mesh,
 )
+from gromos_dist.kernels.periodic import unwrap, wrap
 from gromos_dist.kernels.rmsd import (
     calculate_rmsd,
     fit_transform,
@@ -102,4 +103,6 @@ __all__ = [
     "shake",
     "superpose",
     "transform",
+    "unwrap",
+    "wrap",
 ]

@@ -14,9 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import FrameError, check, new_where
 from gromos_dist.kernels.arrays import aligned, as_frames, pointer, type_of
-from gromos_dist.kernels.boxes import as_boxes, described, without_box
+from gromos_dist.kernels.boxes import as_boxes, described, volumes, without_box
 
 AtomList = Sequence[int] | NDArray[Any]
+
+
+# Memory that may be asked for before a pair is known, in pairs of 16 bytes.
+_MOST_EXPECTED = 1 << 24
 
 
 class NearPairs(NamedTuple):
@@ -128,7 +132,7 @@ def neighbor_pairs_of_frames(
         raise ValueError(f"cutoff: expected a distance in nm, got {cutoff}")
     n_frames = len(search.frames)
     first_pair = np.zeros(n_frames + 1, np.int64)
-    room = 1024
+    room = search.expected_pairs(cutoff)
     while True:
         pairs = np.empty((room, 2), np.int32)
         distances = np.empty(room)
@@ -276,11 +280,14 @@ def distance_histogram(
     """
     search = _Search(positions, box, first, second, labels)
     steps = np.require(edges, np.float64, ("C", "A"))
-    if steps.ndim != 1 or len(steps) < 2 or not np.isfinite(steps).all() or steps[0] < 0:
-        raise ValueError(f"edges: expected distances in nm that rise in equal steps, got {edges}")
-    widths = np.diff(steps)
-    if not (widths > 0).all() or np.ptp(widths) > 1e-9 * steps[-1]:
-        raise ValueError(f"edges: expected distances in nm that rise in equal steps, got {edges}")
+    widths = np.diff(steps, axis=0)
+    are_distances = steps.ndim == 1 and len(widths) > 0 and steps[0] >= 0.0
+    if not (
+        are_distances and (widths > 0.0).all() and np.ptp(widths) <= 1e-9 * min(steps[-1], 1e300)
+    ):
+        raise ValueError(
+            f"edges: expected distances in nm that rise in equal steps, got {steps.tolist()}"
+        )
     pairs = np.empty((0, 2), np.int64) if excluded is None else excluded
     pairs = np.require(pairs, np.int64, ("C", "A"))
     if pairs.ndim != 2 or pairs.shape[1] != 2:
@@ -331,6 +338,19 @@ class _Search:
         self.sets.n_second = 0 if self._second is None else len(self._second)
         self.work = aligned(lib.gd_neighbor_work(self.sets))
 
+    def expected_pairs(self, cutoff: float) -> int:
+        """Return a little more pairs than there would be if atoms were spread over the box."""
+        n_first = len(self._first)
+        n_second = (n_first - 1) / 2 if self._second is None else len(self._second)
+        if self.boxes is None:
+            share = 8.0 / max(n_second, 1.0)
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                spheres = 4.0 / 3.0 * np.pi * cutoff**3 / volumes(self.boxes)
+            share = float(np.where(spheres < 1.0, spheres, 1.0).mean()) if len(spheres) else 0.0
+        likely = 1.2 * min(share, 1.0) * n_first * n_second * len(self.frames)
+        return min(int(likely), _MOST_EXPECTED) + 1024
+
     def call(self, function: Any, *arguments: Any) -> None:
         """Call a function of the core that searches these frames."""
         where = new_where()
@@ -365,7 +385,9 @@ def _as_set(atoms: AtomList, n_atoms: int, name: str) -> NDArray[np.int64]:
             f"{array.dtype} and shape {array.shape}"
         )
     # Each once, in order.
-    chosen = np.unique(array).astype(np.int64)
+    chosen = array.astype(np.int64)
+    if not (np.diff(chosen) > 0).all():
+        chosen = np.unique(chosen)
     if chosen[0] < 0 or chosen[-1] >= n_atoms:
         wrong = chosen[0] if chosen[0] < 0 else chosen[-1]
         raise ValueError(

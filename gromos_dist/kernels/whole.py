@@ -12,7 +12,9 @@ from gromos_dist.errors import check, new_where
 from gromos_dist.kernels.arrays import as_frames, pointer, type_of
 
 
-def make_whole(positions: ArrayLike, box: ArrayLike, links: ArrayLike) -> NDArray[Any]:
+def make_whole(
+    positions: ArrayLike, box: ArrayLike, links: ArrayLike, points: ArrayLike | None = None
+) -> NDArray[Any]:
     """Move atoms by box vectors so that bonded ones lie next to each other.
 
     Parameters
@@ -23,7 +25,10 @@ def make_whole(positions: ArrayLike, box: ArrayLike, links: ArrayLike) -> NDArra
         Rows are the box vectors, in nm; frames with NaN or zeros have no box and stay as they are.
     links : array of int, shape (n, 2)
         An atom and one bonded to it that is in place already; atoms follow their partners in this
-        order. Molecules stay where their first atoms are.
+        order. Molecules stay where their first atoms are. Instead of the partner, -1 - k is
+        point k.
+    points : array, shape (frames, points, 3), optional
+        Points of each frame that atoms are brought next to, in nm.
 
     Returns
     -------
@@ -54,8 +59,16 @@ def make_whole(positions: ArrayLike, box: ArrayLike, links: ArrayLike) -> NDArra
     pairs = np.require(links, dtype=np.int64, requirements=("C", "A"))
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise ValueError(f"links: expected shape (n, 2), got {pairs.shape}")
-    if len(pairs) and not (pairs.min() >= 0 and pairs.max() < n_atoms):
-        raise ValueError(f"links: expected atoms 0 to {n_atoms - 1}, got {pairs.max()}")
+    near = np.zeros((n_frames, 0, 3)) if points is None else points
+    near = np.require(near, dtype=np.float64, requirements=("C", "A"))
+    if near.ndim != 3 or near.shape[::2] != (n_frames, 3):
+        raise ValueError(f"points: expected shape ({n_frames}, points, 3), got {near.shape}")
+    if len(pairs) and not (
+        pairs[:, 0].min() >= 0 and pairs[:, 1].min() >= -near.shape[1] and pairs.max() < n_atoms
+    ):
+        raise ValueError(
+            f"links: expected atoms 0 to {n_atoms - 1}, got {pairs.min()} to {pairs.max()}"
+        )
     where = new_where()
     check(
         lib.gd_make_whole(
@@ -66,6 +79,8 @@ def make_whole(positions: ArrayLike, box: ArrayLike, links: ArrayLike) -> NDArra
             pointer(boxes),
             pointer(pairs, "int64_t *"),
             len(pairs),
+            pointer(near),
+            near.shape[1],
             where,
         ),
         where,

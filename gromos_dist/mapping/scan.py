@@ -26,14 +26,18 @@ from gromos_dist.mapping.blocks import (
     over_blocks,
     read_only,
 )
+from gromos_dist.mapping.carry import Carrying, carried_lazily, carried_now
 from gromos_dist.mapping.checks import check_first_dim, check_inputs, fitting
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled, result_shape
-from gromos_dist.variables import Variable
+from gromos_dist.variables import ROUNDED_TO, Variable
 
 
 @dataclass(frozen=True)
 class Scan:
     """A value a frame that depends on all frames before it.
+
+    Either values can be combined as they are, or, with `start` and `total`, there is a state that
+    can, and the kernel makes values of it.
 
     Parameters
     ----------
@@ -47,14 +51,24 @@ class Scan:
         otherwise chunks would show in the result.
     variable : Variable
         What the result is.
-    dtype : dtype
-        Of the result.
+    dtype : dtype, optional
+        Of the result; with a state, that of the first input when None, as of positions that are
+        moved.
+    start : callable, optional
+        ``start(first, ..., **constants)``: the state at the first frame, from an array of it alone
+        for each input. The kernel is then
+        ``kernel(block, ..., previous, ..., state=..., **constants)``, with the state before the
+        block, and ``combine(state, total)`` adds two states, exactly.
+    total : callable, optional
+        ``total(block, ..., previous, ..., **constants)``: what a block adds to the state.
     """
 
     kernel: Callable[..., Array]
     combine: Callable[[Array, Array], Array]
     variable: Variable
-    dtype: DTypeLike = np.int64
+    dtype: DTypeLike | None = np.int64
+    start: Callable[..., Array] | None = None
+    total: Callable[..., Array] | None = None
 
     def __call__(
         self, *arrays: xr.DataArray, coords: Coordinates | None = None, **constants: Any
@@ -65,17 +79,42 @@ class Scan:
         check_first_dim(self.variable, "frame")
         given = coordinates(coords)
         shape = result_shape(self.variable, arrays[0], given)
-        dtype = np.dtype(self.dtype)
+        dtype = np.dtype(arrays[0].dtype if self.dtype is None else self.dtype)
         job = _ScanJob(self.kernel, self.combine, dtype, what)
         datas = common_chunks([array.data for array in arrays])
-        if in_memory(datas):
+        if self.start is not None and self.total is not None:
+            values = self._carried(self.start, self.total, datas, constants, shape, dtype)
+        elif in_memory(datas):
             values = (
                 computed_now(job, datas, constants, shape) if shape[0] else np.empty(shape, dtype)
             )
         else:
             local = over_blocks(what, job, datas, constants, rest=shape[1:], dtype=dtype)
             values = _carried_through(local, job)
-        return labelled(values, self.variable, arrays[0], given)
+        result = labelled(values, self.variable, arrays[0], given)
+        rounded = [array.attrs[ROUNDED_TO] for array in arrays if ROUNDED_TO in array.attrs]
+        if self.dtype is None and rounded:
+            result.attrs[ROUNDED_TO] = rounded[0]
+        return result
+
+    def _carried(
+        self,
+        start: Callable[..., Array],
+        total: Callable[..., Array],
+        datas: Sequence[Any],
+        constants: Mapping[str, Any],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+    ) -> Any:
+        frame_chunks = shape[:1] if in_memory(datas) else datas[0].chunks[0]
+        carrying = Carrying(
+            *(self.kernel, total, self.combine, start, constants, frame_chunks, shape[1:], dtype),
+            follows=self.dtype is None,
+            what=self.variable.name,
+        )
+        if not shape[0]:
+            return np.empty(shape, dtype) if in_memory(datas) else datas[0].astype(dtype)
+        return carried_now(carrying, datas) if in_memory(datas) else carried_lazily(carrying, datas)
 
 
 @dataclass(frozen=True)

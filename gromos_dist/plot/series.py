@@ -90,13 +90,16 @@ def plot_time_series(
             ax = figure.add_subplot(grid[0])
             distribution = figure.add_subplot(grid[1], sharey=ax)
         draw_series(ax, axis, values)
+        is_count = array.dtype.kind in "iu"
+        if is_count:
+            ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel(with_unit(axis.label, axis.unit))
         ax.set_ylabel(with_unit(name_of(array), unit_of(array)))
         # A legend lies between the title and the axes, where it hides nothing.
         pad = 32 if ax.get_legend() else None
         ax.set_title(fill(name_of(array) if title is None else title, 60), pad=pad)
         if distribution is not None:
-            _draw_distribution(distribution, values, unit_of(array))
+            _draw_distribution(distribution, values, unit_of(array), is_count)
         save(ax, path)
     return ax
 
@@ -148,10 +151,14 @@ def _draw_average(ax: Axes, axis: Axis, values: NDArray[np.float64], **style: An
     ax.plot(centres[::thin], average[::thin], linewidth=1.8, **style)
 
 
-def _draw_distribution(ax: Axes, values: NDArray[np.float64], unit: str) -> None:
+def _draw_distribution(ax: Axes, values: NDArray[np.float64], unit: str, is_count: bool) -> None:
     finite = values[np.isfinite(values)]
     if finite.size:
-        bins = int(np.clip(np.sqrt(finite.size), 8, 60))
+        bins: int | list[float] = int(np.clip(np.sqrt(finite.size), 8, 60))
+        if is_count:
+            # Around whole numbers, as many in each bin.
+            width = -(-(np.ptp(finite) + 1) // 60)
+            bins = np.arange(finite.min() - 0.5, finite.max() + width, width).tolist()
         weights = np.full(finite.size, 100.0 / finite.size)
         ax.hist(finite, bins, weights=weights, orientation="horizontal", color=FAINT)
         mean, deviation = float(finite.mean()), float(finite.std())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -16,7 +16,16 @@ from gromos_dist.selection.kinds import KINDS
 from gromos_dist.selection.known_atoms import TEXTS, Atoms, KnownAtoms
 from gromos_dist.selection.languages import read
 from gromos_dist.selection.syntax import did_you_mean
-from gromos_dist.selection.tree import Exactly, Kind, Like, Property, Tree, nodes_of
+from gromos_dist.selection.tree import (
+    Exactly,
+    Kind,
+    Like,
+    Property,
+    Specified,
+    Test,
+    Tree,
+    nodes_of,
+)
 
 Selection = str | Sequence[int] | Sequence[bool] | NDArray[Any] | slice | None
 
@@ -58,6 +67,7 @@ def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
     ``sphere 1.0 at 2 2 2``    atoms at most 1 nm from a point; ``sphere 1.0 of X``: from the
                                centre of geometry of X
     ``box 0:2 0:2 1:3``        atoms with x, y and z in ranges (nm)
+    ``1:CA``, ``s:OW``, ...    atom specifiers of GROMOS, see below
     ``not``, ``and``, ``or``   in this order of strength; ``( )`` group
     =========================  ========================================================
 
@@ -65,6 +75,27 @@ def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
     water`` is ``(byres name CA) and water``. The last three kinds, by distance, count periodic
     images and choose other atoms in every frame: functions that need the same atoms in all frames
     refuse them.
+
+    An expression may be in the language of GROMOS instead, its atom specifiers; it begins with
+    molecules and a colon, which no other does (``gromos:`` before it says so too).
+
+    =========================  ========================================================
+    ``1:CA``, ``1:C,CA,N``     atoms of molecule 1 by name; ``C?`` is any name that begins so
+    ``1:3-5,9``, ``1:a``       atoms by number within the molecule, from 1; all
+    ``1-3,5:CA``, ``a:CA``     of several molecules; of the whole solute
+    ``s:OW``, ``s:1-3``        of the solvent that a GROMOS topology has; by number in all of it
+    ``1:res(3-5:CA,N)``        by residue, whose numbers count within the molecule, from 1
+    ``1:res(ALA,GLY:a)``       by name of residue
+    ``1:a;2:5``, ``1:a 2:5``   several
+    ``minus(1:3)``             leaves out of what is before it
+    ``not(1:3)``               leaves out of all that is said
+    ``file(ca.spec)``          atoms listed by gromos++'s atominfo
+    ``no``                     none
+    =========================  ========================================================
+
+    Molecules have the numbers of the solute. Atoms come in the order in which they are written,
+    each once; named atoms of the solvent come last, molecule by molecule. ``va(com,1:a)`` and the
+    other virtual atoms are points, which distances, angles and the like take.
 
     Words of the language may be in any case; names of atoms, residues and elements are as in the
     file. Quotes take a name literally: ``name "O5*"``, ``resname "ALL"``. Residues named SOLV or
@@ -82,7 +113,7 @@ def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
     Returns
     -------
     (n,) int64 array
-        Atoms, from 0, rising.
+        Atoms, from 0: rising, but in the order of what is written in the language of GROMOS.
 
     Raises
     ------
@@ -100,6 +131,8 @@ def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
     >>> from gromos_dist.topology import load_topology
     >>> topology = load_topology("tests/data/spc.top").solvate(2)
     >>> select(topology, "water and not name HW*")
+    array([0, 3])
+    >>> select(topology, "s:OW")
     array([0, 3])
     """
     if isinstance(atoms, str):
@@ -185,14 +218,22 @@ def nothing_chosen(expression: str, tree: Tree, atoms: Atoms) -> SelectionError:
 def _what_exists(tree: Tree, atoms: KnownAtoms) -> str:
     """Tell what the words of a selection could have chosen."""
     asked: dict[str, list[str]] = {}
+
+    def ask(name: str, tests: Iterable[Test | None]) -> None:
+        asked.setdefault(name, []).extend(
+            test.text if isinstance(test, Exactly) else test.pattern
+            for test in tests
+            if isinstance(test, Exactly | Like)
+        )
+
     for node in nodes_of(tree):
         match node:
             case Property(name=name, tests=tests):
-                asked.setdefault(name, []).extend(
-                    test.text if isinstance(test, Exactly) else test.pattern
-                    for test in tests
-                    if isinstance(test, Exactly | Like)
-                )
+                ask(name, tests)
+            case Specified(residues=residues, atoms=own):
+                ask("name", own)
+                if residues:
+                    ask("resname", residues)
             case Kind(name=name):
                 for needed in KINDS[name].needs:
                     asked.setdefault(needed, [])

@@ -15,17 +15,20 @@ from gromos_dist.errors import FrameError, SelectionError
 from gromos_dist.selection.distances import is_between, is_within
 from gromos_dist.selection.known_atoms import Atoms, KnownAtoms, Mask
 from gromos_dist.selection.look_up import error_at, mask_of, relation_of, word_of
+from gromos_dist.selection.specified import specified_atoms
 from gromos_dist.selection.tree import (
     And,
     Bonded,
     Everything,
     Indices,
+    InOrder,
     Kind,
     Not,
     Or,
     Property,
     Region,
     Same,
+    Specified,
     Sphere,
     Tree,
     Within,
@@ -101,7 +104,8 @@ def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
     Returns
     -------
     (n,) int64 array
-        Atoms, from 0, rising; there may be none.
+        Atoms, from 0, each once: rising, or where the selection says an order, in that; there may
+        be none.
 
     Raises
     ------
@@ -123,8 +127,25 @@ def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
             f"{word_of(moving)!r} chooses other atoms in every frame, "
             "and here the same ones are needed in all; choose by names, numbers, kinds or bonds",
         )
-    bound = bind(tree, atoms)
-    return np.flatnonzero(bound.masks[tree]).astype(np.int64)
+    try:
+        return _in_order(tree, atoms)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _in_order(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
+    """Return the atoms of a selection: where it is a list, in the order of that."""
+    match tree:
+        case Specified():
+            return specified_atoms(tree, KnownAtoms(atoms))
+        case InOrder(parts=parts):
+            listed = np.concatenate([_in_order(part, atoms) for part in parts])
+            return listed[np.sort(np.unique(listed, return_index=True)[1])]
+        case And(parts=(InOrder() | Specified() | And() as first, *others)):
+            # What is left out of a list leaves the order of the rest.
+            listed, rest = _in_order(first, atoms), And(tuple(others))
+            return listed[bind(rest, atoms).masks[rest][listed]]
+    return np.flatnonzero(bind(tree, atoms).masks[tree])
 
 
 def bind(tree: Tree, atoms: Atoms) -> BoundSelection:
@@ -150,7 +171,11 @@ def bind(tree: Tree, atoms: Atoms) -> BoundSelection:
     try:
         return _bound(tree, KnownAtoms(atoms))
     except RecursionError:
-        raise SelectionError("the selection has too many parts within each other") from None
+        raise _too_deep() from None
+
+
+def _too_deep() -> SelectionError:
+    return SelectionError("the selection has too many parts within each other")
 
 
 def _bound(tree: Tree, known: KnownAtoms) -> BoundSelection:
@@ -159,6 +184,9 @@ def _bound(tree: Tree, known: KnownAtoms) -> BoundSelection:
     for node in nodes_of(tree):
         if isinstance(node, Everything | Indices | Property | Kind):
             masks[node] = mask_of(node, known)
+        elif isinstance(node, Specified):
+            masks[node] = np.zeros(known.n_atoms, bool)
+            masks[node][specified_atoms(node, known)] = True
         elif isinstance(node, Same | Bonded):
             relations[node] = relation_of(node, known)
     leaves = BoundSelection(tree, known.n_atoms, masks, relations, {})
@@ -194,7 +222,7 @@ def _possible(tree: Tree, bound: BoundSelection) -> Mask:
     match tree:
         case And():
             return np.asarray(np.logical_and.reduce(parts), bool)
-        case Or():
+        case Or() | InOrder():
             return np.asarray(np.logical_or.reduce(parts), bool)
         case Same() | Bonded():
             return _related(tree, parts[0], bound.relations[tree])
@@ -289,7 +317,7 @@ def _any_mask(tree: Tree, bound: BoundSelection, frame: _Frame | None) -> Mask:
             return ~parts[0]
         case And():
             return np.asarray(np.logical_and.reduce(parts), bool)
-        case Or():
+        case Or() | InOrder():
             return np.asarray(np.logical_or.reduce(parts), bool)
         case Same() | Bonded():
             return _related(tree, parts[0], bound.relations[tree])

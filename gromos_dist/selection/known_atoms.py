@@ -54,6 +54,11 @@ class KnownAtoms:
             return self.atoms.n_atoms
         return int(self.atoms.sizes["atom"])
 
+    @property
+    def is_dataset(self) -> bool:
+        """Whether the atoms are those of an xarray object, of which some may have been left out."""
+        return not isinstance(self.atoms, Topology)
+
     def coordinate(self, name: str) -> NDArray[Any] | None:
         """Return a coordinate of the atoms, shape (atoms,); None where it is not known."""
         if isinstance(self.atoms, Topology):

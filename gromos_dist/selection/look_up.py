@@ -88,11 +88,11 @@ def _of_indices(node: Indices, atoms: KnownAtoms) -> Mask:
 
 
 def _of_property(node: Property, atoms: KnownAtoms) -> Mask:
-    values = _values(node, node.name, atoms)
+    values = values_for(node, node.name, atoms)
     if node.name in TEXTS:
         texts = set(values.tolist())
         return among(
-            values, {text for text in texts if any(_is(text, test) for test in node.tests)}
+            values, {text for text in texts if any(is_text(text, test) for test in node.tests)}
         )
     if node.name in REALS:
         _refuse_unknown(node, node.name, np.isnan(values))
@@ -102,7 +102,8 @@ def _of_property(node: Property, atoms: KnownAtoms) -> Mask:
     return mask
 
 
-def _is(text: str, test: Test) -> bool:
+def is_text(text: str, test: Test) -> bool:
+    """Tell whether a text passes a test of texts."""
     match test:
         case Exactly(text=wanted):
             return text == wanted
@@ -126,7 +127,7 @@ def _are(values: NDArray[Any], test: Test) -> Mask:
 def _of_kind(node: Kind, atoms: KnownAtoms) -> Mask:
     rule = KINDS[node.name]
     for name in rule.needs:
-        _values(node, name, atoms)
+        values_for(node, name, atoms)
     if "element" in rule.needs:
         _refuse_unknown(node, "element", unknown_elements(atoms))
     return rule.tell(atoms)
@@ -145,9 +146,9 @@ def _groups(node: Same, atoms: KnownAtoms) -> NDArray[np.int64]:
     """Return the number of a group for each atom."""
     if node.label == RESIDUE:
         if atoms.property("resname") is None:
-            _values(node, "resid", atoms)
+            values_for(node, "resid", atoms)
         return np.cumsum(atoms.residue_starts())
-    values = _values(node, node.label, atoms)
+    values = values_for(node, node.label, atoms)
     return np.unique(values, return_inverse=True)[1].reshape(-1)
 
 
@@ -164,7 +165,7 @@ def _bonds(node: Bonded, atoms: KnownAtoms) -> NDArray[np.int64]:
     return bonds
 
 
-def _values(node: Node, name: str, atoms: KnownAtoms) -> NDArray[Any]:
+def values_for(node: Node, name: str, atoms: KnownAtoms) -> NDArray[Any]:
     """Return a property of the atoms, shape (atoms,), for a node that needs it."""
     values = atoms.property(name)
     if values is not None:

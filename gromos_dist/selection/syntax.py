@@ -49,6 +49,8 @@ class Tokens:
         What a token is; between tokens there may be white space.
     unclosed : mapping of str to str
         The signs that have to be closed, and the message where one is not.
+    start, stop : int
+        Where to begin, and where to end; None is the end.
 
     Raises
     ------
@@ -57,17 +59,22 @@ class Tokens:
     """
 
     def __init__(
-        self, expression: str, pattern: re.Pattern[str], unclosed: Mapping[str, str]
+        self,
+        expression: str,
+        pattern: re.Pattern[str],
+        unclosed: Mapping[str, str],
+        start: int = 0,
+        stop: int | None = None,
     ) -> None:
         self._expression = expression
         self._tokens: list[Token] = []
         self._next = 0
-        start = 0
-        while start < len(expression):
+        self._stop = len(expression) if stop is None else stop
+        while start < self._stop:
             if expression[start].isspace():
                 start += 1
                 continue
-            match = pattern.match(expression, start)
+            match = pattern.match(expression, start, self._stop)
             if match is None:
                 raise Place(expression, start).error(unclosed[expression[start]])
             self._tokens.append(Token(match.group(), Place(expression, start, match.group())))
@@ -91,7 +98,7 @@ class Tokens:
     def error(self, message: str) -> SelectionError:
         """Return an error with a caret under the next token, or behind the last."""
         token = self.peek()
-        end = Place(self._expression, len(self._expression))
+        end = Place(self._expression, self._stop)
         return (token.place if token else end).error(message)
 
 

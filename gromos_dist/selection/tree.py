@@ -1,6 +1,6 @@
 """What a selection means, whatever language it is written in.
 
-Trees are immutable, comparable, hashable and picklable. Two selections that mean the same in
+Trees are immutable, comparable, hashable and picklable. Two selections that say the same in
 different languages are equal trees: where in a text a node comes from (`at`) does not count.
 """
 
@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from gromos_dist.selection.syntax import Place
 
-Point = tuple[float, float, float]
+Coordinates = tuple[float, float, float]
 RESIDUE: Final = "residue"
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
 
@@ -117,6 +117,28 @@ class Or(Node):
 
 
 @dataclass(frozen=True)
+class InOrder(Node):
+    """Atoms that one of the parts chooses: in the order of the parts, each once."""
+
+    parts: tuple[Tree, ...]
+
+
+@dataclass(frozen=True)
+class Specified(Node):
+    """Atoms by the numbers or names that they have within molecules, in the order of what is said.
+
+    Molecules count from 1, and residues and atoms do within molecules (atoms within residues, where
+    these are said; atoms of the solvent within all of it).
+    """
+
+    molecules: tuple[Between, ...] | str
+    """Those of the solute; ``"a"`` all of the solute, ``"s"`` the solvent."""
+    residues: tuple[Test | None, ...] | None
+    """Numbers and names; None among them is any."""
+    atoms: tuple[Test | None, ...]
+
+
+@dataclass(frozen=True)
 class Same(Node):
     """Atoms that share a label with an atom of another selection.
 
@@ -152,15 +174,15 @@ class Sphere(Node):
     """
 
     radius: float
-    centre: Point | Tree
+    centre: Coordinates | Tree
 
 
 @dataclass(frozen=True)
 class Region(Node):
     """Atoms of which an image lies between two corners (nm), sides along x, y and z."""
 
-    lower: Point
-    upper: Point
+    lower: Coordinates
+    upper: Coordinates
 
 
 Tree: TypeAlias = (
@@ -171,6 +193,8 @@ Tree: TypeAlias = (
     | Not
     | And
     | Or
+    | InOrder
+    | Specified
     | Same
     | Bonded
     | Within
@@ -189,10 +213,27 @@ class Centre(Node):
     """What it is called."""
 
 
+@dataclass(frozen=True)
+class VirtualAtom(Node):
+    """A point: a virtual atom of some atoms, in their order.
+
+    Its kind is one of `gromos_dist.selection.virtual_atoms.KINDS_OF_SITES`, or 0: the atom itself.
+    """
+
+    kind: int
+    of: Tree
+    label: str = field(default="", compare=False)
+    """What it is called."""
+
+
+Point: TypeAlias = Tree | Centre | VirtualAtom
+"""Points: all atoms of a selection, or one that is computed of them."""
+
+
 def parts_of(tree: Tree) -> tuple[Tree, ...]:
     """Return the trees that a node is made of, from left to right."""
     match tree:
-        case And(parts=parts) | Or(parts=parts):
+        case And(parts=parts) | Or(parts=parts) | InOrder(parts=parts):
             return parts
         case Not(of=of) | Same(of=of) | Bonded(of=of) | Within(of=of):
             return (of,)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final, cast
 
+from gromos_dist.selection import gromos
 from gromos_dist.selection.kinds import KINDS
 from gromos_dist.selection.known_atoms import INTEGERS, PROPERTIES, REALS, TEXTS
 from gromos_dist.selection.syntax import Token, Tokens, did_you_mean
@@ -24,6 +25,7 @@ from gromos_dist.selection.tree import (
     Not,
     Operator,
     Or,
+    Point,
     Property,
     Region,
     Same,
@@ -44,7 +46,11 @@ _OF_COORDINATES = {coord: word for word, coord in PROPERTIES.items()}
 _LABELS = (RESIDUE, *TEXTS, "resid", "molecule")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
-_TOKEN = re.compile(r'"[^"]*"|/(?:[^/\\]|\\.)*/|[()]|[<>=!]=?|[^\s()"<>=!/][^\s()"<>=!]*')
+_TOKEN = re.compile(
+    rf"{gromos.ONE_SPECIFIER}|"
+    r'"[^"]*"|/(?:[^/\\]|\\.)*/|[()]|[<>=!]=?|[^\s()"<>=!/][^\s()"<>=!]*'
+)
+_SPECIFIER = re.compile(gromos.ONE_SPECIFIER)
 _UNCLOSED = {
     '"': "this quote is not closed",
     "/": "this regular expression is not closed: it ends with /; a name with / goes in quotes",
@@ -75,7 +81,7 @@ def parse(expression: str) -> Tree:
     return tree
 
 
-def parse_points(expression: str) -> tuple[Tree | Centre, ...]:
+def parse_points(expression: str) -> tuple[Point, ...]:
     """Return the points that an expression means: ``com of X``, ``cog of X``, or atoms.
 
     Raises
@@ -150,6 +156,8 @@ def _primary(tokens: Tokens) -> Tree:
             return tree
         if word in _READERS:
             return _READERS[word](token, tokens)
+        if _SPECIFIER.fullmatch(token.text):
+            return gromos.parse_part(token.place)
     except RecursionError:
         raise token.error("too many parentheses or words within each other") from None
     if word or token.text == ")":

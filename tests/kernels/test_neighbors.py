@@ -121,7 +121,8 @@ def test_pairs_are_those_of_brute_force(system: System) -> None:
         <= {tuple(p) for p in pairs[near | open_to_rounding]}
     )
     assert len({tuple(pair) for pair in found}) == len(found)
-    assert found.dtype == np.int32 and apart.dtype == np.float64
+    assert found.dtype == np.int32
+    assert apart.dtype == np.float64
     assert np.array_equal(found, found[np.lexsort((found[:, 1], found[:, 0]))])
     np.testing.assert_allclose(apart, [by_pair[tuple(pair)] for pair in found], 0, tolerance)
 
@@ -215,7 +216,8 @@ def test_nearest_pair_is_that_of_brute_force(system: System) -> None:
         lambda: tuple(minimum_distances(system.positions[None], box, system.first, system.second))
     )
     if not len(pairs):
-        assert np.isinf(least[0]) and (atoms == -1).all()
+        assert np.isinf(least[0])
+        assert (atoms == -1).all()
         return
     np.testing.assert_allclose(least[0], distances.min(), 0, 1e-10)
     of_those = distances[(pairs == atoms[0]).all(axis=1)]

@@ -8,8 +8,8 @@
 
 /* How many numbers kernels may read behind the last atom. */
 enum { BEHIND = 16 };
-/* Rows of cells are half as wide as the cutoff, cells in a row an eighth. */
-static const double row_width = 0.5, cell_width = 0.125;
+/* Rows of cells are as wide as the cutoff: of half the width, three times as many hold a third. */
+static const double row_width = 1.0, cell_width = 0.125;
 /* Squares of larger numbers are none in single precision. */
 static const double largest = 1e18;
 
@@ -20,9 +20,10 @@ static int64_t n_sorted(const struct gd_neighbor_sets *sets) {
 }
 
 int64_t gd_neighbor_work(const struct gd_neighbor_sets *sets) {
-    const int64_t n = n_sorted(sets) + BEHIND;
-    /* place; x y z, labels, atom, found, cell of each; start */
-    return 3 * n + (7 * n + 1) / 2 + (most_cells(n) + 1) / 2 + 1;
+    /* Of whichever set is sorted. */
+    const int64_t n = (sets->n_first > sets->n_second ? sets->n_first : sets->n_second) + BEHIND;
+    /* place and units, sorted and not; x y z, labels, atom, found, cell of each; start */
+    return 12 * n + (7 * n + 1) / 2 + (most_cells(n) + 1) / 2 + 1;
 }
 
 /* Coordinates in units of the grid's edges. */
@@ -95,18 +96,22 @@ static void choose_grid(struct gd_cells *cells) {
         const int v = n[0] >= n[1] && n[0] >= n[2] ? 0 : n[1] >= n[2] ? 1 : 2;
         n[v] = floor(0.5 * n[v] + 0.5);
     }
-    for (int v = 0; v < 3; v++)
+    for (int v = 0; v < 3; v++) {
         cells->n[v] = (int64_t)n[v];
+        cells->width[v] = cells->heights[v] / n[v];
+        cells->per_width[v] = n[v] / cells->heights[v];
+        cells->far[v] = (int64_t)ceil((cells->cutoff + cells->error) / cells->width[v]);
+    }
 }
 
 /* Counting sort. */
 static void sort(struct gd_cells *cells, const int64_t *atoms, const int32_t *labels, float *x,
-                 float *y, float *z, int32_t *own_labels, int32_t *cell_of) {
+                 float *y, float *z, int32_t *own_labels, int32_t *cell_of, double *unsorted) {
     const int64_t n_cells = cells->n[0] * cells->n[1] * cells->n[2];
-    double place[3], units[3];
     memset(cells->start, 0, sizeof(int32_t) * (size_t)(n_cells + 1));
     for (int64_t k = 0; k < cells->n_atoms; k++) {
-        place_of(cells, atoms[k], place, units);
+        double *units = unsorted + 6 * k + 3;
+        place_of(cells, atoms[k], unsorted + 6 * k, units);
         const int64_t cell = row_of(cells, units) * cells->n[0] + cell_along(cells, 0, units[0]);
         cell_of[k] = (int32_t)cell;
         cells->start[cell]++;
@@ -119,8 +124,8 @@ static void sort(struct gd_cells *cells, const int64_t *atoms, const int32_t *la
     }
     for (int64_t k = 0; k < cells->n_atoms; k++) {
         const int32_t at = cells->start[cell_of[k]]++;
-        place_of(cells, atoms[k], place, units);
-        memcpy(cells->place + 3 * at, place, sizeof place);
+        const double *place = unsorted + 6 * k;
+        memcpy(cells->place + 6 * at, place, 6 * sizeof(double));
         x[at] = (float)place[0];
         y[at] = (float)place[1];
         z[at] = (float)place[2];
@@ -140,7 +145,7 @@ int gd_cells_open(const struct gd_frames *frames, int64_t frame, const double *b
     cells->frame = frame;
     cells->sets = sets;
     cells->n_atoms = n_sorted(sets);
-    if (cells->n_atoms > INT32_MAX / 8 || frames->n_atoms > INT32_MAX) {
+    if (cells->n_atoms > INT32_MAX / 16 || frames->n_atoms > INT32_MAX) {
         where->found = frames->n_atoms;
         return GD_BAD_ARGUMENT;
     }
@@ -192,7 +197,8 @@ int gd_cells_open(const struct gd_frames *frames, int64_t frame, const double *b
 
     const int64_t n = cells->n_atoms + BEHIND;
     cells->place = work;
-    float *x = (float *)(work + 3 * n), *y = x + n, *z = y + n;
+    double *unsorted = work + 6 * n;
+    float *x = (float *)(work + 12 * n), *y = x + n, *z = y + n;
     int32_t *labels = (int32_t *)(z + n), *cell_of = labels + n;
     cells->atom = cell_of + n;
     cells->run = (struct gd_run){.x = x, .y = y, .z = z, .labels = labels};
@@ -201,7 +207,8 @@ int gd_cells_open(const struct gd_frames *frames, int64_t frame, const double *b
     const float limit = (float)((cells->cutoff + cells->error) * (1.0 + 1e-6));
     cells->run.limit = limit * limit;
     memset(x, 0, sizeof(float) * (size_t)(4 * n));
-    sort(cells, sets->second ? sets->second : sets->first, sets->labels, x, y, z, labels, cell_of);
+    sort(cells, sets->second ? sets->second : sets->first, sets->labels, x, y, z, labels, cell_of,
+         unsorted);
     return GD_OK;
 }
 
@@ -216,42 +223,54 @@ struct walk {
     double units[3];
 };
 
-/* Look from the atom at cells lo to hi (which may lie beyond the box, in images) of a row, whose
- * image is moved by `shift`. With `behind` at what stands behind the atom in its own row alone. */
-static void look_along(const struct walk *walk, int64_t row, const double *shift, double lo,
-                       double hi, int behind) {
-    struct gd_cells *cells = walk->cells;
-    struct gd_run *run = &cells->run;
+/* The greatest whole number that is not more; floor is a call without SSE4. */
+static inline int64_t whole_below(double number) {
+    const int64_t whole = (int64_t)number;
+    return whole - (number < (double)whole);
+}
+
+/* Look at a run of atoms from a point, and report those in reach. */
+static void look_at(const struct walk *walk, int64_t from, int64_t to, const double *point) {
+    struct gd_run *run = &walk->cells->run;
+    run->from = from;
+    run->to = to;
+    run->n_found = 0;
+    for (int c = 0; c < 3; c++)
+        run->point[c] = (float)point[c];
+    walk->kernel(run);
+    for (int64_t k = 0; k < run->n_found; k++) {
+        const int32_t at = run->found[k];
+        double met[3];
+        for (int c = 0; c < 3; c++)
+            met[c] = walk->cells->place[6 * (int64_t)at + c] - point[c];
+        walk->at_candidate(walk->context, walk->atom, walk->cells->atom[at], met);
+    }
+}
+
+/* Look at cells first to last of a row, which may lie beyond the box, in images: `point` is the
+ * atom as it is seen from the row. With `behind` at what stands behind the atom in its own row
+ * alone. */
+static void look_along(const struct walk *walk, int64_t row, const double *point, int64_t first,
+                       int64_t last, int behind) {
+    const struct gd_cells *cells = walk->cells;
     const int64_t n = cells->n[0];
     const int32_t *start = cells->start + row * n;
-    int64_t first = (int64_t)floor(lo), last = (int64_t)floor(hi), image = 0;
-    if (!cells->lattice.periodic) {
+    int64_t image = 0;
+    if (!cells->lattice.periodic || (behind && first < 0)) {
         first = first < 0 ? 0 : first >= n ? n - 1 : first;
-        last = last < 0 ? 0 : last >= n ? n - 1 : last;
+        if (!cells->lattice.periodic)
+            last = last < 0 ? 0 : last >= n ? n - 1 : last;
     }
-    for (; first < 0 && !behind; image--, first += n, last += n)
+    for (; first < 0; image--, first += n, last += n)
         ;
     for (; first >= n; image++, first -= n, last -= n)
         ;
     for (; last >= 0; image++, first = 0, last -= n) {
-        run->from = start[first < 0 ? 0 : first];
-        run->to = start[(last < n ? last : n - 1) + 1];
-        if (behind && image == 0)
-            run->from = walk->number + 1;
-        double point[3];
-        for (int c = 0; c < 3; c++) {
-            point[c] = walk->place[c] - shift[c] - (double)image * cells->edges[c];
-            run->point[c] = (float)point[c];
-        }
-        run->n_found = 0;
-        walk->kernel(run);
-        for (int64_t k = 0; k < run->n_found; k++) {
-            const int32_t at = run->found[k];
-            double met[3];
-            for (int c = 0; c < 3; c++)
-                met[c] = cells->place[3 * at + c] - point[c];
-            walk->at_candidate(walk->context, walk->atom, cells->atom[at], met);
-        }
+        double moved[3];
+        for (int c = 0; c < 3; c++)
+            moved[c] = point[c] - (double)image * cells->edges[c];
+        const int64_t from = behind && image == 0 ? walk->number + 1 : start[first];
+        look_at(walk, from, start[(last < n ? last : n - 1) + 1], moved);
     }
 }
 
@@ -273,40 +292,38 @@ static int64_t image_of(int64_t n, int64_t *cell) {
 
 static void look_around(const struct walk *walk) {
     const struct gd_cells *cells = walk->cells;
-    const int one_set = walk->number >= 0;
+    const int one_set = walk->number >= 0, periodic = cells->lattice.periodic;
+    const int upright = !periodic || cells->lattice.rectangular;
     const double *edges = cells->edges, reach = cells->cutoff + cells->error;
-    int64_t own[3], k[3];
-    double width[3];
-    for (int v = 0; v < 3; v++) {
-        width[v] = cells->heights[v] / (double)cells->n[v];
-        own[v] = cell_along(cells, v, walk->units[v]);
-        k[v] = (int64_t)ceil(reach / width[v]);
-    }
-    for (int64_t dz = one_set ? 0 : -k[2]; dz <= k[2]; dz++) {
-        int64_t z = own[2] + dz;
-        const double far_z = gap(walk->units[2], z) * width[2];
-        const int64_t image_z = image_of(cells->n[2], &z);
-        if (far_z > reach || (image_z && !cells->lattice.periodic))
+    const int64_t *n = cells->n, *far = cells->far;
+    const int64_t own_y = cell_along(cells, 1, walk->units[1]);
+    const int64_t own_z = cell_along(cells, 2, walk->units[2]);
+    for (int64_t dz = one_set ? 0 : -far[2]; dz <= far[2]; dz++) {
+        int64_t z = own_z + dz;
+        const double far_z = gap(walk->units[2], z) * cells->width[2];
+        const int64_t image_z = image_of(n[2], &z);
+        if (far_z > reach || (image_z && !periodic))
             continue;
-        for (int64_t dy = one_set && dz == 0 ? 0 : -k[1]; dy <= k[1]; dy++) {
-            int64_t y = own[1] + dy;
-            const double far_y = gap(walk->units[1], y) * width[1];
-            const int64_t image_y = image_of(cells->n[1], &y);
-            if (far_y > reach || (image_y && !cells->lattice.periodic))
+        for (int64_t dy = one_set && dz == 0 ? 0 : -far[1]; dy <= far[1]; dy++) {
+            int64_t y = own_y + dy;
+            const double far_y = gap(walk->units[1], y) * cells->width[1];
+            const int64_t image_y = image_of(n[1], &y);
+            if (far_y > reach || (image_y && !periodic))
                 continue;
             double along = reach;
-            if (cells->lattice.rectangular || !cells->lattice.periodic) {
+            if (upright) {
                 const double left = reach * reach - far_y * far_y - far_z * far_z;
                 if (left < 0.0)
                     continue;
                 along = sqrt(left);
             }
-            double shift[3];
+            double point[3];
             for (int c = 0; c < 3; c++)
-                shift[c] = (double)image_y * edges[3 + c] + (double)image_z * edges[6 + c];
-            const double step = along / width[0] + 1e-6;
-            look_along(walk, z * cells->n[1] + y, shift, walk->units[0] - step,
-                       walk->units[0] + step, one_set && dz == 0 && dy == 0);
+                point[c] = walk->place[c] -
+                           ((double)image_y * edges[3 + c] + (double)image_z * edges[6 + c]);
+            const double step = along * cells->per_width[0] + 1e-6;
+            look_along(walk, z * n[1] + y, point, whole_below(walk->units[0] - step),
+                       whole_below(walk->units[0] + step), one_set && dz == 0 && dy == 0);
         }
     }
 }
@@ -319,7 +336,12 @@ void gd_cells_walk(struct gd_cells *cells, gd_run_kernel *kernel, gd_at_candidat
         if (!sets->second)
             walk.number = k;
         walk.atom = sets->second ? sets->first[k] : cells->atom[k];
-        place_of(cells, walk.atom, walk.place, walk.units);
+        if (sets->second) {
+            place_of(cells, walk.atom, walk.place, walk.units);
+        } else {
+            memcpy(walk.place, cells->place + 6 * k, sizeof walk.place);
+            memcpy(walk.units, cells->place + 6 * k + 3, sizeof walk.units);
+        }
         cells->run.label = sets->labels ? sets->labels[walk.atom] : (int32_t)walk.atom;
         look_around(&walk);
     }

@@ -44,13 +44,16 @@ struct gd_cells {
     double edges[9];  /* rows: edges of the grid: lattice vectors, or the extent of the atoms */
     double to_units[9];
     double heights[3];
-    int64_t n[3]; /* cells along each edge */
+    int64_t n[3];        /* cells along each edge */
+    double width[3];     /* of a cell */
+    double per_width[3]; /* cells a length */
+    int64_t far[3];      /* how many cells further something may be in reach */
 
     /* Of the second set, or the only one, in the order of its cells. */
     int64_t n_atoms;
     int32_t *start; /* n[0] n[1] n[2] + 1 */
     int32_t *atom;  /* number in the frame */
-    double *place;  /* (n_atoms, 3): in the cell of the lattice, from the origin */
+    double *place;  /* (n_atoms, 6): in the cell of the lattice, from the origin; in cells */
     struct gd_run run;
 };
 

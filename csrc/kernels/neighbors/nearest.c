@@ -10,12 +10,14 @@ static const double first_cutoff = 0.5;
 
 struct nearest {
     struct gd_cells *cells;
+    int swapped; /* the first atom of a pair is one of the second set */
     double distance;
     int64_t i, j;
 };
 
 /* Take a pair where it is nearer, or as near and of lower numbers; look no farther from now on. */
-static void take(struct nearest *nearest, int64_t i, int64_t j, double distance) {
+static void take(struct nearest *nearest, int64_t one, int64_t other, double distance) {
+    const int64_t i = nearest->swapped ? other : one, j = nearest->swapped ? one : other;
     if (distance > nearest->distance ||
         (distance == nearest->distance && (i > nearest->i || (i == nearest->i && j >= nearest->j))))
         return;
@@ -68,11 +70,16 @@ static int search(const void *positions, int type, int64_t n_frames, int64_t n_a
     const struct gd_table *table = gd_table();
     struct gd_frames frames;
     int status = gd_frames_open(positions, type, n_frames, n_atoms, &frames, where);
+    /* It is faster to look from each atom of the smaller set. */
+    const int swapped = sets->second && sets->n_first > sets->n_second;
+    const struct gd_neighbor_sets turned = {sets->second, sets->n_second, sets->first,
+                                            sets->n_first, sets->labels};
+    const struct gd_neighbor_sets *own = swapped ? &turned : sets;
     for (int64_t frame = 0; frame < n_frames && status == GD_OK; frame++) {
         struct gd_cells cells;
-        struct nearest nearest = {&cells, INFINITY, -1, -1};
+        struct nearest nearest = {&cells, swapped, INFINITY, -1, -1};
         for (double cutoff = first_cutoff;; cutoff *= 2.0) {
-            status = gd_cells_open(&frames, frame, boxes, sets, cutoff, work, &cells, where);
+            status = gd_cells_open(&frames, frame, boxes, own, cutoff, work, &cells, where);
             if (status != GD_OK)
                 return status;
             if (of_images && !cells.lattice.periodic) {
