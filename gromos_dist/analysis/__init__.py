@@ -7,7 +7,6 @@ from gromos_dist.analysis.contacts import (
 )
 from gromos_dist.analysis.counts import n_atoms as n_atoms
 from gromos_dist.analysis.distance_matrix import distance_matrix as distance_matrix
-from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.native_contacts import native_contacts as native_contacts
 from gromos_dist.analysis.nearest import (
     image_distance as image_distance,
