@@ -7,14 +7,15 @@ from gromos_dist.analysis.contacts import (
 )
 from gromos_dist.analysis.counts import n_atoms as n_atoms
 from gromos_dist.analysis.distance_matrix import distance_matrix as distance_matrix
+from gromos_dist.analysis.forces import energies as energies, forces as forces
+from gromos_dist.analysis.gather import gather as gather
 from gromos_dist.analysis.native_contacts import native_contacts as native_contacts
 from gromos_dist.analysis.nearest import (
     image_distance as image_distance,
     minimum_distance as minimum_distance,
 )
-from gromos_dist.analysis.rdf import rdf as rdf
-from gromos_dist.analysis.gather import gather as gather
 from gromos_dist.analysis.periodic import center as center, unwrap as unwrap, wrap as wrap
+from gromos_dist.analysis.rdf import rdf as rdf
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,
@@ -27,4 +28,3 @@ from gromos_dist.analysis.shape import (
 )
 from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
 from gromos_dist.analysis.whole import make_whole as make_whole
-from gromos_dist.analysis.forces import energies as energies, forces as forces
