@@ -100,7 +100,7 @@ class GroupPairs:
                 "identity": of.identity,
                 "sequence": of.sequence,
             }
-            struct = ffi.new("struct gd_groups *")
+            struct = ffi.new("struct gd_atom_groups *")
             struct.n = len(of.sizes)
             for name, values in arrays.items():
                 array = np.array(values, np.int64)
@@ -135,7 +135,7 @@ class GroupPairs:
         """Return the structs of groups with masks, and what keeps these alive."""
         structs, alive = [ffi.NULL, ffi.NULL], []
         for i, (struct, mask) in enumerate(zip(self._structs, masks, strict=False)):
-            structs[i] = ffi.new("struct gd_groups *", struct[0])
+            structs[i] = ffi.new("struct gd_atom_groups *", struct[0])
             structs[i].chosen = pointer(mask, "uint8_t *")
             alive.append(structs[i].chosen)
         return structs, alive

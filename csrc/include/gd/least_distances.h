@@ -13,7 +13,7 @@ enum { GD_GROUP_STEP = 8 };
 /* Groups of atoms. The atoms of group g stand at atoms[first[g]] .. atoms[first[g + 1] - 1]: `size`
  * of them, and then its first one again, so that `first` holds multiples of GD_GROUP_STEP. Where
  * all groups are single atoms, nothing is repeated. Indices are trusted. */
-struct gd_groups {
+struct gd_atom_groups {
     int64_t n;
     const int64_t *first;    /* n + 1 */
     const int64_t *size;     /* n; at least 1 */
@@ -24,7 +24,8 @@ struct gd_groups {
 };
 
 /* How many doubles of work the functions below need; `others` is NULL for pairs of one set. */
-int64_t gd_least_distances_size(const struct gd_groups *groups, const struct gd_groups *others);
+int64_t gd_least_distances_size(const struct gd_atom_groups *groups,
+                                const struct gd_atom_groups *others);
 
 /* The least distance of every pair of groups in every frame.
  *   boxes      (n_frames, 3, 3), rows are the box vectors, or NULL; NaN or zeros: no box
@@ -33,8 +34,8 @@ int64_t gd_least_distances_size(const struct gd_groups *groups, const struct gd_
  *   distances  (n_frames, groups, others); NaN where a group has no atom in the frame
  * Nearest images are exact in any box. GD_BAD_ARGUMENT, GD_NOT_FINITE, GD_NO_VOLUME. */
 int gd_least_distances(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
-                       const double *boxes, const struct gd_groups *groups,
-                       const struct gd_groups *others, double *work, double *distances,
+                       const double *boxes, const struct gd_atom_groups *groups,
+                       const struct gd_atom_groups *others, double *work, double *distances,
                        struct gd_where *where);
 
 /* Which pairs of groups are nearer than a cutoff, and by which atoms. Each an array of as many
@@ -55,8 +56,8 @@ struct gd_contacts {
  * frames, groups, other groups; of one set, each pair once. Pairs nearer in the sequence than
  * `separation` do not count. Parameters and returns as above. */
 int gd_contacts(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
-                const double *boxes, const struct gd_groups *groups, const struct gd_groups *others,
-                double cutoff, int64_t separation, double *work, struct gd_contacts *contacts,
-                struct gd_where *where);
+                const double *boxes, const struct gd_atom_groups *groups,
+                const struct gd_atom_groups *others, double cutoff, int64_t separation,
+                double *work, struct gd_contacts *contacts, struct gd_where *where);
 
 #endif

@@ -10,7 +10,7 @@
 
 /* Groups, and where they are in a frame. */
 struct set {
-    const struct gd_groups *groups;
+    const struct gd_atom_groups *groups;
     const uint8_t *chosen; /* of this frame; NULL: all */
     int64_t places;        /* of atoms */
     double *x[3];          /* atoms; of every group as one image of it */
@@ -20,21 +20,22 @@ struct set {
 
 static int64_t padded(int64_t n) { return (n + GD_GROUP_STEP - 1) / GD_GROUP_STEP * GD_GROUP_STEP; }
 
-static int is_single(const struct gd_groups *groups) {
+static int is_single(const struct gd_atom_groups *groups) {
     return groups->first[groups->n] == groups->n;
 }
 
-static int64_t size_of_set(const struct gd_groups *groups) {
+static int64_t size_of_set(const struct gd_atom_groups *groups) {
     return 4 * padded(groups->n) + (is_single(groups) ? 0 : 3 * groups->first[groups->n]);
 }
 
-int64_t gd_least_distances_size(const struct gd_groups *groups, const struct gd_groups *others) {
+int64_t gd_least_distances_size(const struct gd_atom_groups *groups,
+                                const struct gd_atom_groups *others) {
     /* For a row, the places of those in reach and the squares. */
     return 2 * padded((others ? others : groups)->n) + size_of_set(groups) +
            (others ? size_of_set(others) : 0);
 }
 
-static double *lay_out(const struct gd_groups *groups, struct set *set, double *work) {
+static double *lay_out(const struct gd_atom_groups *groups, struct set *set, double *work) {
     const int64_t n = padded(groups->n), n_atoms = is_single(groups) ? 0 : groups->first[groups->n];
     set->groups = groups;
     set->places = n_atoms ? n_atoms : n;
@@ -80,7 +81,7 @@ static void surround(struct set *set, int64_t g) {
 /* Read the groups of a frame, the atoms of each next to its first one. */
 static int read(struct set *set, const struct gd_frames *frames, int64_t frame,
                 const struct gd_lattice *lattice, struct gd_where *where) {
-    const struct gd_groups *groups = set->groups;
+    const struct gd_atom_groups *groups = set->groups;
     set->chosen = groups->chosen ? groups->chosen + frame * frames->n_atoms : 0;
     for (int64_t g = 0; g < groups->n; g++) {
         const int64_t begin = groups->first[g], end = groups->first[g + 1];
@@ -137,7 +138,7 @@ static double square_of_atoms(const struct two *two, int64_t place, int64_t othe
 
 /* The first atoms of two groups whose distance squared is not more than `square`; 0 if none. */
 static int find_atoms(const struct two *two, double square, int64_t *place, int64_t *other_place) {
-    const struct gd_groups *a = two->one->groups, *b = two->other->groups;
+    const struct gd_atom_groups *a = two->one->groups, *b = two->other->groups;
     for (int64_t i = a->first[two->i]; i < a->first[two->i] + a->size[two->i]; i++)
         for (int64_t j = b->first[two->j]; j < b->first[two->j] + b->size[two->j]; j++)
             if (counts(two->one, i) && counts(two->other, j) &&
@@ -187,8 +188,8 @@ struct walk {
 };
 
 static int open_walk(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
-                     const struct gd_groups *groups, const struct gd_groups *others, double *work,
-                     struct walk *walk, struct gd_where *where) {
+                     const struct gd_atom_groups *groups, const struct gd_atom_groups *others,
+                     double *work, struct walk *walk, struct gd_where *where) {
     const int status = gd_frames_open(positions, type, n_frames, n_atoms, &walk->frames, where);
     if (status != GD_OK)
         return status;
@@ -259,8 +260,8 @@ static double square_to(struct walk *walk, int64_t j, double cutoff) {
 }
 
 int gd_least_distances(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
-                       const double *boxes, const struct gd_groups *groups,
-                       const struct gd_groups *others, double *work, double *distances,
+                       const double *boxes, const struct gd_atom_groups *groups,
+                       const struct gd_atom_groups *others, double *work, double *distances,
                        struct gd_where *where) {
     struct walk walk;
     int status = open_walk(positions, type, n_frames, n_atoms, groups, others, work, &walk, where);
@@ -293,7 +294,7 @@ int gd_least_distances(const void *positions, int type, int64_t n_frames, int64_
 }
 
 static int are_partners(const struct walk *walk, int64_t i, int64_t j, int64_t separation) {
-    const struct gd_groups *a = walk->two.one->groups, *b = walk->two.other->groups;
+    const struct gd_atom_groups *a = walk->two.one->groups, *b = walk->two.other->groups;
     const int64_t apart = a->sequence[i] - b->sequence[j];
     return (!walk->within || j > i) && a->identity[i] != b->identity[j] &&
            (apart < 0 ? -apart : apart) >= separation;
@@ -310,7 +311,7 @@ static int add(struct gd_contacts *contacts, const struct two *two, int single, 
     contacts->other_group[k] = two->j;
     contacts->distance[k] = sqrt(square);
     if (contacts->atom) {
-        const struct gd_groups *a = two->one->groups, *b = two->other->groups;
+        const struct gd_atom_groups *a = two->one->groups, *b = two->other->groups;
         int64_t place = a->first[two->i], other_place = b->first[two->j];
         if (!single)
             find_atoms(two, square, &place, &other_place);
@@ -321,9 +322,9 @@ static int add(struct gd_contacts *contacts, const struct two *two, int single, 
 }
 
 int gd_contacts(const void *positions, int type, int64_t n_frames, int64_t n_atoms,
-                const double *boxes, const struct gd_groups *groups, const struct gd_groups *others,
-                double cutoff, int64_t separation, double *work, struct gd_contacts *contacts,
-                struct gd_where *where) {
+                const double *boxes, const struct gd_atom_groups *groups,
+                const struct gd_atom_groups *others, double cutoff, int64_t separation,
+                double *work, struct gd_contacts *contacts, struct gd_where *where) {
     struct walk walk;
     int status = open_walk(positions, type, n_frames, n_atoms, groups, others, work, &walk, where);
     const int single = is_single(groups);
