@@ -31,7 +31,6 @@ static inline vd vd_fma(vd a, vd b, vd c) { return a * b + c; }
 static inline vd vd_fnma(vd a, vd b, vd c) { return c - a * b; }
 static inline vd vd_max(vd a, vd b) { return a > b ? a : b; }
 static inline vd vd_min(vd a, vd b) { return a < b ? a : b; }
-static inline vd vd_sqrt(vd a) { return __builtin_sqrt(a); }
 static inline vd vd_abs(vd a) { return __builtin_fabs(a); }
 static inline vd vd_round(vd a) {
     /* Rounds to even for the small numbers that pairs have; rint is a call without SSE4. */

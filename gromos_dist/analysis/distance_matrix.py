@@ -142,9 +142,9 @@ def distance_matrix(
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> ds = gd.open_trajectory(DCD, PSF)
     >>> gd.distance_matrix(ds, atoms="name CA and resid 1-3")[0].values.round(3)
-    array([[0.   , 0.386, 0.723],
-           [0.386, 0.   , 0.388],
-           [0.723, 0.388, 0.   ]])
+    array([[0.   , 0.386, 0.662],
+           [0.386, 0.   , 0.38 ],
+           [0.662, 0.38 , 0.   ]])
 
     Mean distances of residues, by their closest heavy atoms::
 

@@ -146,7 +146,7 @@ def native_contacts(
     >>> import gromos_dist as gd
     >>> from MDAnalysisTests.datafiles import DCD, PSF
     >>> gd.native_contacts(gd.open_trajectory(DCD, PSF))[[0, -1]].values.round(4)
-    array([0.9968, 0.8687])
+    array([1.    , 0.9188])
 
     How much of its structure a protein keeps::
 
