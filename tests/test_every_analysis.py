@@ -52,6 +52,11 @@ CASES: dict[str, Case] = {
     "center_of_mass": lambda ds: gd.center_of_mass(ds, atoms=SOLUTE),
     "center_of_geometry": lambda ds: gd.center_of_geometry(ds, atoms=SOLUTE),
     "energy_statistics": lambda ds: gd.energy_statistics(gd.center_of_mass(ds, atoms=SOLUTE)),
+    "block_error": lambda ds: gd.block_error(gd.center_of_mass(ds, atoms=SOLUTE)),
+    "statistical_inefficiency": lambda ds: gd.statistical_inefficiency(
+        gd.center_of_mass(ds, atoms=SOLUTE)
+    ),
+    "equilibration": lambda ds: gd.equilibration(gd.center_of_mass(ds, atoms=SOLUTE)),
     "make_whole": lambda ds: gd.make_whole(ds).positions,
 }
 
@@ -136,6 +141,8 @@ def of_record(name: str) -> Case:
     return lambda ds: record(ds.positions, coords=coords)
 
 
+# Their results are computed at once.
+IN_MEMORY = ("energy_statistics", "block_error", "statistical_inefficiency", "equilibration")
 SEVERAL = ("forces", "energies", "Fields")
 EVERY = CASES | {name: of_record(name) for name in RECORDS}
 
@@ -242,7 +249,7 @@ def test_stopped_it_goes_on(
     assert tree(path) == tree(undisturbed)
 
 
-@pytest.mark.parametrize("name", [name for name in EVERY if name != "energy_statistics"])
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in IN_MEMORY])
 def test_a_graph_of_many_chunks_has_few_layers(name: str, ds: xr.Dataset) -> None:
     # The graph of pairs is as large as its square.
     n_frames = 100 if name in ("Pairs", "rmsd_matrix") else 10_000

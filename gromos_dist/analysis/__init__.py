@@ -11,5 +11,10 @@ from gromos_dist.analysis.shape import (
     center_of_mass as center_of_mass,
     radius_of_gyration as radius_of_gyration,
 )
-from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
+from gromos_dist.analysis.statistics import (
+    block_error as block_error,
+    energy_statistics as energy_statistics,
+    equilibration as equilibration,
+    statistical_inefficiency as statistical_inefficiency,
+)
 from gromos_dist.analysis.whole import make_whole as make_whole

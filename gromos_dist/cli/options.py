@@ -35,6 +35,14 @@ Files = Annotated[
         show_default=False,
     ),
 ]
+ResultFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="RESULT",
+        help="What an earlier command wrote: a .zarr, .nc or .csv with a value a frame.",
+        show_default=False,
+    ),
+]
 FilesToCheck = Annotated[
     list[str],
     typer.Argument(

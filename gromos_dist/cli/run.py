@@ -127,6 +127,35 @@ class Input:
 
 
 @dataclass(frozen=True)
+class ResultInput:
+    """The result of an earlier run that a command reads."""
+
+    files: options.ResultFile
+    start: options.Start = None
+    stop: options.Stop = None
+    stride: options.Stride = 1
+
+    def open(self) -> xr.Dataset:
+        """Return the result, or some of its frames.
+
+        Raises
+        ------
+        ValueError
+            It has no frames, or none are left.
+        """
+        result = stores.open_series(self.files)
+        result = result.isel(frame=slice(self.start, self.stop, self.stride))
+        if not result.sizes["frame"]:
+            raise ValueError(f"{self.files}: no frames are left by --start and --stop")
+        return result
+
+    @property
+    def names(self) -> str:
+        """The file's name."""
+        return Path(self.files).name
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a command computes."""
 

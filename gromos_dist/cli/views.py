@@ -69,6 +69,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
             ("map", "facts.of_values", "drawing.draw_map"),
             ("profile", "facts.of_values", "drawing.draw_profile"),
             ("number", "facts.of_values", "drawing.draw_nothing"),
+            ("parts", "facts.of_parts", "drawing.draw_nothing"),
             ("trajectory", "facts.of_trajectory", "drawing.draw_nothing", _of_trajectories),
             ("energies", "energy_tables.of_energies", "drawing.draw_energies"),
             (
@@ -76,6 +77,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
                 lambda: (".trf", ".trf.gz"),
             ),
             ("statistics", "energy_tables.of_statistics", "drawing.draw_nothing"),
+            ("block error", "facts.of_block_errors", "drawing.draw_block_errors"),
             ("events", "facts.of_events", "drawing.draw_events"),
         )
     }

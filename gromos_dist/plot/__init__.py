@@ -1,5 +1,6 @@
 """Pictures of results: time series, matrices, profiles, energies by term and by pair of groups."""
 
+from gromos_dist.plot.blocks import plot_block_errors
 from gromos_dist.plot.events import number_of_events
 from gromos_dist.plot.groups import MOST_PAIRS, plot_groups, plot_pairs
 from gromos_dist.plot.matrix import plot_matrix
@@ -14,6 +15,7 @@ __all__ = [
     "SUFFIXES",
     "name_of",
     "number_of_events",
+    "plot_block_errors",
     "plot_groups",
     "plot_matrix",
     "plot_pairs",
