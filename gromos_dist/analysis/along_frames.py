@@ -81,12 +81,13 @@ class SeriesOfFrames:
     @property
     def n_frames(self) -> int:
         """How many values each has."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @cached_property
     def empty(self) -> NDArray[np.bool_]:
         """Which are nothing but NaN."""
-        return np.isnan(self.values).all(axis=1)
+        empty: NDArray[np.bool_] = np.isnan(self.values).all(axis=1)
+        return empty
 
     @cached_property
     def constant(self) -> NDArray[np.bool_]:
@@ -123,7 +124,7 @@ class SeriesOfFrames:
         return whole
 
     def result(
-        self, values: Floats, attrs: Mapping[Any, Any], dim: xr.Variable | None = None
+        self, values: NDArray[Any], attrs: Mapping[Any, Any], dim: xr.Variable | None = None
     ) -> xr.DataArray:
         """Return values of all series, by a further dim in front if there is one, as an array.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -96,7 +97,7 @@ def plot_block_errors(
             ax = new_figure(path, (7.0, 4.5)).add_subplot()
         for (label, values), colour in zip(parts.items(), COLOURS, strict=False):
             of_bars = np.nan_to_num(bars[label].values)
-            of_one = {"color": colour, "label": plain(label)} if len(parts) > 1 else {}
+            of_one: Any = {"color": colour, "label": plain(label)} if len(parts) > 1 else {}
             ax.errorbar(lengths, values, of_bars, fmt="o-", capsize=3, markersize=5, **of_one)
             if np.isfinite(chosen[label]):
                 ax.axhline(chosen[label], color=FAINT, zorder=0, linewidth=1.5)
