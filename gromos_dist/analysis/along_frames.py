@@ -86,7 +86,7 @@ class SeriesOfFrames:
     @cached_property
     def empty(self) -> NDArray[np.bool_]:
         """Which are nothing but NaN."""
-        empty: NDArray[np.bool_] = np.isnan(self.values).all(axis=1)
+        empty: NDArray[np.bool_] = np.all(np.isnan(self.values), axis=1)
         return empty
 
     @cached_property

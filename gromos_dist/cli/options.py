@@ -313,7 +313,7 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
-        metavar="FILE.{zarr,nc,csv}",
+        metavar="FILE.{zarr,nc,csv,xvg}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
         "block: when a run was stopped, the same command goes on where it ended. '-' is standard "
         "output, as .csv; the summary then goes to standard error.",
@@ -325,7 +325,7 @@ ForceOutput = Annotated[
     typer.Option(
         "--output",
         "-o",
-        metavar="FILE.{zarr,nc,csv,trf,trf.gz}",
+        metavar="FILE.{zarr,nc,csv,xvg,trf,trf.gz}",
         help="Where to write the result, in the format of the suffix; needed. A .zarr is written "
         "block by block: when a run was stopped, the same command goes on where it ended. A .trf "
         "is a trajectory of forces of GROMOS, and holds nothing else.",

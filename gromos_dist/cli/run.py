@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from gromos_dist.distributed import XarrayObject
 
 REPORT_SUFFIXES = (".html",)
-RESULT_SUFFIXES = (*stores.SUFFIXES, ".csv")
+_TEXT = (".csv", ".xvg")
+RESULT_SUFFIXES = (*stores.SUFFIXES, *_TEXT)
 _OF_FILES = ("on_truncated", "overlap", "verify")
 
 
@@ -355,7 +356,7 @@ def _compute(
         began = time.perf_counter()
         if job.output is None:
             return compute(result, progress=progress), time.perf_counter() - began
-        if not job.prints and job.output.suffix.lower() != ".csv":
+        if not job.prints and job.output.suffix.lower() not in _TEXT:
             store(result, job.output, overwrite=job.overwrite, progress=progress)
             return _reopened(result, job.output, open_files), time.perf_counter() - began
         check_storable(result, "standard output.csv" if job.prints else job.output)
