@@ -61,6 +61,14 @@ class GromosAccessor:
         """Return a result as a table of pandas: `gromos_dist.mapping.to_dataframe`."""
         return _functions("mapping").to_dataframe(self._data, index=index, units=units)
 
+    def to_mdanalysis(self) -> Any:
+        """Return a Universe of MDAnalysis: `gromos_dist.exchange.to_mdanalysis`."""
+        return _functions("exchange").to_mdanalysis(self._data)
+
+    def to_mdtraj(self) -> Any:
+        """Return a trajectory of mdtraj: `gromos_dist.exchange.to_mdtraj`."""
+        return _functions("exchange").to_mdtraj(self._data)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         analyses = _analyses()
         if name not in analyses:

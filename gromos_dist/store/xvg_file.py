@@ -82,9 +82,7 @@ def check(dataset: xr.Dataset, target: Path) -> Hashable:
     return row
 
 
-def _axis(
-    dataset: xr.Dataset, row: Hashable, target: Path
-) -> tuple[str, str, NDArray[np.float64]]:
+def _axis(dataset: xr.Dataset, row: Hashable, target: Path) -> tuple[str, str, NDArray[np.float64]]:
     """Return what is on the horizontal axis: what it is called, its unit, and its values."""
     dim = str(row)
     known = (*(("time",) if dim in _AXES else ()), dim, f"{dim}_number")
