@@ -508,14 +508,15 @@ class TestForces:
     def test_trajectory_of_forces(self, butane: xr.Dataset, tmp_path: Path, suffix: str) -> None:
         output = tmp_path / f"md{suffix}"
         options = ("-c", "0.6", "--precision", "double", "-o", output)
-        result = succeed("forces", *BUTANE, *options)
-        assert result.stderr == ""
+        assert succeed("forces", *BUTANE, *options, "--variables", "forces").stderr == ""
+        said = succeed("forces", *BUTANE, *options, "--overwrite").stderr
+        assert f"{output.name} holds forces; left out: energy, energy_bonded" in words(said)
         read = gd.open_trajectory(output, dtype="float64")
         expected = gd.forces(butane, cutoff=0.6, precision="double")
         np.testing.assert_allclose(read.forces, expected.forces, atol=1.1e-9, rtol=0)
         np.testing.assert_array_equal(read.time, expected.time)
         said = refuse("forces", *BUTANE, "-c", "0.6", "-o", tmp_path / "b.trf", "-p", "x.png")
-        assert "a .trf holds forces alone" in said
+        assert "nothing in forces, energy, energy_bonded, energy_nonbonded, virial can" in said
 
     def test_frames_are_a_python_slice(self, butane: xr.Dataset, tmp_path: Path) -> None:
         output = tmp_path / "forces.nc"
@@ -550,14 +551,16 @@ class TestForces:
     def test_refusals(self, tmp_path: Path) -> None:
         output = ("-o", tmp_path / "forces.zarr")
         assert "--output" in refuse("forces", *BUTANE, "-c", "0.6")
-        assert "give --cutoff (nm)" in refuse("forces", *BUTANE, *output)
-        assert "give it with --top" in refuse("forces", BUTANE[0], "-c", "0.6", *output)
+        assert "forces need a cutoff (nm)" in refuse("forces", *BUTANE, *output)
+        said = refuse("forces", BUTANE[0], "-c", "0.6", *output)
+        assert "forces need the force field of a GROMOS topology" in said
+        assert "--top on the command line" in said
         assert "absent.imd" in refuse("forces", *BUTANE, "--imd", "absent.imd", *output)
         said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "force", *output)
         assert "expected some of forces, energy" in said
         drawn = ("--plot", tmp_path / "virial.png")
         said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "virial", *drawn, *output)
-        assert "--plot draws one of energy, energy_nonbonded, forces, group_forces" in said
+        assert "nothing in virial can be drawn: expected energy or" in said
         said = refuse("forces", *BUTANE, "-c", "0.6", "--between", "a", "b", *output)
         assert "between: expected two of the groups 1, got" in said
         assert "name them with --groups NAME=SELECTION" in said
@@ -712,10 +715,16 @@ class TestEnergies:
             assert ours == theirs
 
     def test_refusals(self, tmp_path: Path) -> None:
-        assert "give --cutoff (nm)" in refuse("energies", *BUTANE)
-        for option in (("--top", "a.top"), ("--cutoff", "1"), ("--whole",), ("--virial", "atomic")):
+        assert "forces need a cutoff (nm)" in refuse("energies", *BUTANE)
+        for option in (("--top", "a.top"), ("--whole",), ("--verify",)):
             said = refuse("energies", SERIES, *option)
-            assert said.startswith(f"Error: {option[0]}: the energies of series.tre.gz were")
+            assert said.startswith(
+                f"Error: {option[0]}: the energies of series.tre.gz are only read"
+            )
+        for name, value in (("cutoff", "1"), ("virial", "atomic"), ("between", ("a", "b"))):
+            values = [value] if isinstance(value, str) else value
+            said = refuse("energies", SERIES, f"--{name}", *values)
+            assert said.startswith(f"Error: --{name}: these energies were computed already")
         assert "has its groups already" in refuse("energies", SERIES, "-g", "a=name CA")
         assert "not both" in refuse("energies", SERIES, DATA / "butane.trc")
         assert "absent.tre" in refuse("energies", "absent.tre")
@@ -923,7 +932,7 @@ class TestStores:
         text = words(succeed("info", path).stdout)
         for part in ("cutoff = 0.6 nm", "groups = butane: resname BUT", "of make_whole"):
             assert part in text
-        assert re.search(r"of open_trajectory dtype = float64 stride = 2 from", text)
+        assert re.search(r"of open_trajectory stride = 2 from", text)
         assert "on_truncated" not in text
 
     def test_info_names_a_few_of_many_files(self, adk: AdK, tmp_path: Path) -> None:

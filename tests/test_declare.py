@@ -320,7 +320,7 @@ class TestToys:
         picture = tmp_path / "toy.png"
         text = words(succeed(*command(toy), "--plot", picture).stdout)
         if isinstance(computed(toy), xr.Dataset):
-            assert text.startswith(toy.name.replace("_", " ") + " frames 3 ")
+            assert text.startswith(toy.name.replace("_", " ") + ", butane.trc frames 3 ")
         for part in ("frames 3", toy.in_summary, "frames/s", f"written {picture}"):
             assert part in text
         assert pyplot.imread(picture).ndim == 3
@@ -427,8 +427,9 @@ def toy_lift(ds: xr.Dataset, *, by: float = 0.5) -> xr.Dataset:
         assert f"written {output}" in text
         lifted = gd.open_trajectory(output).positions - gd.open_trajectory(BUTANE[0]).positions
         np.testing.assert_allclose(lifted[:, :, 2], 1.0, atol=2e-3)
-        said = refuse("toy-lift", *BUTANE, "-p", tmp_path / "a.png")
+        said = refuse("toy-lift", *BUTANE, "-p", tmp_path / "a.png", "-o", tmp_path / "a.zarr")
         assert "nothing in positions, box can be drawn" in said
+        assert "give a file with --output" in refuse("toy-lift", *BUTANE)
 
 
 @pytest.mark.filterwarnings("default")

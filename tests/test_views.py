@@ -146,7 +146,7 @@ class TestViews:
 
     def test_what_cannot_be_drawn_says_so(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="nothing in n can be drawn"):
-            VIEWS["number"].draw(xr.DataArray(1.0, name="n"), tmp_path / "a.png", "", {})
+            VIEWS["number"].picture(xr.DataArray(1.0, name="n"), tmp_path / "a.png", "", {})
 
 
 class TestOptionsThatFollowFromTheFunction:

@@ -1,6 +1,5 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
-from gromos_dist.analysis.forces import energies as energies, forces as forces
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,
@@ -18,3 +17,4 @@ from gromos_dist.analysis.statistics import (
     statistical_inefficiency as statistical_inefficiency,
 )
 from gromos_dist.analysis.whole import make_whole as make_whole
+from gromos_dist.analysis.forces import energies as energies, forces as forces

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Unpack
@@ -47,6 +47,8 @@ def forces(
 ) -> xr.Dataset:
     """Compute forces, energies and virial of every frame, from the GROMOS force field.
 
+    Bonded and non-bonded, with the number of solvent molecules that follows from that of atoms.
+
     Parameters
     ----------
     ds : Dataset
@@ -69,8 +71,8 @@ def forces(
         Names of two groups: only what acts between these, and no bonded terms. ``forces`` are then
         those on one group from the other.
     variables : collection of str, optional
-        Which variables are wanted; None: all of the below that are possible but ``group_forces``.
-        No others are computed.
+        Which of forces, energy, energy_bonded, energy_nonbonded, group_forces, virial, pressure and
+        pressure_tensor to compute; all that are possible but group_forces when None.
 
     Returns
     -------
@@ -136,6 +138,19 @@ def forces(
     (('frame', 'atom', 'xyz'), 'kJ mol-1 nm-1')
     >>> result.energy.sel(term="dihedral").values.round(3)
     array([0.011, 0.697, 0.256])
+
+    With the settings of the simulation, as a trajectory of forces of GROMOS::
+
+        gromos-dist forces md.trc.gz -t md.top --imd md.imd --variables forces -o md.trf.gz
+
+    Forces (kJ mol-1 nm-1), energies and virial (kJ mol-1) of a long run; if it is stopped, the same
+    command goes on where it ended::
+
+        gromos-dist forces 'md_*.trc.gz' -t md.top --imd md.imd -o forces.zarr
+
+    The force of every residue on every other one::
+
+        gromos-dist forces md.trc -t md.top -c 1.4 -g residue --variables group_forces -o pairs.nc
     """
     own = named(given, "forces", "forces")
     positions = positions_of(ds)
@@ -182,29 +197,32 @@ def energies(
     between: tuple[str, str] | None = None,
     **given: Unpack[GivenSettings],
 ) -> xr.Dataset:
-    """Compute energies of every frame, by term, group and pair of groups.
+    """Energies of every frame, by term, group and pair of groups: computed, or as they were read.
 
     The virial is computed when it is asked for, and with velocities the pressure: that needs the
     forces, and takes half as long again.
 
     Parameters
     ----------
-    ds, topology, settings
+    ds : Dataset
+        As for `forces`; or energies that `open_energies` has read, which are what is given back.
+    topology, settings
         As for `forces`.
     **given : see `gromos_dist.ForceSettings`
         Settings one by one.
     groups, between
-        As for `forces`.
+        As for `forces`. Energies that were read have their groups; these are then their names, in
+        order.
 
     Returns
     -------
     Dataset
-        That of `forces` without ``forces``.
+        That of `forces` without ``forces``, or what was read.
 
     Raises
     ------
     ValueError, TopologyError, SettingsError, TypeError, FrameError
-        As for `forces`.
+        As for `forces`, or settings for energies that were read.
 
     Examples
     --------
@@ -214,7 +232,23 @@ def energies(
     >>> result = gd.energies(ds, cutoff=0.6, groups=groups)
     >>> result.energy_nonbonded.sel(group="butane", other_group="water").dims
     ('frame', 'nonbonded_term')
+
+    Means, fluctuations and errors (kJ mol-1) of every term, computed with a cutoff in nm, and a
+    picture of the terms over time::
+
+        gromos-dist energies md.trc.gz -t md.top --cutoff 1.4 --plot energies.png
+
+    By pair of groups, of a ligand with its protein, with the settings of the simulation::
+
+        gromos-dist energies md.trc -t md.top --imd md.imd -g 'drug=resname DRG' -g prot=protein
+
+    What the simulation has written itself::
+
+        gromos-dist energies 'md_*.tre.gz' --plot energies.png
     """
+    if "positions" not in ds and {"energy", "energy_derivative"} & set(ds):
+        others = {"topology": topology, "settings": settings, "between": between, **given}
+        return _as_read(ds, groups, others)
     own = named(given, "energies", "forces")
     variables = [*_ENERGIES]
     if own.setdefault("virial", "none") != "none":
@@ -230,6 +264,29 @@ def energies(
     )
 
 
+def _as_read(ds: xr.Dataset, groups: GroupsLike, others: dict[str, Any]) -> xr.Dataset:
+    """Return energies that a simulation has written, with names for their groups."""
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"{given[0]}: these energies were computed already, and are only read; leave it out, "
+            "or give the trajectory of positions"
+        )
+    if groups is None:
+        return ds
+    names = list(groups)
+    are_selections = isinstance(groups, Mapping) and any(key != groups[key] for key in groups)
+    if isinstance(groups, str) or are_selections:
+        raise ValueError(
+            f"groups: an energy trajectory has its groups already; give a name for each, got "
+            f"{groups!r}"
+        )
+    n_groups = ds.sizes.get("group", 0)
+    if len(names) != n_groups:
+        raise ValueError(f"groups: expected {n_groups} names, got {len(names)}: {names}")
+    return ds.assign_coords(group=names, other_group=names)
+
+
 def _compute(
     *arrays: NDArray[Any], model: ForceModel, fields: Sequence[str], wanted: Sequence[str]
 ) -> dict[str, NDArray[np.float64]]:
@@ -241,8 +298,9 @@ def _topology_of(ds: xr.Dataset, topology: TopologyLike) -> Topology:
     given = ds.attrs.get("topology") if topology is None else topology
     if given is None:
         raise ValueError(
-            "forces need a topology: give it as the argument 'topology', or open the trajectory "
-            "with that of a file (a Dataset keeps its path, and no Topology made otherwise)"
+            "forces need the force field of a GROMOS topology: open the trajectory with its file "
+            "(--top on the command line), or give it as the argument 'topology' (a Dataset keeps "
+            "the path of a file, and no Topology made otherwise)"
         )
     return as_topology(given)
 

@@ -49,7 +49,8 @@ def positions_of(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
     if not data.sizes["atom"]:
         raise SelectionError("no atoms are left in this Dataset; choose at least one")
     require_in_all_frames(data, "positions")
-    return data.copy(deep=False, data=as_read(data.data))
+    read = as_read(data.data)
+    return data if read is data.data else data.copy(deep=False, data=read)
 
 
 def selected(data: xr.Dataset | xr.DataArray, selection: Selection) -> Indices:
@@ -147,7 +148,7 @@ def reference_positions(
         if not -n_frames <= reference < n_frames:
             raise ValueError(f"reference: there is no frame {reference}, there are {n_frames}")
         frame = int(reference) % n_frames
-        values = values_of(positions.isel(frame=slice(frame, frame + 1)).data)
+        values = values_of(positions.data[frame : frame + 1])
         what = f"frame {frame}"
     elif isinstance(reference, str | os.PathLike):
         dataset = open_trajectory(reference, stop=1, dtype=np.float64)

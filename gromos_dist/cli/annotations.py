@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import SimpleNamespace
@@ -136,7 +136,8 @@ def _reader(kind: Any) -> tuple[str, Reader] | None:  # noqa: PLR0911
         return "FILE", other_trajectory
     if kind is np.ndarray or origin is np.ndarray or kind in (tuple, list):
         return _sequence(float)
-    if isinstance(origin, type) and issubclass(origin, Sequence):
+    is_class = isinstance(origin, type)
+    if is_class and issubclass(origin, Collection) and not issubclass(origin, Mapping):
         part, *others = dict.fromkeys(one for one in parts or (float,) if one is not Ellipsis)
         return _sequence(part) if part in (int, float, str) and not others else None
     return None

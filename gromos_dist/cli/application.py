@@ -13,10 +13,7 @@ from gromos_dist.cli.options import Debug
 
 # Commands that are more than the call of an analysis, by module and function.
 _BEFORE = ("info", "check", "convert")
-_OWN = {
-    **{name: ("gromos_dist.cli." + name, name) for name in _BEFORE},
-    **{name: ("gromos_dist.cli.forces", name) for name in ("forces", "energies")},
-}
+_OWN = {name: ("gromos_dist.cli." + name, name) for name in _BEFORE}
 _FILES = "Files"
 _WHOLE = 1000  # letters; sentences are broken into lines, not cut
 
@@ -61,12 +58,7 @@ def commands_by_topic() -> dict[str, list[str]]:
     for analysis in _analyses().values():
         if analysis.command is not None:
             topics.setdefault(analysis.topic, []).append(analysis.command)
-    # What has options by the dozen comes last.
-    return dict(
-        sorted(
-            topics.items(), key=lambda one: one[0] != _FILES and not _OWN.keys().isdisjoint(one[1])
-        )
-    )
+    return topics
 
 
 def _analyses() -> Any:

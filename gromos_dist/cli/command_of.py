@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from gromos_dist.cli.annotations import annotations_of, word_of
 from gromos_dist.cli.bundles import with_bundles
 from gromos_dist.cli.run import Input, Job, ResultInput, plain_text, run
 from gromos_dist.cli.views import title_of
-from gromos_dist.cli.vocabulary import VOCABULARY, Word
+from gromos_dist.cli.vocabulary import FORCE_SETTINGS, VOCABULARY, Word
 
 _MANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 # The first parameter of an analysis of results: other ones are of trajectories.
@@ -85,11 +85,14 @@ def words_of(analysis: Analysis, said: docstrings.Docstring) -> dict[str, Word]:
     _, *parameters = analysis.signature.parameters.values()
     # The topology is the one of --top.
     parameters = [one for one in parameters if one.kind not in _MANY and one.name != "topology"]
-    options = {one.name: _option_of(one.name, str(analysis.command)) for one in parameters}
+    # Settings of the forces are told one by one beside a file of them.
+    takes_settings = any(one.name == "settings" for one in parameters)
+    known = VOCABULARY | FORCE_SETTINGS if takes_settings else VOCABULARY
+    options = {one.name: _option_of(one.name, known, str(analysis.command)) for one in parameters}
     words = {}
     for parameter in parameters:
         name = parameter.name
-        word = VOCABULARY.get(name)
+        word = known.get(name)
         if word is not None and word.with_default is not None and parameter.default is not None:
             word = replace(word, option=word.with_default)
         if word is None:
@@ -101,9 +104,9 @@ def words_of(analysis: Analysis, said: docstrings.Docstring) -> dict[str, Word]:
     return words
 
 
-def _option_of(name: str, command: str) -> str:
-    if name in VOCABULARY:
-        return _name_of(VOCABULARY[name])
+def _option_of(name: str, known: Mapping[str, Word], command: str) -> str:
+    if name in known:
+        return _name_of(known[name])
     dashed = name.strip("_").replace("_", "-")
     # An option of all commands means the same on each: the analysis' own has another name.
     return f"--{command}-{dashed}" if name in _HOUSE else f"--{dashed}"

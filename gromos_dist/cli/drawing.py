@@ -47,25 +47,18 @@ def draw_block_errors(result: xr.Dataset, path: Path, title: str, _: Asked) -> N
 
 def draw_energies(result: Result, path: Path, title: str, asked: Asked) -> None:
     """Draw what was asked for: forces, else pairs of groups, else terms."""
-    by_pair = [name for name in BY_PAIR if name in result and result.sizes["group"] > 1]
+    by_pair = [name for name in BY_PAIR if name in result]
     by_term = [name for name in BY_TERM if name in result]
     asks_for_groups = any(asked.get(name) for name in ("groups", "between"))
+    has_pairs = result.sizes.get("group", 0) > 1
     if "group_forces" in result:
         plot.plot_groups(result["group_forces"], path, title=title)
-    elif by_pair and (asks_for_groups or not by_term):
+    elif by_pair and ((asks_for_groups and has_pairs) or not by_term):
         plot.plot_pairs(result[by_pair[0]], path, title=title)
     elif "forces" in result:
         plot.plot_profile(_magnitude(result["forces"]), path, title=title)
-    elif by_term:
-        plot.plot_terms(result[by_term[0]], path, title=title)
     else:
-        draw_nothing(result, path, title, asked)
-
-
-def draw_nothing(result: Result, path: Path, _: str, __: Asked) -> None:
-    """Say that nothing of a result can be drawn."""
-    names = list(map(str, result)) if isinstance(result, xr.Dataset) else [str(result.name)]
-    raise ValueError(f"--plot {path}: nothing in {', '.join(names)} can be drawn")
+        plot.plot_terms(result[by_term[0]], path, title=title)
 
 
 def _magnitude(forces: xr.DataArray) -> xr.DataArray:

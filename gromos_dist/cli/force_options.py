@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import typer
 
 from gromos_dist.forces.describe import of_scopes, option_of
 from gromos_dist.forces.settings import Setting
-
-_Class = TypeVar("_Class", bound=type)
 
 
 def _option(setting: Setting) -> Any:
@@ -20,11 +18,3 @@ def _option(setting: Setting) -> Any:
 
 FORCE_SETTINGS: Final = {setting.name: _option(setting) for setting in of_scopes("forces")}
 """By the name of the setting, the type of an option; its value is None where it is not given."""
-
-
-def with_force_options(bundle: _Class) -> _Class:
-    """Give a class the settings of the forces as fields, before it is made a dataclass."""
-    for name, option in FORCE_SETTINGS.items():
-        bundle.__annotations__[name] = option
-        setattr(bundle, name, None)
-    return bundle

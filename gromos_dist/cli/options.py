@@ -31,7 +31,8 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES",
-        help=f"{_TRAJECTORIES} Or one .zarr or .nc that was written here.",
+        help=f"{_TRAJECTORIES} Or energy trajectories of GROMOS (.tre, .trg), or one .zarr or .nc "
+        "that was written here.",
         show_default=False,
     ),
 ]
@@ -51,16 +52,6 @@ FilesToCheck = Annotated[
         show_default=False,
     ),
 ]
-EnergyFiles = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="FILES",
-        help="Trajectory files in the order of time, or quoted globs such as 'md_*.trc.gz', whose "
-        "energies are computed; or energy trajectories of GROMOS (.tre, .trg, also with .gz), "
-        "whose energies are read.",
-        show_default=False,
-    ),
-]
 Topology = Annotated[
     Path | None,
     typer.Option(
@@ -68,17 +59,6 @@ Topology = Annotated[
         "-t",
         metavar="FILE",
         help="Atom names, residues, masses and bonds: a GROMOS .top, PDB, GRO, PSF or TPR.",
-        rich_help_panel=_ATOMS,
-    ),
-]
-ForceTopology = Annotated[
-    Path | None,
-    typer.Option(
-        "--top",
-        "-t",
-        metavar="FILE",
-        help="The GROMOS topology (.top), which brings the force field. The number of solvent "
-        "molecules follows from the number of atoms.",
         rich_help_panel=_ATOMS,
     ),
 ]
@@ -177,17 +157,6 @@ Settings = Annotated[
     ),
 ]
 FORCE_SETTINGS = force_options.FORCE_SETTINGS
-ForceVariables = Annotated[
-    str | None,
-    typer.Option(
-        "--variables",
-        metavar="NAME,NAME",
-        help="Which of forces, energy, energy_bonded, energy_nonbonded, group_forces, virial, "
-        "pressure and pressure_tensor to compute. If not given, all that are possible but "
-        "group_forces, the forces on each group from each other one.",
-        rich_help_panel=_FORCE_FIELD,
-    ),
-]
 Reference = Annotated[
     str,
     typer.Option(
@@ -315,20 +284,9 @@ Output = Annotated[
         "-o",
         metavar="FILE.{zarr,nc,csv,xvg}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
-        "block: when a run was stopped, the same command goes on where it ended. '-' is standard "
+        "block: when a run was stopped, the same command goes on where it ended. Frames of atoms "
+        "also go into trajectories: .xtc, .trc.gz, .pdb, ..., forces into .trf. '-' is standard "
         "output, as .csv; the summary then goes to standard error.",
-        rich_help_panel=_RESULTS,
-    ),
-]
-ForceOutput = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE.{zarr,nc,csv,xvg,trf,trf.gz}",
-        help="Where to write the result, in the format of the suffix; needed. A .zarr is written "
-        "block by block: when a run was stopped, the same command goes on where it ended. A .trf "
-        "is a trajectory of forces of GROMOS, and holds nothing else.",
         rich_help_panel=_RESULTS,
     ),
 ]

@@ -13,11 +13,13 @@ from dataclasses import dataclass, fields
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gromos_dist.cli import options, stores
 from gromos_dist.cli.tables import printable, require_standard_output
 from gromos_dist.cli.views import VIEWS, view_of
+from gromos_dist.defaults import ON_TRUNCATED, OVERLAP
+from gromos_dist.input_file import suffix_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +30,8 @@ REPORT_SUFFIXES = (".html",)
 _TEXT = (".csv", ".xvg")
 RESULT_SUFFIXES = (*stores.SUFFIXES, *_TEXT)
 _OF_FILES = ("on_truncated", "overlap", "verify")
+_OF_POSITIONS = ("topology", "whole", "overlap", "verify")
+ENERGY_SUFFIXES = (".tre", ".trg")
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,12 @@ class Input:
     start: options.Start = None
     stop: options.Stop = None
     stride: options.Stride = 1
-    on_truncated: options.OnTruncated = "raise"
-    overlap: options.Overlap = "warn"
+    on_truncated: options.OnTruncated = ON_TRUNCATED
+    overlap: options.Overlap = OVERLAP
     verify: options.Verify = False
 
     def open(self, *, atoms: str | None = None, dtype: str = "float32") -> xr.Dataset:
-        """Return the trajectory, lazily.
+        """Return the trajectory, lazily; of energy trajectories the energies, in memory.
 
         Parameters
         ----------
@@ -58,14 +62,17 @@ class Input:
         ------
         ValueError
             There are no frames, or no bonds to make molecules whole; an option that does nothing
-            to a store.
+            to a store or to energies.
         """
         from gromos_dist.analysis import make_whole
         from gromos_dist.io.trajectory import open_trajectory
 
         if stores.is_store(self.files):
-            self._refuse_options_of_files()
+            self._refuse(_OF_FILES, f"{self.files[0]} is a store")
             trajectory = self._open_store(self.files[0], atoms)
+        elif self._holds_energies():
+            self._refuse(_OF_POSITIONS, f"the energies of {self.names} are only read")
+            trajectory = self._open_energies()
         else:
             trajectory = open_trajectory(
                 list(self.files),
@@ -96,13 +103,29 @@ class Input:
                 "'gromos-dist info' tells how many there are"
             )
 
-    def _refuse_options_of_files(self) -> None:
+    def _refuse(self, names: Sequence[str], because: str) -> None:
         for field in fields(self):
-            if field.name in _OF_FILES and getattr(self, field.name) != field.default:
+            if field.name in names and getattr(self, field.name) != field.default:
+                option = "--top" if field.name == "topology" else f"--{field.name}"
                 raise ValueError(
-                    f"--{field.name.replace('_', '-')}: {self.files[0]} is a store, to which "
-                    "this option does nothing; leave it out"
+                    f"{option.replace('_', '-')}: {because}, to which this option does nothing; "
+                    "leave it out"
                 )
+
+    def _holds_energies(self) -> bool:
+        are_energies = [suffix_of(file) in ENERGY_SUFFIXES for file in self.files]
+        if any(are_energies) and not all(are_energies):
+            raise ValueError(
+                f"{', '.join(self.files)}: expected energy trajectories or trajectories of "
+                "positions, not both"
+            )
+        return all(are_energies)
+
+    def _open_energies(self) -> xr.Dataset:
+        from gromos_dist.io import open_energies
+
+        energies = open_energies(self.files, on_truncated=cast("Any", self.on_truncated))
+        return energies.isel(frame=slice(self.start, self.stop, self.stride))
 
     def _open_store(self, path: str, atoms: str | None) -> xr.Dataset:
         """Return a trajectory that `gromos_dist.store` has written."""
@@ -196,6 +219,10 @@ class Job(Place):
         """Whether an earlier run has left nothing to do."""
         return self.resumes and stores.is_finished(str(self.output))
 
+    def writes(self, suffixes: Sequence[str]) -> bool:
+        """Tell whether the result goes into a file with one of these suffixes."""
+        return self.output is not None and self.output.name.lower().endswith(tuple(suffixes))
+
     def check(self, suffixes: Sequence[str]) -> None:
         """Refuse what could not be written, before anything is computed.
 
@@ -263,15 +290,8 @@ def _check_target(option: str, path: Path | None, suffixes: Sequence[str]) -> No
         raise FileNotFoundError(f"{option} {path}: there is no folder {path.parent}, make it first")
 
 
-class Source(Protocol):
-    """What a command reads."""
-
-    def open(self) -> xr.Dataset:
-        """Return it, lazily."""
-
-
 def run(
-    source: Source,
+    source: Input,
     job: Job,
     measure: Callable[[xr.Dataset], Any],
     *,
@@ -284,7 +304,7 @@ def run(
 
     Parameters
     ----------
-    source : Source
+    source : Input
         What to read.
     job : Job
         Where to compute, what to write.
@@ -295,23 +315,31 @@ def run(
     title : callable
         From the result to the title of the picture.
     heading : str
-        The title of the table of a Dataset; of an array it is what it measures.
+        The title of the table of a Dataset, beside its files; of an array it is what it measures.
     asked : mapping, optional
         What the command was given, of which the selection `atoms` is counted in the summary.
     """
-    job.check(VIEWS[view].suffixes() if view in VIEWS else ())
+    expected = VIEWS.get(view)
+    suffixes = expected.suffixes() if expected else ()
+    job.check(suffixes)
+    if expected and expected.is_kept and job.output is None:
+        raise ValueError(f"nothing would be kept of the {heading}: give a file with --output")
+    if job.writes(suffixes):
+        expected = VIEWS["trajectory"]
     asked = asked or {}
     with ExitStack() as open_files:
         try:
             data = source.open()
             result = measure(data)
+            if job.plot is not None and expected is not None:
+                expected.require_picture(result, job.plot)
             resumed, finished = job.resumes, job.has_finished
             report = job.missing(job.report)
             found, seconds = _compute(result, job, report, open_files)
-            shown = view_of(view, found)
+            shown = expected or view_of(view, found)
             plot = job.missing(job.plot)
             if plot is not None:
-                shown.draw(found, plot, title(found), asked)
+                shown.picture(found, plot, title(found), asked)
         except KeyboardInterrupt as interrupt:
             raise type(interrupt)(job.how_to_go_on()) from None
         if not job.quiet:
@@ -331,7 +359,7 @@ def run(
                 as_json=job.as_json,
                 file=sys.stderr if job.prints else None,
             )
-            show(_heading(found, heading), shown.facts(found), outcome)
+            show(_heading(found, f"{heading}, {source.names}"), shown.facts(found), outcome)
 
 
 def _heading(found: XarrayObject, of_dataset: str) -> str:

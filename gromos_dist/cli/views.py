@@ -7,7 +7,7 @@ its dims.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     Result = xr.DataArray | xr.Dataset
-
-DRAWN_OF_ENERGIES = ("energy", "energy_nonbonded", "forces", "group_forces")
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,37 @@ class View:
     """A way to look at a result."""
 
     facts: Callable[[Result], Facts]
-    draw: Callable[[Result, Path, str, Mapping[str, Any]], object]
+    draw: Callable[[Result, Path, str, Mapping[str, Any]], object] | None
     """Draws to a path, with a title; what the command was asked for may decide on how."""
+    drawn: tuple[str, ...] = ()
+    """Of a Dataset, the variables of which a picture needs one; any, if empty."""
     suffixes: Callable[[], tuple[str, ...]] = tuple
     """What it can be written as, beside the formats of all results."""
+    is_kept: bool = False
+    """Whether it is too large to be computed for a summary alone."""
+
+    def require_picture(self, result: Any, path: Path) -> None:
+        """Raise a ValueError if nothing of a result, computed or not, can be drawn."""
+        if self.draw is not None and not self.drawn:
+            return
+        import xarray as xr
+
+        names = list(map(str, result)) if isinstance(result, xr.Dataset) else [str(result.name)]
+        if self.draw is None or not set(self.drawn) & set(names):
+            expected = f": expected {' or '.join(self.drawn)}" if self.drawn else ""
+            raise ValueError(f"--plot {path}: nothing in {', '.join(names)} can be drawn{expected}")
+
+    def picture(self, result: Result, path: Path, title: str, asked: Mapping[str, Any]) -> None:
+        """Draw a result.
+
+        Raises
+        ------
+        ValueError
+            Nothing of it can be drawn.
+        """
+        self.require_picture(result, path)
+        if self.draw is not None:
+            self.draw(result, path, title, asked)
 
 
 def _later(function: str) -> Callable[..., Any]:
@@ -60,26 +85,28 @@ def _of_trajectories() -> tuple[str, ...]:
     return tuple(sorted(WRITABLE))
 
 
+_ENERGIES = View(
+    _later("energy_tables.of_energies"),
+    _later("drawing.draw_energies"),
+    ("energy", "energy_derivative", "energy_nonbonded", "forces", "group_forces"),
+)
+
 VIEWS: Mapping[str, View] = MappingProxyType(
     {
-        name: View(_later(facts), _later(draw), *suffixes)
-        for name, facts, draw, *suffixes in (
-            ("time series", "facts.of_series", "drawing.draw_series"),
-            ("matrix", "facts.of_matrix", "drawing.draw_map"),
-            ("map", "facts.of_values", "drawing.draw_map"),
-            ("profile", "facts.of_values", "drawing.draw_profile"),
-            ("number", "facts.of_values", "drawing.draw_nothing"),
-            ("parts", "facts.of_parts", "drawing.draw_nothing"),
-            ("trajectory", "facts.of_trajectory", "drawing.draw_nothing", _of_trajectories),
-            ("energies", "energy_tables.of_energies", "drawing.draw_energies"),
-            (
-                *("forces", "energy_tables.of_energies", "drawing.draw_energies"),
-                lambda: (".trf", ".trf.gz"),
-            ),
-            ("statistics", "energy_tables.of_statistics", "drawing.draw_nothing"),
-            ("block error", "facts.of_block_errors", "drawing.draw_block_errors"),
-            ("events", "facts.of_events", "drawing.draw_events"),
-        )
+        "time series": View(_later("facts.of_series"), _later("drawing.draw_series")),
+        "matrix": View(_later("facts.of_matrix"), _later("drawing.draw_map")),
+        "map": View(_later("facts.of_values"), _later("drawing.draw_map")),
+        "profile": View(_later("facts.of_values"), _later("drawing.draw_profile")),
+        "number": View(_later("facts.of_values"), None),
+        "parts": View(_later("facts.of_parts"), None),
+        "trajectory": View(
+            _later("facts.of_trajectory"), None, suffixes=_of_trajectories, is_kept=True
+        ),
+        "energies": _ENERGIES,
+        "forces": replace(_ENERGIES, suffixes=lambda: (".trf", ".trf.gz"), is_kept=True),
+        "statistics": View(_later("energy_tables.of_statistics"), None),
+        "block error": View(_later("facts.of_block_errors"), _later("drawing.draw_block_errors")),
+        "events": View(_later("facts.of_events"), _later("drawing.draw_events")),
     }
 )
 """All views, by the names that declarations give."""

@@ -7,11 +7,11 @@ its annotation (`gromos_dist.cli.annotations`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from gromos_dist.cli import options, stores
 from gromos_dist.cli.run import Input
@@ -134,14 +134,20 @@ def named_groups(groups: Sequence[str] | None) -> Groups:
     return named
 
 
-VOCABULARY: Mapping[str, Word] = MappingProxyType(
+VOCABULARY: Final = MappingProxyType(
     {
         "atoms": Word(options.Atoms, with_default=options.AtomsWithDefault),
         "fit": Word(options.Fit, fit),
         "mass_weighted": Word(options.MassWeighted),
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
+        "settings": Word(options.Settings),
         "between": Word(options.Between),
         "reference": Word(options.Reference, reference, show=str),
         "weights": Word(options.Weights, weights),
     }
 )
+
+FORCE_SETTINGS: Final = MappingProxyType(
+    {name: Word(option) for name, option in options.FORCE_SETTINGS.items()}
+)
+"""What the settings of the forces mean beside `settings`."""

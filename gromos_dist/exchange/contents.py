@@ -90,7 +90,8 @@ def cells_along_axes(ds: xr.Dataset, boxes: NDArray[Any], first_frame: int = 0) 
     if is_octahedron(ds):
         octahedron_vectors(vectors)
         edges = vectors[:, 0, 0, np.newaxis, np.newaxis]
-        return edges * np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, 0.5, 0.5]])
+        cells: Floats = edges * np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, 0.5, 0.5]])
+        return cells
     sizes = np.abs(vectors).max(axis=(1, 2))
     tilts = np.abs(vectors[:, [0, 0, 1], [1, 2, 2]]).max(axis=1)
     diagonal = np.diagonal(vectors, axis1=1, axis2=2)

@@ -11,7 +11,6 @@ from MDAnalysis.coordinates.base import ReaderBase
 from gromos_dist.distributed import compute
 from gromos_dist.exchange.contents import cells_along_axes
 from gromos_dist.io.graphs import source_of
-from gromos_dist.variables import VARIABLES
 
 _PER_NM = np.float64(10.0)
 _BLOCK_BYTES = 8 * 2**20
@@ -36,12 +35,17 @@ class DatasetReader(ReaderBase):  # type: ignore[misc]
         self._of_frames = dataset[
             [name for name, v in dataset.variables.items() if v.dims[:1] == ("frame",)]
         ]
+        self._others = [
+            str(name)
+            for name, v in self._of_frames.variables.items()
+            if v.dims[:1] == ("frame",) and name not in (*_VECTORS, "box", "time", "frame")
+        ]
         self._starts = self._block_starts()
         self._block: xr.Dataset | None = None
         self._first = self._past = 0
         has = {name: name in dataset for name in _VECTORS}
         self.ts = self._Timestep(self.n_atoms, **has, **self._ts_kwargs)
-        times = dataset["time"].values if "time" in dataset.coords else []
+        times = dataset["time"].values if "time" in dataset.coords else np.empty(0)
         if len(times) > 1:
             self.ts.data["dt"] = float(times[1] - times[0])
         self.ts.frame = -1
@@ -54,7 +58,7 @@ class DatasetReader(ReaderBase):  # type: ignore[misc]
         computed = [array for array in arrays if source_of(array.data) is None]
         if computed:
             # A part of a chunk costs as much as all of it.
-            return np.concatenate([[0], np.cumsum(computed[0].chunks[0])])
+            return np.concatenate([[0], np.cumsum(computed[0].data.chunks[0])])
         size = max(1, self._of_frames.nbytes // max(1, self.n_frames))
         step = int(max(1, _BLOCK_BYTES // size))
         return np.append(np.arange(0, self.n_frames, step), self.n_frames)
@@ -85,12 +89,9 @@ class DatasetReader(ReaderBase):  # type: ignore[misc]
             ts.dimensions = None
         if "time" in found.coords:
             ts.time = float(found["time"])
-        for name, variable in found.variables.items():
-            if name in (*_VECTORS, "box", "time") or str(name) in found.dims:
-                continue
-            if name in self._of_frames.variables and "frame" in self._of_frames[name].dims:
-                value = variable.values
-                ts.data[str(name)] = value.copy() if value.ndim else value.item()
+        for other in self._others:
+            value = found[other].values
+            ts.data[other] = value.copy() if value.ndim else value.item()
         return ts
 
     def _read_next_timestep(self, ts: Any = None) -> Any:  # noqa: ARG002

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from gromos_dist.defaults import ON_TRUNCATED
 from gromos_dist.input_file import require_regular, suffix_of
 from gromos_dist.io.registry import ENGINES, READABLE, load
 from gromos_dist.io.truncated import OnTruncated
@@ -135,7 +136,7 @@ _NO_TRAJECTORIES = {
 
 
 def open_reader(
-    path: str | Path, *, on_truncated: OnTruncated = "raise", engine: str | None = None
+    path: str | Path, *, on_truncated: OnTruncated = ON_TRUNCATED, engine: str | None = None
 ) -> Reader:
     """Open one trajectory file with the reader of its suffix (``.gz`` may follow it).
 

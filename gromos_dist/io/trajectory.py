@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike
 from xarray.backends import BackendEntrypoint
 from xarray.core import indexing
 
+from gromos_dist.defaults import ON_TRUNCATED, OVERLAP
 from gromos_dist.errors import TopologyError
 from gromos_dist.input_file import FileState, file_state, suffix_of, unchanged
 from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
@@ -64,8 +65,8 @@ def open_trajectory(
     stride: int = 1,
     chunks: int | str = "auto",
     dtype: DTypeLike = np.float32,
-    on_truncated: OnTruncated = "raise",
-    overlap: OnOverlap = "warn",
+    on_truncated: OnTruncated = ON_TRUNCATED,
+    overlap: OnOverlap = OVERLAP,
     guess_bonds: GuessBonds = False,
     engine: str | None = None,
     verify: bool = False,
@@ -157,40 +158,34 @@ def open_trajectory(
     return xr.Dataset(variables, coords, attrs)
 
 
+_ARGUMENTS = inspect.signature(open_trajectory).parameters
+DEFAULTS = {name: of.default for name, of in _ARGUMENTS.items()} | {"dtype": "float32"}
+"""The options of `open_trajectory`, with what they are unless given, as provenance has them."""
+# Those that its chunks and readers leave to xarray.
+_OPTIONS = {name: DEFAULTS[name] for name in DEFAULTS if name not in ("paths", "chunks", "engine")}
+
+
 class GromosBackend(BackendEntrypoint):
     """The engine "gromos" of `xarray.open_dataset`."""
 
     description = "Trajectories of molecular dynamics: " + " ".join(sorted(READABLE))
-    open_dataset_parameters = (
-        "filename_or_obj",
-        "drop_variables",
-        *("topology", "atoms", "start", "stop", "stride", "dtype", "on_truncated", "overlap"),
-        "guess_bonds",
-        "verify",
-    )
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", *_OPTIONS)
 
     def open_dataset(  # type: ignore[override]
         self,
         filename_or_obj: Paths,
         *,
         drop_variables: str | Iterable[str] | None = None,
-        topology: TopologyLike = None,
-        atoms: Selection = None,
-        start: int | None = None,
-        stop: int | None = None,
-        stride: int = 1,
-        dtype: DTypeLike = np.float32,
-        on_truncated: OnTruncated = "raise",
-        overlap: OnOverlap = "warn",
-        guess_bonds: GuessBonds = False,
-        verify: bool = False,
+        **options: Any,
     ) -> xr.Dataset:
-        """Open trajectory files; parameters as those of `open_trajectory`."""
-        source, coords, attrs = _open(
-            *(filename_or_obj, topology, atoms, start, stop, stride, dtype, on_truncated, overlap),
-            guess_bonds,
-            verify=verify,
-        )
+        """Open trajectory files; options as those of `open_trajectory`."""
+        unknown = options.keys() - _OPTIONS.keys()
+        if unknown:
+            raise TypeError(
+                f"{', '.join(sorted(unknown))}: expected options of open_trajectory: "
+                f"{', '.join(_OPTIONS)}"
+            )
+        source, coords, attrs = _open(filename_or_obj, **{**_OPTIONS, **options})
         chunks = max(default_frame_chunks(source))
         variables = {
             name: xr.Variable(
@@ -308,11 +303,6 @@ def _open(
         *("open_trajectory", parameters, inputs), defaults=DEFAULTS, described_by=files
     )
     return source, coords, record.attributes | attrs
-
-
-_ARGUMENTS = inspect.signature(open_trajectory).parameters
-DEFAULTS = {name: of.default for name, of in _ARGUMENTS.items()} | {"dtype": "float32"}
-"""The options of `open_trajectory`, with what they are unless given, as provenance has them."""
 
 
 def _check_options(

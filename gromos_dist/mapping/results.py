@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import xarray as xr
@@ -60,15 +60,19 @@ def labelled(
     tensor has the labels of the first.
     """
     dims = set(variable.dims)
-    kept = {
-        name: coord
-        for of in (like.coords, coords.coords)
-        for name, coord in of.items()
-        if set(coord.dims) <= dims
-    }
-    if "xyz_2" in dims and "xyz" in kept:
-        kept.setdefault("xyz_2", ("xyz_2", kept["xyz"].values))
-    return xr.DataArray(values, kept, variable.dims, variable.name, variable.attrs)
+    # As variables and indexes: to make a DataArray of each coordinate takes long.
+    kept: dict[Hashable, Any] = {}
+    indexes: dict[Hashable, Any] = {}
+    for of in (like, coords):
+        found = {n: one for n, one in of.coords.variables.items() if set(one.dims) <= dims}
+        kept |= found
+        indexes |= {name: index for name, index in of.xindexes.items() if name in found}
+    if "xyz_2" in dims and "xyz" in kept and "xyz_2" not in kept:
+        second = xr.Coordinates({"xyz_2": kept["xyz"].values})
+        kept |= second.variables
+        indexes |= second.xindexes
+    of_result = xr.Coordinates(kept, indexes)
+    return xr.DataArray(values, of_result, variable.dims, variable.name, variable.attrs)
 
 
 def as_tuple(variables: Variable | Sequence[Variable]) -> tuple[Variable, ...]:

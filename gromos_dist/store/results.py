@@ -48,7 +48,8 @@ def store(
     """Compute a result, several, or a trajectory, and write them, where the scheduler says.
 
     Memory holds only the blocks that are being computed; of events and curves, all. ``.zarr``,
-    ``.nc``, ``.csv`` and ``.xvg`` store the values to the bit. Several results of the same files are computed together.
+    ``.nc``, ``.csv`` and ``.xvg`` store the values to the bit. Several results of the same files
+    are computed together.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import xarray as xr
@@ -82,7 +82,7 @@ def check(dataset: xr.Dataset, target: Path) -> Hashable:
     return row
 
 
-def _axis(dataset: xr.Dataset, row: Hashable, target: Path) -> tuple[str, str, NDArray[np.float64]]:
+def _axis(dataset: xr.Dataset, row: Hashable, target: Path) -> tuple[str, str, NDArray[Any]]:
     """Return what is on the horizontal axis: what it is called, its unit, and its values."""
     dim = str(row)
     known = (*(("time",) if dim in _AXES else ()), dim, f"{dim}_number")

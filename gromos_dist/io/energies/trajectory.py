@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
+from gromos_dist.defaults import ON_TRUNCATED
 from gromos_dist.errors import TrajectoryError, new_where
 from gromos_dist.input_file import file_state, unchanged
 from gromos_dist.io.energies.layout import (
@@ -62,7 +63,7 @@ def open_energies(
     *,
     groups: Sequence[str] | None = None,
     variables: Collection[str] | None = None,
-    on_truncated: OnTruncated = "raise",
+    on_truncated: OnTruncated = ON_TRUNCATED,
 ) -> xr.Dataset:
     """Read energy trajectories of GROMOS as one Dataset.
 

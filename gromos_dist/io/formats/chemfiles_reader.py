@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gromos_dist.defaults import ON_TRUNCATED
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import require_regular
 from gromos_dist.io.read_arguments import check_read, deliver
@@ -95,7 +96,7 @@ def open_chemfiles(
     path: str | Path,
     *,
     format: str = "",
-    on_truncated: OnTruncated = "raise",
+    on_truncated: OnTruncated = ON_TRUNCATED,
 ) -> ChemfilesReader:
     """Open any file that chemfiles can read.
 

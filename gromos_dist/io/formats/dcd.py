@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
 from gromos_dist._version import __version__
+from gromos_dist.defaults import ON_TRUNCATED
 from gromos_dist.errors import TrajectoryError, check, new_where
 from gromos_dist.input_file import opened
 from gromos_dist.io.formats.decimal_times import decimal_ratio
@@ -68,7 +69,7 @@ class DCDLayout(NamedTuple):
     has_fourth_dimension: int
 
 
-def open_dcd(path: str | Path, *, on_truncated: OnTruncated = "raise") -> DCDReader:
+def open_dcd(path: str | Path, *, on_truncated: OnTruncated = ON_TRUNCATED) -> DCDReader:
     """Read the header of a DCD file.
 
     Parameters

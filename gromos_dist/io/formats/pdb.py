@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._version import __version__
+from gromos_dist.defaults import ON_TRUNCATED
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.io.formats.columns import Columns
 from gromos_dist.io.formats.structures import (
@@ -56,7 +57,7 @@ _TER = b"TER\n"
 def open_pdb(
     path: str | Path,
     *,
-    on_truncated: OnTruncated = "raise",
+    on_truncated: OnTruncated = ON_TRUNCATED,
     index_folder: str | Path | None = None,
 ) -> StructureReader:
     """Open a PDB file for its positions and box: its models, or what END lines separate.

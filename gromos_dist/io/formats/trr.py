@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
+from gromos_dist.defaults import ON_TRUNCATED
 from gromos_dist.errors import new_where
 from gromos_dist.input_file import opened
 from gromos_dist.io.formats.decimal_times import as_written
@@ -52,7 +53,7 @@ _SCRATCH_BYTES = 1 << 18
 def open_trr(
     path: str | Path,
     *,
-    on_truncated: OnTruncated = "raise",
+    on_truncated: OnTruncated = ON_TRUNCATED,
     index_folder: str | Path | None = None,
 ) -> TRRReader:
     """Open a TRR file.

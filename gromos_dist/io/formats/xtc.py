@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._core import ffi, lib
+from gromos_dist.defaults import ON_TRUNCATED
 from gromos_dist.errors import new_where
 from gromos_dist.io.formats.decimal_times import as_written
 from gromos_dist.io.index.frame_chain import (
@@ -36,7 +37,7 @@ _ATOMS_OF_1995 = 298_261_617  # more need the form of 2023
 def open_xtc(
     path: str | Path,
     *,
-    on_truncated: OnTruncated = "raise",
+    on_truncated: OnTruncated = ON_TRUNCATED,
     index_folder: str | Path | None = None,
 ) -> XTCReader:
     """Open an XTC file.

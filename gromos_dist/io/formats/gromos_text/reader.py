@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gromos_dist._core import lib
+from gromos_dist.defaults import ON_TRUNCATED
 from gromos_dist.errors import TrajectoryError, check, new_where
 from gromos_dist.io.formats.gromos_text.blocks import (
     BLOCK,
@@ -96,7 +97,7 @@ class GromosTextReader:
 def open_gromos_text(
     path: str | Path,
     *,
-    on_truncated: OnTruncated = "raise",
+    on_truncated: OnTruncated = ON_TRUNCATED,
     index_folder: str | Path | None = None,
 ) -> GromosTextReader:
     """Open a file of GROMOS text; ``.gz`` after its name says that it is compressed.
