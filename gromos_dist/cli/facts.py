@@ -48,14 +48,15 @@ def of_events(result: Result) -> Facts:
     frame = int(counts.argmax())
     most = {"value": int(counts[frame]), "frame": frame}
     mean, deviation = float(counts.mean()), float(counts.std())
-    error = _error(xr.DataArray(counts, dims="frame"))
+    series = xr.DataArray(counts, dims="frame")
+    error = _error(series)
     values = {"events": total, "mean_in_a_frame": mean, **error, "standard_deviation": deviation}
     return Facts(
         {**values, "maximum": most},
         (
             ("events", str(total)),
             ("mean in a frame", _mean({"mean": mean, **error}, "")),
-            *_unknown_errors({"": error}),
+            *_unknown_errors({"": series}, {"": error}),
             ("standard deviation", f"{deviation:.5g}"),
             ("maximum", f"{most['value']} at frame {frame}"),
         ),
@@ -153,7 +154,7 @@ def _series(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]
         rows = _rows(first, {name: of for name, of in facts.items() if name not in error})
         if error:
             unit = str(array.attrs.get("units", ""))
-            rows[:1] = [("mean", _mean(facts, unit)), *_unknown_errors({"": error})]
+            rows[:1] = [("mean", _mean(facts, unit)), *_unknown_errors({"": first}, {"": error})]
         return facts, rows
     parts = dict(parts_of(first))
     if "frame" not in first.dims or len(parts) > _MOST_PARTS or not first.size:
@@ -173,7 +174,7 @@ def _series(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]
         for name, of in facts.items()
         if "mean" in of
     ]
-    return {"parts": facts}, rows + _unknown_errors(errors)
+    return {"parts": facts}, rows + _unknown_errors(parts, errors)
 
 
 def _error(series: xr.DataArray) -> dict[str, float]:
@@ -209,17 +210,19 @@ def _mean(facts: Mapping[str, Any], unit: str) -> str:
     return f"{with_error(mean, error, unit)} (statistical inefficiency {inefficiency:.3g} frames)"
 
 
-def _unknown_errors(errors: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]]:
-    """Say of which means the errors are not known: nothing where all are."""
-    unknown = [name for name, error in errors.items() if np.isnan(error["error_of_mean"])]
-    if not unknown:
-        return []
-    of = f" of {', '.join(unknown)}" if unknown != [""] else ""
+def _unknown_errors(
+    series: Mapping[str, xr.DataArray], errors: Mapping[str, Mapping[str, float]]
+) -> list[tuple[str, str]]:
+    """Say of which means the errors are not known, and why: nothing where all are."""
+    because: dict[str, list[str]] = {}
+    for name, error in errors.items():
+        if np.isnan(error["error_of_mean"]):
+            missing = int(np.count_nonzero(~np.isfinite(series[name].values)))
+            why = f"{missing} frames have no value" if missing else "too few frames"
+            because.setdefault(why, []).append(name)
     return [
-        (
-            f"error of the mean{of}",
-            "unknown: frames are too few for their correlation, or have no value",
-        )
+        (" of ".join(filter(None, ("error of the mean", ", ".join(names)))), f"unknown: {why}")
+        for why, names in because.items()
     ]
 
 
