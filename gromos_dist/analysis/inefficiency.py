@@ -42,8 +42,9 @@ def statistical_inefficiency_of(deviations: Floats) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> round(statistical_inefficiency_of(np.tile([1.0, 1, 1, 1, -1, -1, -1, -1], 50)), 3)
-    3.981
+    >>> values = np.repeat(np.random.default_rng(1).normal(size=2000), 4)
+    >>> round(statistical_inefficiency_of(values - values.mean()), 1)
+    4.0
     """
     n_values = len(deviations)
     if n_values < FEWEST_VALUES:
