@@ -340,6 +340,11 @@ class TestMDTraj:
         theirs.xyz[:] = 0
         assert float(abs(ds.positions).max()) > 0
 
+    def test_without_a_topology(self, mdtraj: Any) -> None:
+        ds = from_mdtraj(mdtraj.Trajectory(np.ones((2, 3, 3)), None))
+        assert set(ds.coords) == {"xyz", "atom_number", "time"}
+        assert ds.positions.shape == (2, 3, 3)
+
     def test_without_mdtraj(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "mdtraj", None)
         with pytest.raises(ImportError, match=r"pip install 'gromos_dist\[mdtraj\]'"):

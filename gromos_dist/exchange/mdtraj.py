@@ -37,7 +37,7 @@ def from_mdtraj(trajectory: Any) -> xr.Dataset:
     Parameters
     ----------
     trajectory : mdtraj Trajectory
-        Whose arrays are copied.
+        Whose arrays are copied. Without a topology, atoms have no names.
 
     Returns
     -------
@@ -64,21 +64,22 @@ def from_mdtraj(trajectory: Any) -> xr.Dataset:
             f"expected a trajectory of mdtraj, got {type(trajectory).__name__}, which has no "
             f"{' and no '.join(missing)}"
         )
-    topology = topology_of_mdtraj(trajectory.topology, trajectory.n_atoms)
+    known = trajectory.topology is not None
+    topology = topology_of_mdtraj(trajectory.topology) if known else Topology()
     positions = np.array(trajectory.xyz, np.float32)
     variables = {"positions": positions}
     if trajectory.unitcell_vectors is not None:
         variables["box"] = np.array(trajectory.unitcell_vectors, np.float64)
-    numbers = np.arange(topology.n_atoms)
+    n_atoms = positions.shape[1]
     coords: dict[str, Any] = {
         "xyz": ("xyz", ["x", "y", "z"]),
-        "atom_number": atom_numbers(numbers, topology.n_atoms),
-        **topology.coordinates(),
-        **bond_coordinate(topology.bonds, None, topology.n_atoms),
+        "atom_number": atom_numbers(np.arange(n_atoms), n_atoms),
+        **(topology.coordinates() if known else {}),
+        **bond_coordinate(topology.bonds, None, n_atoms),
         "time": ("frame", np.array(trajectory.time, np.float64), dict(VARIABLES["time"].attrs)),
     }
-    known = {"positions": array_hash(positions), "topology": topology}
-    attrs = record_of("from_mdtraj", known, [], defaults=known).attributes
+    content = {"positions": array_hash(positions), "topology": topology}
+    attrs = record_of("from_mdtraj", content, [], defaults=content).attributes
     return xr.Dataset(
         {
             name: (VARIABLES[name].dims, values, dict(VARIABLES[name].attrs))

@@ -13,26 +13,13 @@ from gromos_dist.topology.topology import Topology
 _VIRTUAL = "VS"
 
 
-def topology_of_mdtraj(topology: Any, n_atoms: int) -> Topology:
-    """Return a topology of mdtraj; None has atoms without names.
+def topology_of_mdtraj(topology: Any) -> Topology:
+    """Return the topology of an mdtraj Topology.
 
-    Parameters
-    ----------
-    topology : mdtraj Topology or None
-        Of the trajectory.
-    n_atoms : int
-        How many atoms it has.
+    Names, residues, chains, segments, elements and bonds are its own; masses are those of the
+    elements, charges are not known. Molecules are what the bonds connect; where there are few of
+    these, they follow from chains and residues.
     """
-    if topology is None:
-        return Topology(
-            atom_name=np.full(n_atoms, ""),
-            residue_name=np.full(n_atoms, ""),
-            residue=np.ones(n_atoms, np.int64),
-            molecule=np.ones(n_atoms, np.int64),
-            element=np.full(n_atoms, ""),
-            mass=np.full(n_atoms, np.nan),
-            charge=np.full(n_atoms, np.nan),
-        )
     atoms = list(topology.atoms)
     elements = [atom.element for atom in atoms]
     symbols = [element.symbol if element is not None else "" for element in elements]
@@ -52,7 +39,7 @@ def topology_of_mdtraj(topology: Any, n_atoms: int) -> Topology:
         molecule=molecules_of(bonds, starts, starts_of_runs(chains), residue, residue_name, name),
         element=np.array(["" if symbol == _VIRTUAL else symbol for symbol in symbols], np.str_),
         mass=np.array([np.nan if of is None else of.mass for of in elements], np.float64),
-        charge=np.full(n_atoms, np.nan),
+        charge=np.full(len(atoms), np.nan),
         bonds=bonds,
         chain=np.array(labels, np.str_) if any(labels) else None,
         segment=np.array(segments, np.str_) if any(segments) else None,
