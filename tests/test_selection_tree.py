@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 import gromos_dist as gd
 from gromos_dist.errors import FrameError, SelectionError
 from gromos_dist.kernels.boxes import octahedron_vectors
-from gromos_dist.selection.evaluate import bind, evaluate, evaluate_in_frames, masks_of_frames
+from gromos_dist.selection.evaluate import bind, evaluate, masks_of_frames
+from gromos_dist.selection.known_atoms import Atoms
 from gromos_dist.selection.syntax import Tokens
 from gromos_dist.selection.tree import (
     And,
@@ -64,6 +65,12 @@ BOXES = {
     "truncated octahedron": octahedron_vectors(2.0 * np.eye(3)),
     "none": np.full((3, 3), np.nan),
 }
+
+
+def evaluate_in_frames(
+    tree: Tree, atoms: Atoms, positions: np.ndarray, box: np.ndarray | None = None
+) -> np.ndarray:
+    return masks_of_frames(bind(tree, atoms), positions, box)
 
 
 # A second language: "1:CA+2:O" is CA of molecule 1 and O of molecule 2, "!" is not.

@@ -229,3 +229,66 @@ def test_docstrings() -> None:
     assert docstrings.parse(None).summary == ""
     said = docstrings.in_words("Of ``x`` [2]_, :math:`a`; `fit` when None.", {"fit": "--fit"})
     assert said == "Of x, a; --fit if not given."
+
+
+class TestRadialDistributions:
+    """The view of what `rdf` gives."""
+
+    def two(self) -> xr.Dataset:
+        distance = (np.arange(8) + 0.5) * 0.1
+        attrs = {"units": "nm"}
+        return xr.Dataset(
+            {
+                "rdf": (
+                    *(("set", "distance"),),
+                    [[0, 0, 2.5, 0.5, 0.8, 1.2, 0.1, 1], [0, 0.5, 1, 1, 1, 1, 1, 1.0]],
+                ),
+                "coordination_number": (("set", "distance"), np.arange(16.0).reshape(2, 8)),
+                "density": ("set", [30.0, 5.0]),
+                "n_pairs": (("set", "distance"), np.ones((2, 8), int)),
+            },
+            {
+                "set": ["O-O", "O-H"],
+                "distance": ("distance", distance, attrs),
+                "upper_edge": ("distance", distance + 0.05, attrs),
+            },
+        )
+
+    def test_the_first_shell_is_told(self) -> None:
+        facts = VIEWS["radial distribution"].facts(self.two().isel(set=0, drop=True))
+        assert facts.values["peak"] == {"value": 2.5, "distance": pytest.approx(0.25)}
+        # Up to twice as far as the peak: the lower value at 0.65 nm belongs to another shell.
+        assert facts.values["first_shell"] == {"value": 3.0, "distance": pytest.approx(0.4)}
+        assert facts.values["density"] == 30.0
+        assert facts.values["pairs"] == 8
+        assert ("peak", "2.5 at 0.25 nm") in facts.rows
+
+    def test_several_sets_have_their_names(self) -> None:
+        facts = VIEWS["radial distribution"].facts(self.two())
+        assert list(facts.values["sets"]) == ["O-O", "O-H"]
+        assert ("O-H: density", "5 nm-3") in facts.rows
+
+    def test_nothing_is_told_of_a_shell_that_is_not_there(self) -> None:
+        nothing = self.two().isel(set=0, drop=True)
+        facts = VIEWS["radial distribution"].facts(nothing.assign(rdf=nothing.rdf * np.nan))
+        assert "peak" not in facts.values
+
+    def test_picture(self, tmp_path: Path) -> None:
+        figure = plot.plot_radial_distribution(self.two(), tmp_path / "rdf.svg", title="Two")
+        g, n = figure.axes
+        assert len(g.get_lines()) == 3
+        assert len(n.get_lines()) == 2
+        np.testing.assert_allclose(n.get_lines()[1].get_xdata(), self.two().upper_edge)
+        assert g.get_xlim() == (0.0, pytest.approx(0.8))
+        assert (tmp_path / "rdf.svg").stat().st_size
+        many = xr.concat([self.two()] * 3, "set")
+        with pytest.raises(ValueError, match="up to 5"):
+            plot.plot_radial_distribution(many)
+
+
+def test_the_atoms_of_a_nearest_pair_are_not_summed_up() -> None:
+    ds = gd.open_trajectory(BUTANE[0], BUTANE[2])
+    found = gd.minimum_distance(ds, [0], "name OW", with_atoms=True).compute()
+    facts = VIEWS["nearest pair"].facts(found)
+    assert facts.values["quantity"] == "minimum_distance"
+    assert facts == of_series(found.minimum_distance)

@@ -22,6 +22,7 @@
 
 #include "gd/frames.h"
 #include "gd/gyration.h"
+#include "gd/neighbors.h"
 #include "gd/rmsd.h"
 #include "gd/whole.h"
 

@@ -8,6 +8,7 @@
 #include "gd/numbers.h"
 
 struct gd_row;
+struct gd_run;
 struct gd_mesh_work;
 struct gd_mesh_row;
 

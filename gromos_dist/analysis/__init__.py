@@ -1,5 +1,11 @@
 """Analyses: xarray in, xarray out, lazy. One line a module; all doors find them here."""
 
+from gromos_dist.analysis.counts import n_atoms as n_atoms
+from gromos_dist.analysis.nearest import (
+    image_distance as image_distance,
+    minimum_distance as minimum_distance,
+)
+from gromos_dist.analysis.rdf import rdf as rdf
 from gromos_dist.analysis.rmsd import (
     rmsd as rmsd,
     rmsd_matrix as rmsd_matrix,

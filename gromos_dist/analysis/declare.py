@@ -20,6 +20,8 @@ import xarray as xr
 
 from gromos_dist import provenance
 from gromos_dist.analysis.needs import Need, check_needs
+from gromos_dist.analysis.per_frame import FrameSelection, chosen_in_frames
+from gromos_dist.analysis.system import selected
 from gromos_dist.mapping import LazyEvents
 from gromos_dist.selection import Selection
 from gromos_dist.topology import as_topology
@@ -107,7 +109,8 @@ def analysis(
         signature = inspect.signature(function)
         name = function.__name__
         _, *arguments = signature.parameters.values()
-        selections = [of.name for of in arguments if _is_selection(of.annotation)]
+        resolvers = {of.name: _resolver(of.annotation) for of in arguments}
+        selections = {name: one for name, one in resolvers.items() if one is not None}
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -131,9 +134,15 @@ def analysis(
     return declare
 
 
-def _is_selection(annotation: Any) -> bool:
-    """Tell whether a parameter, whose annotation may be text, says which atoms are meant."""
-    return annotation == Selection or "Selection" in str(annotation).split(" | ")
+def _resolver(annotation: Any) -> Callable[[Any, Any], Any] | None:
+    """Return what resolves a parameter that says which atoms are meant; None if it does not.
+
+    Its annotation may be text.
+    """
+    words = str(annotation).split(" | ")
+    if annotation == FrameSelection or "FrameSelection" in words:
+        return chosen_in_frames
+    return selected if annotation == Selection or "Selection" in words else None
 
 
 def _with_provenance(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -10,7 +10,10 @@ import xarray as xr
 
 from gromos_dist.analysis.broken import Indices, warn_of_broken_molecules
 from gromos_dist.analysis.connections import bonds_of
-from gromos_dist.analysis.system import masses_of, positions_of, selected
+from gromos_dist.analysis.per_frame import ChosenInFrames
+from gromos_dist.analysis.system import masses_of, positions_of
+
+Chosen = Indices | ChosenInFrames
 
 
 class Need(StrEnum):
@@ -31,8 +34,8 @@ def check_needs(
     needs: Collection[Need],
     data: Any,
     parameters: Mapping[str, Any],
-    selections: Collection[str],
-) -> dict[str, Indices]:
+    selections: Mapping[str, Callable[[Any, Any], Chosen]],
+) -> dict[str, Chosen]:
     """Check a trajectory before an analysis begins.
 
     Parameters
@@ -46,14 +49,15 @@ def check_needs(
         The trajectory.
     parameters : mapping
         The other arguments of the call; Datasets among them are looked at as well.
-    selections : collection of str
-        The parameters that say which atoms are meant. None stands for all atoms where the parameter
-        is `atoms`, else for what the analysis makes of it.
+    selections : mapping of str to callable
+        The parameters that say which atoms are meant, and what resolves them in the trajectory:
+        `selected` or `chosen_in_frames`. None stands for all atoms where the parameter is `atoms`,
+        else for what the analysis makes of it.
 
     Returns
     -------
     dict
-        The selections among the arguments, as indices: to find them takes time in large systems.
+        The selections among the arguments, resolved: to find them takes time in large systems.
 
     Raises
     ------
@@ -69,11 +73,11 @@ def check_needs(
         return {}
     positions = positions_of(data)
     chosen = {
-        name: selected(data, parameters[name])
-        for name in selections
+        name: resolve(data, parameters[name])
+        for name, resolve in selections.items()
         if parameters[name] is not False and (name == "atoms" or parameters[name] is not None)
     }
-    sets = list(chosen.values())
+    sets = [one.candidates if isinstance(one, ChosenInFrames) else one for one in chosen.values()]
     if BOX in needs and "box" not in data:
         raise ValueError(f"{call} needs the box, and this trajectory has none")
     if MASSES in needs and parameters.get("mass_weighted", True):

@@ -14,6 +14,7 @@ import numpy as np
 import typer
 import xarray as xr
 
+from gromos_dist.analysis.per_frame import FrameSelection
 from gromos_dist.cli import options
 from gromos_dist.cli.run import Input
 from gromos_dist.cli.vocabulary import Word, other_trajectory
@@ -59,7 +60,7 @@ def word_of(option: str, annotation: Any, default: Any, text: str) -> Word | Non
         )
         return Annotated[kind, info]
 
-    if annotation == Selection:
+    if annotation in (Selection, FrameSelection):
         return Word(made(str | None, "SELECTION"), show=_as_text)
     several = _alternatives(annotation, default)
     if several == [bool]:

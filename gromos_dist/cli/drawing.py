@@ -11,6 +11,7 @@ import xarray as xr
 
 from gromos_dist import plot
 from gromos_dist.cli.energy_tables import BY_PAIR, BY_TERM
+from gromos_dist.cli.facts import first_of
 
 Result = xr.DataArray | xr.Dataset
 Asked = Mapping[str, Any]
@@ -25,6 +26,11 @@ def draw_series(result: Result, path: Path, title: str, _: Asked) -> None:
         plot.plot_parts(result, path, title=title)
 
 
+def draw_first(result: Result, path: Path, title: str, asked: Asked) -> None:
+    """Draw the first variable, which others explain."""
+    draw_series(first_of(result), path, title, asked)
+
+
 def draw_map(result: Result, path: Path, title: str, _: Asked) -> None:
     """Draw values over two dims as a heat map."""
     plot.plot_matrix(_one(result), path, title=title)
@@ -33,6 +39,12 @@ def draw_map(result: Result, path: Path, title: str, _: Asked) -> None:
 def draw_profile(result: Result, path: Path, title: str, _: Asked) -> None:
     """Draw values over atoms, residues, distances or the like."""
     plot.plot_profile(result, path, title=title)
+
+
+def draw_radial(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
+    """Draw radial distribution functions and coordination numbers."""
+    named = title.replace("Rdf", "Radial distribution", 1)
+    plot.plot_radial_distribution(result, path, title=named)
 
 
 def draw_events(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:

@@ -24,6 +24,16 @@ def of_series(result: Result) -> Facts:
     return _of_each(result, _series)
 
 
+def of_first(result: Result) -> Facts:
+    """Sum up the first variable, which others explain."""
+    return of_series(first_of(result))
+
+
+def first_of(result: Result) -> xr.DataArray:
+    """Return an array, or the first one of a Dataset."""
+    return result if isinstance(result, xr.DataArray) else next(iter(result.data_vars.values()))
+
+
 def of_values(result: Result) -> Facts:
     """Sum up any values: of atoms, of residues, of distances, of one frame or of none."""
     return _of_each(result, _values)
@@ -32,6 +42,55 @@ def of_values(result: Result) -> Facts:
 def of_matrix(result: Result) -> Facts:
     """Sum up values of all pairs of frames."""
     return _of_each(result, _matrix)
+
+
+def of_radial(result: xr.Dataset) -> Facts:
+    """Tell where radial distribution functions have their peak, and how many are below it.
+
+    The peak is the highest value; the first shell ends where it is lowest up to twice as far.
+    """
+    sets = result if "set" in result.dims else result.expand_dims(set=[""])
+    told = {str(name): _radial(sets.sel(set=name)) for name in sets["set"].values}
+    values = next(iter(told.values())) if "set" not in result.dims else {"sets": told}
+    return Facts(
+        values,
+        tuple(
+            (f"{name}: {row}" if name else row, text)
+            for name, facts in told.items()
+            for row, text in _radial_rows(facts)
+        ),
+    )
+
+
+def _radial(one: xr.Dataset) -> dict[str, Any]:
+    heights = one["rdf"].values
+    facts: dict[str, Any] = {
+        "density": float(one["density"]),
+        "pairs": int(one["n_pairs"].sum()),
+    }
+    if not np.isfinite(heights).all() or not heights.any():
+        return facts
+    distance, upper = one["distance"].values, one["upper_edge"].values
+    peak = int(heights.argmax())
+    reach = distance <= 2.0 * distance[peak]
+    after = peak + int(heights[peak:][reach[peak:]].argmin())
+    return {
+        **facts,
+        "peak": {"value": float(heights[peak]), "distance": float(distance[peak])},
+        "first_shell": {
+            "value": float(one["coordination_number"].values[after]),
+            "distance": float(upper[after]),
+        },
+    }
+
+
+def _radial_rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if "peak" in facts:
+        peak, shell = facts["peak"], facts["first_shell"]
+        yield "peak", f"{peak['value']:.5g} at {peak['distance']:.5g} nm"
+        yield "first shell", f"{shell['value']:.5g} atoms up to {shell['distance']:.5g} nm"
+    yield "density", f"{quantity(facts['density'], 'nm-3')}"
+    yield "pairs", str(facts["pairs"])
 
 
 def of_trajectory(_: Result) -> Facts:

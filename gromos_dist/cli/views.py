@@ -94,9 +94,13 @@ _ENERGIES = View(
 VIEWS: Mapping[str, View] = MappingProxyType(
     {
         "time series": View(_later("facts.of_series"), _later("drawing.draw_series")),
+        "nearest pair": View(_later("facts.of_first"), _later("drawing.draw_first")),
         "matrix": View(_later("facts.of_matrix"), _later("drawing.draw_map")),
         "map": View(_later("facts.of_values"), _later("drawing.draw_map")),
         "profile": View(_later("facts.of_values"), _later("drawing.draw_profile")),
+        "radial distribution": View(
+            _later("facts.of_radial"), _later("drawing.draw_radial"), ("rdf",)
+        ),
         "number": View(_later("facts.of_values"), None),
         "parts": View(_later("facts.of_parts"), None),
         "trajectory": View(
@@ -143,4 +147,6 @@ def title_of(result: Result, name: str, files: str, given: Mapping[str, Any]) ->
     else:
         what = name.replace("_", " ").capitalize()
     of = f" of {given['atoms'] or 'all atoms'}" if "atoms" in given else ""
+    if of and isinstance(given.get("other"), str):
+        of += f" and {given['other']}"
     return f"{what}{of}, {files}"

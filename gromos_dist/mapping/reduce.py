@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,8 @@ class Reduction:
         The NamedTuple that `partial` gives; ``tuple`` if it gives no named one.
     dtype : dtype
         Of the results.
+    dtypes : mapping of str to dtype, optional
+        Of those variables that have another one.
 
     Examples
     --------
@@ -93,6 +95,7 @@ class Reduction:
     variables: Variable | Sequence[Variable]
     state: type[tuple[Any, ...]] = tuple
     dtype: DTypeLike = np.float64
+    dtypes: Mapping[str, DTypeLike] = field(default_factory=dict)
 
     def __call__(
         self,
@@ -138,7 +141,7 @@ class Reduction:
             combine=self.combine,
             finalize=self.finalize,
             variables=variables,
-            dtypes=(np.dtype(self.dtype),) * len(variables),
+            dtypes=tuple(np.dtype(self.dtypes.get(v.name, self.dtype)) for v in variables),
             shapes=tuple(result_shape(variable, arrays[0], given) for variable in variables),
             constants=constants,
         )

@@ -1,4 +1,4 @@
-"""Pictures of results: time series, matrices, profiles, energies by term and by pair of groups."""
+"""Pictures of results: time series, matrices, profiles, radial distributions, energies by term and by pair of groups."""
 
 from gromos_dist.plot.blocks import plot_block_errors
 from gromos_dist.plot.events import number_of_events
@@ -6,6 +6,7 @@ from gromos_dist.plot.groups import MOST_PAIRS, plot_groups, plot_pairs
 from gromos_dist.plot.matrix import plot_matrix
 from gromos_dist.plot.panels import plot_parts, plot_terms
 from gromos_dist.plot.profile import plot_profile
+from gromos_dist.plot.radial import plot_radial_distribution
 from gromos_dist.plot.series import plot_time_series
 from gromos_dist.plot.style import SUFFIXES
 from gromos_dist.plot.wording import name_of
@@ -21,6 +22,7 @@ __all__ = [
     "plot_pairs",
     "plot_parts",
     "plot_profile",
+    "plot_radial_distribution",
     "plot_terms",
     "plot_time_series",
 ]

@@ -14,9 +14,9 @@ from gromos_dist.errors import SelectionError
 from gromos_dist.selection.evaluate import evaluate
 from gromos_dist.selection.kinds import KINDS
 from gromos_dist.selection.known_atoms import TEXTS, Atoms, KnownAtoms
+from gromos_dist.selection.languages import read
 from gromos_dist.selection.syntax import did_you_mean
 from gromos_dist.selection.tree import Exactly, Kind, Like, Property, Tree, nodes_of
-from gromos_dist.selection.words import parse
 
 Selection = str | Sequence[int] | Sequence[bool] | NDArray[Any] | slice | None
 
@@ -111,11 +111,10 @@ def select(atoms: Atoms | str, expression: str | Atoms) -> NDArray[np.int64]:
         atoms, expression = expression, atoms
     if not isinstance(expression, str) or isinstance(atoms, str):
         raise TypeError(f"expression: expected text, got {type(expression).__name__}")
-    tree = parse(expression)
+    tree = read(expression)
     chosen = evaluate(tree, atoms)
     if not len(chosen):
-        there = _what_exists(tree, KnownAtoms(atoms))
-        raise SelectionError(f"the selection {expression!r} chooses no atom{there}")
+        raise nothing_chosen(expression, tree, atoms)
     return chosen
 
 
@@ -175,6 +174,12 @@ def _indices(array: NDArray[Any], n_atoms: int) -> NDArray[np.int64]:
             f"{n_atoms - 1}"
         )
     return array.astype(np.int64)
+
+
+def nothing_chosen(expression: str, tree: Tree, atoms: Atoms) -> SelectionError:
+    """Return the error of a selection that chooses no atom."""
+    there = _what_exists(tree, KnownAtoms(atoms))
+    return SelectionError(f"the selection {expression!r} chooses no atom{there}")
 
 
 def _what_exists(tree: Tree, atoms: KnownAtoms) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import permutations
 from typing import NamedTuple
 
@@ -48,6 +49,43 @@ class BoundSelection:
     """What the parts choose that are the same in every frame, shape (atom,)."""
     relations: Mapping[Tree, NDArray[np.int64]]
     """The group of each atom for a `Same`, pairs of atoms for a `Bonded`."""
+    asked: Mapping[Tree, Mask]
+    """Of which atoms the other parts say whether they are chosen, shape (atom,)."""
+
+    @property
+    def candidates(self) -> Mask:
+        """The atoms that can be chosen in some frame, shape (atom,)."""
+        return self.masks.get(self.tree, self.asked.get(self.tree, np.ones(self.n_atoms, bool)))
+
+    @cached_property
+    def looked_at(self) -> Mask:
+        """The atoms whose positions tell what is chosen, shape (atom,)."""
+        looked_at = np.zeros(self.n_atoms, bool)
+        for node, asked in self.asked.items():
+            if isinstance(node, Within | Sphere | Region):
+                looked_at |= asked
+                for part in parts_of(node):
+                    looked_at |= self.masks[part] if part in self.masks else self.asked[part]
+        return looked_at
+
+    def of_atoms(self, kept: NDArray[np.int64]) -> BoundSelection:
+        """Return the selection among some of the atoms, those that it looks at and more."""
+        place = np.full(self.n_atoms, -1)
+        place[kept] = np.arange(len(kept))
+        relations: dict[Tree, NDArray[np.int64]] = {}
+        for node, relation in self.relations.items():
+            if isinstance(node, Same):
+                relations[node] = relation[kept]
+            else:
+                pairs = place[relation]
+                relations[node] = pairs[(pairs >= 0).all(axis=1)]
+        return BoundSelection(
+            self.tree,
+            len(kept),
+            {node: mask[kept] for node, mask in self.masks.items()},
+            relations,
+            {node: mask[kept] for node, mask in self.asked.items()},
+        )
 
 
 def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
@@ -89,35 +127,6 @@ def evaluate(tree: Tree, atoms: Atoms) -> NDArray[np.int64]:
     return np.flatnonzero(bound.masks[tree]).astype(np.int64)
 
 
-def evaluate_in_frames(
-    tree: Tree, atoms: Atoms, positions: ArrayLike, box: ArrayLike | None = None
-) -> Mask:
-    """Return the atoms that a selection chooses in each of some frames.
-
-    Parameters
-    ----------
-    tree : Tree
-        What to choose.
-    atoms : Topology, xarray.Dataset or xarray.DataArray
-        The atoms.
-    positions, box
-        As `masks_of_frames` takes them.
-
-    Returns
-    -------
-    (frame, atom) bool array
-        True for the atoms chosen; there may be frames without any.
-
-    Raises
-    ------
-    SelectionError
-        The selection asks for what is not known of the atoms.
-    FrameError, ValueError
-        As `masks_of_frames` does.
-    """
-    return masks_of_frames(bind(tree, atoms), positions, box)
-
-
 def bind(tree: Tree, atoms: Atoms) -> BoundSelection:
     """Look up what a selection says of atoms, so that only positions are left to be asked.
 
@@ -152,14 +161,44 @@ def _bound(tree: Tree, known: KnownAtoms) -> BoundSelection:
             masks[node] = mask_of(node, known)
         elif isinstance(node, Same | Bonded):
             relations[node] = relation_of(node, known)
-    leaves = BoundSelection(tree, known.n_atoms, masks, relations)
-    fixed = list(_parts_without_frame(tree))
-    return BoundSelection(
-        tree,
-        known.n_atoms,
-        {part: _mask(part, leaves, None) for part in fixed},
-        {node: values for node, values in relations.items() if depends_on_frame(node)},
-    )
+    leaves = BoundSelection(tree, known.n_atoms, masks, relations, {})
+    fixed = {part: _mask(part, leaves, None) for part in _parts_without_frame(tree)}
+    moving = {node: values for node, values in relations.items() if depends_on_frame(node)}
+    bound = BoundSelection(tree, known.n_atoms, fixed, moving, {})
+    asked: dict[Tree, Mask] = {}
+    _ask(tree, np.ones(known.n_atoms, bool), bound, asked)
+    return replace(bound, asked=asked)
+
+
+def _ask(tree: Tree, of: Mask, bound: BoundSelection, asked: dict[Tree, Mask]) -> None:
+    """Note of which atoms each part has to tell whether it chooses them."""
+    if tree in bound.masks:
+        return
+    of = of & _possible(tree, bound)
+    asked[tree] = asked.get(tree, False) | of
+    for part in parts_of(tree):
+        match tree:
+            case Same() | Bonded():
+                _ask(part, _related(tree, of, bound.relations[tree]), bound, asked)
+            case Within() | Sphere():
+                _ask(part, np.ones_like(of), bound, asked)
+            case _:
+                _ask(part, of, bound, asked)
+
+
+def _possible(tree: Tree, bound: BoundSelection) -> Mask:
+    """Return the atoms that a part of a selection can choose, shape (atom,)."""
+    if tree in bound.masks:
+        return bound.masks[tree]
+    parts = [_possible(part, bound) for part in parts_of(tree)]
+    match tree:
+        case And():
+            return np.asarray(np.logical_and.reduce(parts), bool)
+        case Or():
+            return np.asarray(np.logical_or.reduce(parts), bool)
+        case Same() | Bonded():
+            return _related(tree, parts[0], bound.relations[tree])
+    return np.ones(bound.n_atoms, bool)
 
 
 def _parts_without_frame(tree: Tree) -> Iterator[Tree]:
@@ -218,9 +257,9 @@ def masks_of_frames(
         return chosen
     for frame in range(n_frames):
         coordinates = positions[frame].astype(np.float64)
-        finite = np.isfinite(coordinates).all(axis=1)
-        if not finite.all():
-            atom = int(np.argmin(finite))
+        broken = bound.looked_at & ~np.isfinite(coordinates).all(axis=1)
+        if broken.any():
+            atom = int(np.argmax(broken))
             raise FrameError(f"a coordinate is NaN or infinite (atom {atom})", frame)
         try:
             chosen[frame] = _mask(bound.tree, bound, _Frame(coordinates, boxes[frame]))
@@ -235,9 +274,15 @@ class _Frame(NamedTuple):
 
 
 def _mask(tree: Tree, bound: BoundSelection, frame: _Frame | None) -> Mask:
-    """Return what a part of a selection chooses, shape (atom,)."""
+    """Return what a part of a selection chooses of the atoms it is asked of, shape (atom,)."""
     if tree in bound.masks:
         return bound.masks[tree]
+    asked = bound.asked.get(tree)
+    mask = _any_mask(tree, bound, frame)
+    return mask if asked is None else mask & asked
+
+
+def _any_mask(tree: Tree, bound: BoundSelection, frame: _Frame | None) -> Mask:
     parts = [_mask(part, bound, frame) for part in parts_of(tree)]
     match tree:
         case Not():
@@ -250,7 +295,10 @@ def _mask(tree: Tree, bound: BoundSelection, frame: _Frame | None) -> Mask:
             return _related(tree, parts[0], bound.relations[tree])
     if frame is None or not isinstance(tree, Within | Sphere | Region):
         raise TypeError(f"{type(tree).__name__} is no node of a selection")
-    return _by_positions(tree, parts, frame)
+    of = np.flatnonzero(bound.asked[tree])
+    mask = np.zeros(bound.n_atoms, bool)
+    mask[of] = _by_positions(tree, of, parts, frame)
+    return mask
 
 
 def _related(tree: Same | Bonded, members: Mask, relation: NDArray[np.int64]) -> Mask:
@@ -262,16 +310,23 @@ def _related(tree: Same | Bonded, members: Mask, relation: NDArray[np.int64]) ->
     return mask
 
 
-def _by_positions(tree: Within | Sphere | Region, parts: Sequence[Mask], frame: _Frame) -> Mask:
+def _by_positions(
+    tree: Within | Sphere | Region,
+    of: NDArray[np.int64],
+    parts: Sequence[Mask],
+    frame: _Frame,
+) -> Mask:
+    """Return which of some atoms are chosen."""
     positions, box = frame
+    points = positions[of]
     match tree:
         case Within(distance=distance):
-            return is_within(positions, positions[parts[0]], distance, box)
+            return is_within(points, positions[parts[0]], distance, box)
         case Sphere(radius=radius, centre=tuple() as point):
-            return is_within(positions, [point], radius, box)
+            return is_within(points, [point], radius, box)
         case Sphere(radius=radius):
             members = positions[parts[0]]
             centre = members.mean(axis=0, keepdims=True) if len(members) else members
-            return is_within(positions, centre, radius, box)
+            return is_within(points, centre, radius, box)
         case Region(lower=lower, upper=upper):
-            return is_between(positions, lower, upper, box)
+            return is_between(points, lower, upper, box)

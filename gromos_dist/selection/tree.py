@@ -179,6 +179,16 @@ Tree: TypeAlias = (
 )
 
 
+@dataclass(frozen=True)
+class Centre(Node):
+    """A point: the centre of the atoms of a selection, as their coordinates stand."""
+
+    of: Tree
+    mass_weighted: bool
+    label: str = field(default="", compare=False)
+    """What it is called."""
+
+
 def parts_of(tree: Tree) -> tuple[Tree, ...]:
     """Return the trees that a node is made of, from left to right."""
     match tree:

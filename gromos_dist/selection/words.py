@@ -14,6 +14,7 @@ from gromos_dist.selection.tree import (
     And,
     Between,
     Bonded,
+    Centre,
     Compared,
     Everything,
     Exactly,
@@ -70,11 +71,40 @@ def parse(expression: str) -> Tree:
     """
     tokens = Tokens(expression, _TOKEN, _UNCLOSED)
     tree = _or(tokens)
+    _expect_end(tokens)
+    return tree
+
+
+def parse_points(expression: str) -> tuple[Tree | Centre, ...]:
+    """Return the points that an expression means: ``com of X``, ``cog of X``, or atoms.
+
+    Raises
+    ------
+    SelectionError
+        It cannot be read; a caret shows where.
+
+    Examples
+    --------
+    >>> from gromos_dist.selection.words import parse_points
+    >>> parse_points("com of protein")
+    (Centre(of=Kind(name='protein'), mass_weighted=True, label='com of protein'),)
+    """
+    tokens = Tokens(expression, _TOKEN, _UNCLOSED)
+    word = tokens.accept("com", "cog")
+    if word is None:
+        return (parse(expression),)
+    tokens.accept("of")
+    of = _or(tokens)
+    _expect_end(tokens)
+    label = " ".join(expression.split())
+    return (Centre(of, word.text.lower() == "com", label, at=word.place),)
+
+
+def _expect_end(tokens: Tokens) -> None:
     token = tokens.peek()
     if token:
         hint = "" if _word(token) or token.text in "()" else did_you_mean(token.text, WORDS)
         raise token.error(f"expected 'and', 'or' or the end, found {token.text!r}{hint}")
-    return tree
 
 
 def _word(token: Token) -> str:

@@ -1,0 +1,410 @@
+"""What is another in every frame: atoms that are chosen by distance, and points such as centres.
+
+An analysis that can take them has parameters annotated `FrameSelection`, and hands its kernel what
+`chosen_in_frames` or `points_of` give as a constant: both are picklable. `read_only_needed` has no
+other atoms read than theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from gromos_dist import kernels
+from gromos_dist.analysis.broken import warn_of_broken_molecules
+from gromos_dist.analysis.connections import is_octahedron
+from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
+from gromos_dist.errors import FrameError
+from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.selection import Selection
+from gromos_dist.selection.choice import nothing_chosen, resolve
+from gromos_dist.selection.evaluate import BoundSelection, bind, evaluate, masks_of_frames
+from gromos_dist.selection.languages import read, read_points
+from gromos_dist.selection.tree import Centre, Tree, depends_on_frame
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+# Who has called the analysis that asks for points: whom a warning tells.
+_CALLER = 5
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenInFrames:
+    """Atoms that a selection by distance chooses anew in every frame."""
+
+    bound: BoundSelection
+    """The selection among `atoms`."""
+    atoms: Integers
+    """Atoms of the Dataset, rising: those that can be chosen, and those whose positions tell."""
+    candidates: Integers
+    """Atoms of the Dataset, rising: those that can be chosen in some frame."""
+    places: Integers
+    """Where `atoms` are among those of a block of positions."""
+    n_places: int
+    """How many atoms a block of positions has."""
+    octahedra: bool
+    """Whether boxes are the cubes that truncated octahedra are cut from."""
+
+    def masks(self, positions: ArrayLike, box: ArrayLike | None = None) -> Mask:
+        """Return which atoms are chosen in each frame of a block.
+
+        Parameters
+        ----------
+        positions : array, shape (frame, atom, 3)
+            A block of the Dataset's positions, in nm: of all atoms, or of those that were kept.
+        box : array, shape (frame, 3, 3), optional
+            The same frames of its ``box``, in nm; None: distances are those of the positions as
+            they are.
+
+        Returns
+        -------
+        (frame, atom) bool array
+            True for the atoms chosen; there may be frames without any.
+
+        Raises
+        ------
+        FrameError
+            A position that tells what is chosen is not finite, or a box has no volume.
+        """
+        positions = np.asarray(positions)
+        if box is not None and self.octahedra:
+            box = octahedron_vectors(box)
+        chosen = np.zeros(positions.shape[:2], bool)
+        chosen[:, self.places] = masks_of_frames(self.bound, positions[:, self.places], box)
+        return chosen
+
+    def among(self, kept: Integers) -> ChosenInFrames:
+        """Return the same for blocks of positions that have some atoms of the Dataset, rising."""
+        return replace(self, places=np.searchsorted(kept, self.atoms), n_places=len(kept))
+
+
+FrameSelection = Selection | ChosenInFrames
+"""What analyses take that can choose other atoms in every frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Centre:
+    """A point that several atoms have together."""
+
+    point: int
+    of: Integers | ChosenInFrames
+    """Atoms among those of a block of positions."""
+    mass_weighted: bool
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Points of every frame: atoms, and what is computed of several."""
+
+    labels: tuple[str, ...]
+    """A name for each point."""
+    counts: tuple[int, ...]
+    """How many points each specifier has given."""
+    numbers: Integers
+    """The atom of the Dataset that each point is; -1 for those that are none."""
+    atoms: Integers
+    """Atoms of the Dataset, rising, of which positions are needed."""
+    places: Integers
+    """Where the points that are atoms are among those of a block of positions."""
+    centres: tuple[_Centre, ...]
+    masses: Floats | None
+    """Masses (u) of the atoms of a block of positions, where they count."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def positions(self, positions: ArrayLike, box: ArrayLike | None = None) -> Floats:
+        """Return where the points are in each frame of a block.
+
+        Parameters
+        ----------
+        positions : array, shape (frame, atom, 3)
+            A block of the Dataset's positions, in nm: of all atoms, or of those that were kept.
+        box : array, shape (frame, 3, 3), optional
+            The same frames of its ``box``: only centres of selections by distance look at it.
+            Centres are those of the positions as they are.
+
+        Returns
+        -------
+        (frame, point, 3) float64 array
+            In nm.
+
+        Raises
+        ------
+        FrameError
+            A position is not finite, or a selection by distance chooses nothing.
+        """
+        positions = np.asarray(positions)
+        found = np.empty((len(positions), len(self), 3))
+        found[:, self.numbers >= 0] = positions[:, self.places]
+        for centre in self.centres:
+            found[:, centre.point] = self._centre(centre, positions, box)
+        finite = np.isfinite(found).all(axis=2)
+        if not finite.all():
+            frame, point = np.unravel_index(np.argmin(finite), finite.shape)
+            raise FrameError(
+                f"a coordinate of {self.labels[int(point)]} is NaN or infinite", int(frame)
+            )
+        return found
+
+    def _centre(
+        self, centre: _Centre, positions: NDArray[Any], box: ArrayLike | None
+    ) -> NDArray[Any]:
+        weights = self.masses if centre.mass_weighted else None
+        if not isinstance(centre.of, ChosenInFrames):
+            return kernels.center(positions, atoms=centre.of, weights=weights)
+        found = np.empty((len(positions), 3))
+        for frame, mask in enumerate(centre.of.masks(positions, box)):
+            if not mask.any():
+                raise FrameError(f"there is no {centre.label}: no atom is chosen", frame)
+            one = positions[frame : frame + 1]
+            found[frame] = kernels.center(one, atoms=np.flatnonzero(mask), weights=weights)[0]
+        return found
+
+    def among(self, kept: Integers) -> Points:
+        """Return the same for blocks of positions that have some atoms of the Dataset, rising."""
+
+        def moved(of: Integers | ChosenInFrames) -> Integers | ChosenInFrames:
+            if isinstance(of, ChosenInFrames):
+                return of.among(kept)
+            return np.searchsorted(kept, of)
+
+        return replace(
+            self,
+            places=np.searchsorted(kept, self.places),
+            centres=tuple(replace(one, of=moved(one.of)) for one in self.centres),
+            masses=None if self.masses is None else self.masses[kept],
+        )
+
+
+def chosen_in_frames(
+    ds: xr.Dataset | xr.DataArray, selection: FrameSelection
+) -> Integers | ChosenInFrames:
+    """Resolve a selection to atoms, or to what chooses them in every frame.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        The trajectory.
+    selection : selection
+        What `gromos_dist.select` describes, also by distance; None stands for all atoms.
+
+    Returns
+    -------
+    indices or ChosenInFrames
+        Atoms from 0, or, where the selection looks at positions, what gives masks.
+
+    Raises
+    ------
+    SelectionError
+        The selection cannot be read, asks for what is not known, or can choose no atom.
+    """
+    if isinstance(selection, ChosenInFrames):
+        return selection
+    if isinstance(selection, str):
+        tree = read(selection)
+        if depends_on_frame(tree):
+            return _in_frames(ds, tree, selection)
+    atoms = selected(ds, selection)
+    return np.arange(ds.sizes["atom"]) if atoms is None else atoms
+
+
+def _in_frames(ds: xr.Dataset | xr.DataArray, tree: Tree, expression: str) -> ChosenInFrames:
+    bound = bind(tree, ds)
+    if not bound.candidates.any():
+        raise nothing_chosen(expression, tree, ds)
+    atoms = np.flatnonzero(bound.candidates | bound.looked_at)
+    return ChosenInFrames(
+        bound.of_atoms(atoms),
+        atoms,
+        np.flatnonzero(bound.candidates),
+        places=atoms,
+        n_places=bound.n_atoms,
+        octahedra=isinstance(ds, xr.Dataset) and "box" in ds and is_octahedron(ds),
+    )
+
+
+def atoms_of_frames(
+    chosen: Integers | ChosenInFrames, positions: ArrayLike, box: ArrayLike | None = None
+) -> Iterator[Integers]:
+    """Go through the frames of a block: for each the atoms chosen, as places in the block.
+
+    Parameters
+    ----------
+    chosen : indices or ChosenInFrames
+        What `read_only_needed` gives.
+    positions, box
+        As `ChosenInFrames.masks` takes them.
+    """
+    if isinstance(chosen, ChosenInFrames):
+        yield from map(np.flatnonzero, chosen.masks(positions, box))
+    else:
+        yield from [chosen] * len(np.asarray(positions))
+
+
+def points_of(
+    ds: xr.Dataset | xr.DataArray, specifiers: Any, *, stacklevel: int = _CALLER
+) -> Points:
+    """Resolve specifiers to points.
+
+    Parameters
+    ----------
+    ds : Dataset or DataArray
+        The trajectory.
+    specifiers : str, int or sequence of these
+        A number is an atom, from 0. A text is a selection, each atom of which is a point, or
+        ``com of X`` or ``cog of X``, the centre of mass or geometry of a selection, also of one by
+        distance. An array of integers is atoms. Points may be there several times.
+    stacklevel : int
+        Of the warning; as it is for who calls from within an analysis.
+
+    Returns
+    -------
+    Points
+
+    Raises
+    ------
+    SelectionError
+        A text cannot be read, asks for what is not known or chooses nothing, or an atom is out of
+        range.
+    ValueError
+        Masses are needed and not known.
+
+    Warns
+    -----
+    BrokenMoleculesWarning
+        The box has broken molecules of which centres are asked.
+    """
+    given: list[Any] = (
+        [specifiers] if isinstance(specifiers, str | int | np.integer) else list(specifiers)
+    )
+    labels: list[str] = []
+    counts: list[int] = []
+    numbers: list[Integers] = []
+    centres: list[_Centre] = []
+    for specifier in given:
+        before = len(labels)
+        for point in read_points(specifier) if isinstance(specifier, str) else (specifier,):
+            if isinstance(point, Centre):
+                centres.append(_resolved(ds, point, len(labels)))
+                numbers.append(np.array([-1]))
+                labels.append(point.label)
+                continue
+            atoms = _atoms(ds, point, str(specifier))
+            numbers.append(atoms)
+            labels += labels_of(ds, atoms)
+        counts.append(len(labels) - before)
+    number = np.concatenate(numbers) if numbers else np.empty(0, np.int64)
+    masses = _masses(ds, centres)
+    of_centres = [one.of.atoms if isinstance(one.of, ChosenInFrames) else one.of for one in centres]
+    if of_centres:
+        whole = np.unique(np.concatenate(of_centres))
+        what = ", ".join(one.label for one in centres[:3]) + (", ..." if len(centres) > 3 else "")
+        warn_of_broken_molecules(what, ds, whole, stacklevel=stacklevel)
+    places = number[number >= 0]
+    return Points(
+        tuple(labels),
+        tuple(counts),
+        number,
+        np.unique(np.concatenate([places, *of_centres])),
+        places,
+        tuple(centres),
+        masses,
+    )
+
+
+def _atoms(ds: xr.Dataset | xr.DataArray, point: Any, expression: str) -> Integers:
+    """Return the atoms that are points each."""
+    if isinstance(point, int | np.integer):
+        point = [point]
+    if not isinstance(point, Sequence | np.ndarray):
+        tree: Tree = point
+        chosen = evaluate(tree, ds)
+        if not len(chosen):
+            raise nothing_chosen(expression, tree, ds)
+        return chosen
+    return resolve(point, ds)
+
+
+def _resolved(ds: xr.Dataset | xr.DataArray, centre: Centre, point: int) -> _Centre:
+    of: Integers | ChosenInFrames
+    if depends_on_frame(centre.of):
+        of = _in_frames(ds, centre.of, centre.label)
+    else:
+        of = _atoms(ds, centre.of, centre.label)
+    return _Centre(point, of, centre.mass_weighted, centre.label)
+
+
+def _masses(ds: xr.Dataset | xr.DataArray, centres: Iterable[_Centre]) -> Floats | None:
+    """Return the masses of all atoms if some of them count, once these are known."""
+    weighted = [
+        one.of.candidates if isinstance(one.of, ChosenInFrames) else one.of
+        for one in centres
+        if one.mass_weighted
+    ]
+    if not weighted:
+        return None
+    return masses_of(positions_of(ds), np.unique(np.concatenate(weighted)))
+
+
+def labels_of(data: xr.Dataset | xr.DataArray, atoms: Integers) -> list[str]:
+    """Return names of atoms: ``LYS5:CA``, or ``atom 7`` where nothing names them.
+
+    Examples
+    --------
+    >>> import gromos_dist as gd
+    >>> from MDAnalysisTests.datafiles import DCD, PSF
+    >>> from gromos_dist.analysis.per_frame import labels_of
+    >>> labels_of(gd.open_trajectory(DCD, PSF), [0, 20])
+    ['MET1:N', 'ARG2:HN']
+    """
+    atoms = np.asarray(atoms, np.int64)
+    if "atom_name" not in data.coords:
+        return [f"atom {atom}" for atom in atoms.tolist()]
+
+    def values(name: str) -> list[Any]:
+        if name not in data.coords:
+            return [""] * len(atoms)
+        found: list[Any] = np.asarray(data[name].values)[atoms].tolist()
+        return found
+
+    names = zip(values("residue_name"), values("residue"), values("atom_name"), strict=True)
+    return [f"{residue}{number}:{atom}".lstrip(":") for residue, number, atom in names]
+
+
+def read_only_needed(positions: xr.DataArray, *sets: Any) -> tuple[xr.DataArray, list[Any]]:
+    """Have no other atoms read than those that are needed.
+
+    Parameters
+    ----------
+    positions : DataArray
+        Of the Dataset.
+    *sets : indices, ChosenInFrames or Points
+        What is needed of it.
+
+    Returns
+    -------
+    positions : DataArray
+        Of the atoms needed where that can be passed down to the files; as they were otherwise.
+    sets : list
+        The sets for blocks of these positions: indices as places in them.
+    """
+    needed = [one if isinstance(one, np.ndarray) else one.atoms for one in sets]
+    fewer, kept, within = narrow(positions, *needed)
+    if isinstance(kept, slice):
+        return positions, list(sets)
+    everything = np.arange(len(kept))
+    return fewer, [
+        (everything if places is None else places)
+        if isinstance(one, np.ndarray)
+        else one.among(kept)
+        for one, places in zip(sets, within, strict=True)
+    ]
