@@ -85,7 +85,7 @@ def _api_page() -> str:
             kinds["Exceptions" if issubclass(thing, Exception) else "Classes"].append(name)
         elif callable(thing):
             kinds["Functions"].append(name)
-    kinds["Modules"] += ["io.reader", "mapping", "variables"]
+    kinds["Modules"] += ["exchange", "io.reader", "mapping", "variables"]
     sections = [
         f"## {kind}\n\n```{{eval-rst}}\n.. currentmodule:: gromos_dist\n\n"
         ".. autosummary::\n   :toctree: .\n   :nosignatures:\n\n"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gromos_dist.errors import SimulationError as SimulationError
     from gromos_dist.errors import TopologyError as TopologyError
     from gromos_dist.errors import TrajectoryError as TrajectoryError
+    from gromos_dist.exchange import from_mdtraj as from_mdtraj
     from gromos_dist.forces.imd import load_imd as load_imd
     from gromos_dist.forces.settings import ForceSettings as ForceSettings
     from gromos_dist.io import from_mdanalysis as from_mdanalysis
@@ -62,6 +63,7 @@ _NAMES = {
     ),
     "forces.imd": ("load_imd",),
     "forces.settings": ("ForceSettings",),
+    "exchange": ("from_mdtraj",),
     "io": ("from_mdanalysis", "open_energies", "open_trajectory"),
     "kernels": ("calculate_rmsd",),
     "md": (
@@ -74,8 +76,8 @@ _NAMES = {
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = (
-    *("accessor", "analysis", "distributed", "errors", "instruction_set", "io", "kernels"),
-    *("mapping", "md", "plot", "provenance", "selection", "topology", "variables"),
+    *("accessor", "analysis", "distributed", "errors", "exchange", "instruction_set", "io"),
+    *("kernels", "mapping", "md", "plot", "provenance", "selection", "topology", "variables"),
 )
 
 

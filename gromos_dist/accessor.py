@@ -57,10 +57,23 @@ class GromosAccessor:
         chosen: NDArray[np.int64] = _functions("selection").select(self._data, expression)
         return chosen
 
+    def to_dataframe(self, *, index: Any = "frame", units: Any = "attrs") -> Any:
+        """Return a result as a table of pandas: `gromos_dist.mapping.to_dataframe`."""
+        return _functions("mapping").to_dataframe(self._data, index=index, units=units)
+
+    def to_mdanalysis(self) -> Any:
+        """Return a Universe of MDAnalysis: `gromos_dist.exchange.to_mdanalysis`."""
+        return _functions("exchange").to_mdanalysis(self._data)
+
+    def to_mdtraj(self) -> Any:
+        """Return a trajectory of mdtraj: `gromos_dist.exchange.to_mdtraj`."""
+        return _functions("exchange").to_mdtraj(self._data)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         analyses = _analyses()
         if name not in analyses:
-            known = ", ".join([*analyses, "select", "provenance"])
+            own = (name for name in vars(type(self)) if not name.startswith("_"))
+            known = ", ".join([*analyses, *own])
             raise AttributeError(f"gromos_dist has no analysis {name!r}; it has {known}")
         function = partial(analyses[name].function, self._data)
         function.__doc__ = analyses[name].function.__doc__

@@ -572,7 +572,7 @@ class TestForces:
         assert "'a' is the name of two groups" in said
         assert "frame 0: the cutoff is longer" in refuse("forces", *BUTANE, "-c", "1.4", *output)
         said = refuse("forces", *BUTANE, "-c", "0.6", "-o", tmp_path / "forces.xtc")
-        assert ".zarr, .nc, .csv, .trf, .trf.gz" in said
+        assert ".zarr, .nc, .csv, .xvg, .trf, .trf.gz" in said
         names = ("CH3", "CH2", "OW", "HW1")
         groups = [word for name in names for word in ("-g", f"name {name}")]
         wide = (

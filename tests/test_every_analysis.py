@@ -75,6 +75,11 @@ CASES: dict[str, Case] = {
     "bfactors": lambda ds: gd.bfactors(ds, atoms=range(40), reference=1, units="angstrom2"),
     "average_structure": lambda ds: gd.average_structure(ds, fit=SOLUTE, rounds=6).positions,
     "energy_statistics": lambda ds: gd.energy_statistics(gd.center_of_mass(ds, atoms=SOLUTE)),
+    "block_error": lambda ds: gd.block_error(gd.center_of_mass(ds, atoms=SOLUTE)),
+    "statistical_inefficiency": lambda ds: gd.statistical_inefficiency(
+        gd.center_of_mass(ds, atoms=SOLUTE)
+    ),
+    "equilibration": lambda ds: gd.equilibration(gd.center_of_mass(ds, atoms=SOLUTE)),
     "n_atoms": lambda ds: gd.n_atoms(ds, atoms="byres around 0.4 of resname BUT", by="residue"),
     "distances": lambda ds: gd.distances(ds, [[0, 3], [40, 2], [7, 200]], vectors=True),
     "angles": lambda ds: gd.angles(ds, [("com of index 0:3", 10, 20), (40, 50, 60)]),
@@ -204,6 +209,8 @@ def of_record(name: str) -> Case:
 
 # What makes several passes over the frames has layers for each.
 PASSES = {"rmsf": 10, "average_structure": 6}
+# Their results are computed at once.
+IN_MEMORY = ("energy_statistics", "block_error", "statistical_inefficiency", "equilibration")
 EVERY = CASES | {name: of_record(name) for name in RECORDS}
 
 
@@ -309,7 +316,7 @@ def test_stopped_it_goes_on(
     assert tree(path) == tree(undisturbed)
 
 
-@pytest.mark.parametrize("name", [name for name in EVERY if name != "energy_statistics"])
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in IN_MEMORY])
 def test_a_graph_of_many_chunks_has_few_layers(name: str, ds: xr.Dataset) -> None:
     # The graph of pairs is as large as its square.
     n_frames = 100 if name in ("Pairs", "rmsd_matrix") else 10_000

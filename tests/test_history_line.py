@@ -233,6 +233,9 @@ def everything(tmp_path: Path) -> Iterator[xr.Dataset | xr.DataArray]:
         yield getattr(gd, name)(ds, atoms=atoms)
     result = gd.radius_of_gyration(ds, atoms=atoms)
     yield quiet(result)
+    yield quiet(result, gd.block_error)
+    yield gd.statistical_inefficiency(result)
+    yield gd.equilibration(result)
     yield gd.open_store(gd.store(result, tmp_path / "result.zarr"))
     yield gd.open_store(gd.store(result, tmp_path / "result.zarr")).radius_of_gyration
     yield gd.open_store(gd.store(result, tmp_path / "result.nc")).radius_of_gyration
@@ -345,9 +348,9 @@ def test_files_of_xarray_itself_keep_it_whole(
     assert tree(written[0]) == tree(written[1])
 
 
-def quiet(data: xr.DataArray) -> xr.DataArray:
+def quiet(data: xr.DataArray, of: Any = gd.energy_statistics) -> Any:
     with pytest.warns(UserWarning, match="the error of"):
-        return gd.energy_statistics(data)
+        return of(data)
 
 
 @pytest.mark.parametrize("suffix", [".zarr", ".nc"])

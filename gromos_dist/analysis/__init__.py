@@ -56,5 +56,10 @@ from gromos_dist.analysis.box import box_series as box_series
 from gromos_dist.analysis.whole import make_whole as make_whole
 from gromos_dist.analysis.periodic import unwrap as unwrap, wrap as wrap, center as center
 from gromos_dist.analysis.gather import gather as gather
-from gromos_dist.analysis.statistics import energy_statistics as energy_statistics
+from gromos_dist.analysis.statistics import (
+    energy_statistics as energy_statistics,
+    block_error as block_error,
+    statistical_inefficiency as statistical_inefficiency,
+    equilibration as equilibration,
+)
 from gromos_dist.analysis.forces import forces as forces, energies as energies

@@ -12,11 +12,13 @@ from gromos_dist.analysis.declare import words_of as words_of_annotation
 from gromos_dist.cli import docstrings
 from gromos_dist.cli.annotations import annotations_of, word_of
 from gromos_dist.cli.bundles import with_bundles
-from gromos_dist.cli.run import Input, Job, plain_text, run
+from gromos_dist.cli.run import Input, Job, ResultInput, plain_text, run
 from gromos_dist.cli.views import title_of
 from gromos_dist.cli.vocabulary import FORCE_SETTINGS, VOCABULARY, Word
 
 _MANY = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+# The first parameter of an analysis of results: other ones are of trajectories.
+_RESULT = "series"
 _HOUSE = {
     *(of.name for bundle in (Input, Job) for of in fields(bundle)),
     "top",
@@ -36,12 +38,13 @@ def command_of(analysis: Analysis) -> Callable[..., None]:
     said = docstrings.parse(analysis.function.__doc__)
     words = words_of(analysis, said)
     names = {name: f"{name}_" if name in _HOUSE else name for name in words}
-    has_topology = "topology" in list(analysis.signature.parameters)[1:]
+    first, *others = analysis.signature.parameters
+    of_results = first == _RESULT
 
-    def command(source: Input, job: Job, **given: Any) -> None:
+    def command(source: Any, job: Job, **given: Any) -> None:
         def arguments() -> dict[str, Any]:
             own = {name: word.read(given[names[name]], source) for name, word in words.items()}
-            return own | ({"topology": source.topology} if has_topology else {})
+            return own | ({"topology": source.topology} if "topology" in others else {})
 
         run(
             source,
@@ -55,7 +58,7 @@ def command_of(analysis: Analysis) -> Callable[..., None]:
 
     bundles = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=bundle)
-        for name, bundle in (("source", Input), ("job", Job))
+        for name, bundle in (("source", ResultInput if of_results else Input), ("job", Job))
     ]
     own = [
         inspect.Parameter(

@@ -114,6 +114,11 @@ def draw_transitions(result: xr.Dataset, path: Path, title: str, _: Asked) -> No
     plot.plot_transitions(rate, path, title=title)
 
 
+def draw_block_errors(result: xr.Dataset, path: Path, title: str, _: Asked) -> None:
+    """Draw the errors that blocks of each length show."""
+    plot.plot_block_errors(result, path, title=title)
+
+
 def draw_energies(result: Result, path: Path, title: str, asked: Asked) -> None:
     """Draw what was asked for: forces, else pairs of groups, else terms."""
     by_pair = [name for name in BY_PAIR if name in result]

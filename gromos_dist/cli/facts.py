@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from gromos_dist.analysis.circular import circular
+from gromos_dist.analysis.statistics import energy_statistics, statistical_inefficiency
 from gromos_dist.cli.views import Facts
 from gromos_dist.variables import parts_of
 
@@ -106,12 +108,15 @@ def of_events(result: Result) -> Facts:
     frame = int(counts.argmax())
     most = {"value": int(counts[frame]), "frame": frame}
     mean, deviation = float(counts.mean()), float(counts.std())
-    values = {"events": total, "mean_in_a_frame": mean, "standard_deviation": deviation}
+    series = xr.DataArray(counts, dims="frame")
+    error = _error(series)
+    values = {"events": total, "mean_in_a_frame": mean, **error, "standard_deviation": deviation}
     return Facts(
         {**values, "maximum": most},
         (
             ("events", str(total)),
-            ("mean in a frame", f"{mean:.5g}"),
+            ("mean in a frame", _mean({"mean": mean, **error}, "")),
+            *_unknown_errors({"": series}, {"": error}),
             ("standard deviation", f"{deviation:.5g}"),
             ("maximum", f"{most['value']} at frame {frame}"),
         ),
@@ -147,6 +152,59 @@ def of_transitions(result: xr.Dataset) -> Facts:
     return Facts(values, tuple(rows))
 
 
+def of_parts(result: Result) -> Facts:
+    """Tell a few numbers one by one, each by what it is of."""
+    arrays = result.data_vars.values() if isinstance(result, xr.Dataset) else [result]
+    if any(array.size > _MOST_PARTS for array in arrays):
+        return of_values(result)
+    told = {
+        f"{str(array.name).replace('_', ' ')} {part}".rstrip(): (value, array)
+        for array in arrays
+        for part, value in _numbers(array)
+    }
+    return Facts(
+        {"values": {name: value for name, (value, _) in told.items()}},
+        tuple(
+            (name, quantity(of, str(a.attrs.get("units", "")))) for name, (of, a) in told.items()
+        ),
+    )
+
+
+def _numbers(array: xr.DataArray) -> Iterator[tuple[str, float]]:
+    """Yield each value of an array, and what it is called."""
+    for name, part in parts_of(array.expand_dims("value")):
+        yield name, float(part[0])
+
+
+def of_block_errors(result: xr.Dataset) -> Facts:
+    """Tell errors of means, and the lengths of the blocks that have told them."""
+    values, rows = {}, []
+    for name in map(str, result.data_vars):
+        if not name.endswith("plateau"):
+            continue
+        before = name.removesuffix("plateau")
+        unit = str(result[f"{before}error"].attrs.get("units", ""))
+        columns = ("error", "error_of_error", "plateau")
+        of_columns = [_numbers(result[f"{before}{column}"]) for column in columns]
+        for parts in zip(*of_columns, strict=True):
+            told = dict(zip(columns, (value for _, value in parts), strict=True))
+            label = " ".join(filter(None, (before.replace("_", " ").strip(), parts[0][0])))
+            values[label or "all"] = {**told, "units": unit}
+            rows.append((f"error of the mean, {label}".rstrip(", "), _of_blocks(told, unit)))
+    return Facts({"errors": values}, tuple(rows))
+
+
+def _of_blocks(told: Mapping[str, float], unit: str) -> str:
+    error, own, length = told["error"], told["error_of_error"], told["plateau"]
+    if np.isnan(error):
+        return "unknown, since there are too few frames for their correlation"
+    if np.isnan(own):
+        return quantity(error, unit)
+    if not error:
+        return f"{quantity(error, unit)}, the value is the same in every frame"
+    return f"{with_error(error, own, unit)}, by blocks of {length:.0f} frames"
+
+
 def _of_each(result: Result, tell: Any) -> Facts:
     """Sum up an array, or each of a Dataset, whose facts have their names."""
     if isinstance(result, xr.DataArray):
@@ -179,22 +237,82 @@ def _of_one(tell: Any, array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[
 def _series(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     first = array.transpose("frame", ...) if "frame" in array.dims else array
     if first.dims == ("frame",):
-        facts = {**_spread(first), **({"last": float(first[-1])} if first.size else {})}
-        return facts, _rows(first, facts)
+        spread = _spread(first)
+        error = _error(first) if spread else {}
+        facts = {**_after_mean(spread, error), **({"last": float(first[-1])} if first.size else {})}
+        rows = _rows(first, {name: of for name, of in facts.items() if name not in error})
+        if error:
+            unit = str(array.attrs.get("units", ""))
+            rows[:1] = [("mean", _mean(facts, unit)), *_unknown_errors({"": first}, {"": error})]
+        return facts, rows
     parts = dict(parts_of(first))
     if "frame" not in first.dims or len(parts) > _MOST_PARTS or not first.size:
         return _values(array)
-    facts = {name: {**_spread(part), "last": float(part[-1])} for name, part in parts.items()}
+    errors = {name: _error(part) for name, part in parts.items()}
+    facts = {
+        name: {**_after_mean(_spread(part), errors[name]), "last": float(part[-1])}
+        for name, part in parts.items()
+    }
     unit = str(array.attrs.get("units", ""))
     rows = [
         (
             name,
-            f"mean {quantity(of['mean'], unit)}, standard deviation "
+            f"mean {_mean(of, unit)}, standard deviation "
             f"{quantity(of['standard_deviation'], unit)}, last {quantity(of['last'], unit)}",
         )
         for name, of in facts.items()
+        if "mean" in of
     ]
-    return {"parts": facts}, rows
+    return {"parts": facts}, rows + _unknown_errors(parts, errors)
+
+
+def _error(series: xr.DataArray) -> dict[str, float]:
+    """Return the error of the mean of a value a frame, and how many frames count as one.
+
+    Both are NaN where they cannot be told.
+    """
+    unknown = {"error_of_mean": np.nan, "statistical_inefficiency": np.nan}
+    if series.dtype.kind not in "fiu" or not np.isfinite(series.values).all():
+        return unknown
+    with warnings.catch_warnings():
+        # What cannot be told is said in the summary.
+        warnings.simplefilter("ignore", UserWarning)
+        error = float(energy_statistics(series).sel(statistic="error"))
+        return {
+            "error_of_mean": error,
+            "statistical_inefficiency": float(statistical_inefficiency(series)),
+        }
+
+
+def _after_mean(spread: Mapping[str, Any], error: Mapping[str, float]) -> dict[str, Any]:
+    return {"mean": spread["mean"], **error, **spread} if spread else {}
+
+
+def _mean(facts: Mapping[str, Any], unit: str) -> str:
+    """Return a mean with its error, as far as that is known."""
+    mean, error = facts["mean"], facts["error_of_mean"]
+    if np.isnan(error):
+        return quantity(mean, unit)
+    if not error:
+        return f"{quantity(mean, unit)} in every frame"
+    inefficiency = facts["statistical_inefficiency"]
+    return f"{with_error(mean, error, unit)} (statistical inefficiency {inefficiency:.3g} frames)"
+
+
+def _unknown_errors(
+    series: Mapping[str, xr.DataArray], errors: Mapping[str, Mapping[str, float]]
+) -> list[tuple[str, str]]:
+    """Say of which means the errors are not known, and why: nothing where all are."""
+    because: dict[str, list[str]] = {}
+    for name, error in errors.items():
+        if np.isnan(error["error_of_mean"]):
+            missing = int(np.count_nonzero(~np.isfinite(series[name].values)))
+            why = f"{missing} frames have no value" if missing else "too few frames"
+            because.setdefault(why, []).append(name)
+    return [
+        (" of ".join(filter(None, ("error of the mean", ", ".join(names)))), f"unknown: {why}")
+        for why, names in because.items()
+    ]
 
 
 def _values(array: xr.DataArray) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -319,6 +437,22 @@ def _places(value: Mapping[str, Any], array: xr.DataArray) -> Iterator[str]:
             units = str(array[name].attrs.get("units", "")) if name in array.coords else ""
             shown = f"{at:.5g}" if isinstance(at, float) else str(at)
             yield f"{name.replace('_', ' ')} {shown} {units}".rstrip()
+
+
+def with_error(mean: float, error: float, unit: str) -> str:
+    """Return ``mean ± error`` with two digits of the error, and the unit.
+
+    Examples
+    --------
+    >>> with_error(0.213456, 0.00423, "nm"), with_error(-68986.6, 1149.3, "K")
+    ('0.2135 ± 0.0042 nm', '-68987 ± 1149 K')
+    >>> with_error(2.5e-12, 3e-14, "")
+    '2.5e-12 ± 3e-14'
+    """
+    decimals = max(0, 1 - int(np.floor(np.log10(error))))
+    if decimals > 9:
+        return f"{mean:.5g} ± {error:.2g} {unit}".rstrip()
+    return f"{mean:.{decimals}f} ± {error:.{decimals}f} {unit}".rstrip()
 
 
 def quantity(value: float, unit: str) -> str:

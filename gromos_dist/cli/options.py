@@ -36,6 +36,14 @@ Files = Annotated[
         show_default=False,
     ),
 ]
+ResultFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="RESULT",
+        help="What an earlier command wrote: a .zarr, .nc or .csv with a value a frame.",
+        show_default=False,
+    ),
+]
 FilesToCheck = Annotated[
     list[str],
     typer.Argument(
@@ -327,7 +335,7 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
-        metavar="FILE.{zarr,nc,csv}",
+        metavar="FILE.{zarr,nc,csv,xvg}",
         help="Where to write the result, in the format of the suffix. A .zarr is written block by "
         "block: when a run was stopped, the same command goes on where it ended. Frames of atoms "
         "also go into trajectories: .xtc, .trc.gz, .pdb, ..., forces into .trf. '-' is standard "

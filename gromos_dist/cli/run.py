@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from gromos_dist.distributed import XarrayObject
 
 REPORT_SUFFIXES = (".html",)
-RESULT_SUFFIXES = (*stores.SUFFIXES, ".csv")
+_TEXT = (".csv", ".xvg")
+RESULT_SUFFIXES = (*stores.SUFFIXES, *_TEXT)
 _OF_FILES = ("on_truncated", "overlap", "verify")
 _OF_POSITIONS = ("topology", "whole", "unwrap", "overlap", "verify")
 ENERGY_SUFFIXES = (".tre", ".trg")
@@ -161,6 +162,35 @@ class Input:
         """The files' names, short enough for a title."""
         first = Path(self.files[0]).name
         return first if len(self.files) == 1 else f"{first} and {len(self.files) - 1} more"
+
+
+@dataclass(frozen=True)
+class ResultInput:
+    """The result of an earlier run that a command reads."""
+
+    files: options.ResultFile
+    start: options.Start = None
+    stop: options.Stop = None
+    stride: options.Stride = 1
+
+    def open(self) -> xr.Dataset:
+        """Return the result, or some of its frames.
+
+        Raises
+        ------
+        ValueError
+            It has no frames, or none are left.
+        """
+        result = stores.open_series(self.files)
+        result = result.isel(frame=slice(self.start, self.stop, self.stride))
+        if not result.sizes["frame"]:
+            raise ValueError(f"{self.files}: no frames are left by --start and --stop")
+        return result
+
+    @property
+    def names(self) -> str:
+        """The file's name."""
+        return Path(self.files).name
 
 
 @dataclass(frozen=True)
@@ -378,7 +408,7 @@ def _compute(
         began = time.perf_counter()
         if job.output is None:
             return compute(result, progress=progress), time.perf_counter() - began
-        if not job.prints and job.output.suffix.lower() != ".csv":
+        if not job.prints and job.output.suffix.lower() not in _TEXT:
             store(result, job.output, overwrite=job.overwrite, progress=progress)
             return _reopened(result, job.output, open_files), time.perf_counter() - began
         check_storable(result, "standard output.csv" if job.prints else job.output)

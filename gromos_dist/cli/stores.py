@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SUFFIXES = (".zarr", ".nc")
+# What tells the rows of a .csv apart, if these are frames.
+_OF_FRAMES = ("time", "step")
 
 
 def is_store(files: Sequence[str]) -> bool:
@@ -35,6 +37,67 @@ def open_result(path: str) -> xr.Dataset:
         It is unfinished, or it has neither frames nor a history of ours, and so is something else.
     """
     return _opened(path, allow_unfinished=False)
+
+
+def open_series(path: str) -> xr.Dataset:
+    """Return what a store or a .csv has of each frame.
+
+    Raises
+    ------
+    ValueError
+        It is unfinished, or not a result of ours with values of frames.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (*SUFFIXES, ".csv"):
+        raise ValueError(
+            f"{path}: expected a result that was written here, one of {', '.join(SUFFIXES)}, .csv; "
+            "of a trajectory, first measure something"
+        )
+    result = _read_csv(path) if suffix == ".csv" else open_result(path)
+    if "frame" not in result.dims:
+        raise ValueError(f"{path}: expected a value a frame, found {list(result)}")
+    return result
+
+
+def _read_csv(path: str) -> xr.Dataset:
+    """Return a .csv with a row a frame as `gromos_dist.store` writes it."""
+    import csv
+
+    import numpy as np
+    import xarray as xr
+
+    from gromos_dist import provenance
+    from gromos_dist.provenance.record import PROVENANCE
+
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    said = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
+    table = [row for row in csv.reader(line for line in lines if not line.startswith("#")) if row]
+    names = table[0] if table else []
+    if not names or names[0] not in ("frame", *_OF_FRAMES):
+        raise ValueError(
+            f"{path}: expected a .csv that was written here, with a row a frame and its frame, "
+            f"time or step first, found the columns {', '.join(names)}"
+        )
+    try:
+        values = np.array(table[1:], np.float64).reshape(-1, len(names))
+    except ValueError as error:
+        raise ValueError(f"{path}: expected numbers in all columns: {error}") from error
+    units = dict(part.split("=", 1) for part in said.get("units", "").split(", ") if "=" in part)
+    columns = {
+        name: ("frame", values[:, i], {"units": units[name]} if name in units else {})
+        for i, name in enumerate(names)
+        if name != "frame"
+    }
+    # Units of an array are those of all its columns, which are named for it.
+    for name, (_, _, attrs) in columns.items():
+        array = max((of for of in units if name.startswith(f"{of}_")), key=len, default="")
+        if array and not attrs:
+            attrs["units"] = units[array]
+    result = xr.Dataset(columns).set_coords([name for name in _OF_FRAMES if name in columns])
+    if PROVENANCE in said:
+        result.attrs = provenance.restored({PROVENANCE: said[PROVENANCE]})
+    return result
 
 
 def is_finished(path: str) -> bool:

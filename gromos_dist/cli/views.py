@@ -105,12 +105,14 @@ VIEWS: Mapping[str, View] = MappingProxyType(
             _later("facts.of_radial"), _later("drawing.draw_radial"), ("rdf",)
         ),
         "number": View(_later("facts.of_values"), None),
+        "parts": View(_later("facts.of_parts"), None),
         "trajectory": View(
             _later("facts.of_trajectory"), None, suffixes=_of_trajectories, is_kept=True
         ),
         "energies": _ENERGIES,
         "forces": replace(_ENERGIES, suffixes=lambda: (".trf", ".trf.gz"), is_kept=True),
         "statistics": View(_later("energy_tables.of_statistics"), None),
+        "block error": View(_later("facts.of_block_errors"), _later("drawing.draw_block_errors")),
         "events": View(_later("facts.of_events"), _later("drawing.draw_events")),
         "bonds over time": View(
             _later("bond_tables.of_events"), _later("drawing.draw_bonds_over_time")

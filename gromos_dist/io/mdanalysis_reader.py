@@ -15,7 +15,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from gromos_dist.errors import TrajectoryError
 from gromos_dist.input_file import file_state, suffix_of
-from gromos_dist.io.atoms import GuessBonds, atom_numbers, bond_coordinate, with_guessed_bonds
+from gromos_dist.io.atoms import (
+    ATOMS_IN_FILE,
+    GuessBonds,
+    atom_numbers,
+    bond_coordinate,
+    with_guessed_bonds,
+)
 from gromos_dist.io.lazy import frame_chunks_of, trajectory_array
 from gromos_dist.io.presence import presence
 from gromos_dist.io.read_arguments import check_read
@@ -63,11 +69,14 @@ def from_mdanalysis(
         As `gromos_dist.open_trajectory` gives it, in nm and ps, with the names, residues,
         molecules, elements, masses, charges and bonds that the Universe has. Of formats that only
         MDAnalysis reads, times are those of the first frame and the time step.
+        Of a Universe that ``ds.gromos.to_mdanalysis()`` made, it is the frames of ``ds``, with the
+        atoms as the Universe has them now.
 
     Raises
     ------
     ValueError
-        The trajectory is in memory, has transformations, or is other than its files joined.
+        The trajectory is in memory, has transformations, or is other than its files joined; bonds
+        are to be guessed of a Universe that was made of a Dataset.
 
     Examples
     --------
@@ -80,6 +89,8 @@ def from_mdanalysis(
     """
     group = universe.atoms
     trajectory = group.universe.trajectory
+    if isinstance(getattr(trajectory, "dataset", None), xr.Dataset):
+        return _handed_back(group, guess_bonds)
     readers = tuple(_readers(trajectory))
     warn_of_cautions(readers)
     n_frames = [reader.n_frames for reader in readers]
@@ -122,6 +133,36 @@ def from_mdanalysis(
     return xr.Dataset(variables, coords, attrs)
 
 
+def _handed_back(group: Any, guess_bonds: GuessBonds) -> xr.Dataset:
+    """Return the Dataset that a Universe reads, with what the Universe says of its atoms."""
+    _refuse_transformations(group.universe.trajectory)
+    if guess_bonds:
+        raise ValueError(
+            "guess_bonds: this Universe was made of a Dataset; guess the bonds of that when it is "
+            "opened, or leave out guess_bonds"
+        )
+    dataset: xr.Dataset = group.universe.trajectory.dataset
+    coords = _coordinates(group, topology_of_universe(group))
+    if "atom_number" in dataset.coords:
+        # Numbers in the file that the Dataset is of, some atoms of which the Universe has.
+        numbers = dataset["atom_number"].values
+        n_atoms = max(int(dataset["atom_number"].attrs.get(ATOMS_IN_FILE, 0)), numbers.max() + 1)
+        coords["atom_number"] = atom_numbers(numbers[group.indices], n_atoms)
+        if "bonds" in coords:
+            dims, bonds, attrs = coords["bonds"]
+            coords["bonds"] = (dims, numbers[bonds], attrs)
+    some = dataset.isel(atom=group.indices).drop_vars("bonds", errors="ignore")
+    return some.assign_coords(coords)
+
+
+def _refuse_transformations(*trajectories: Any) -> None:
+    if any(trajectory.transformations for trajectory in trajectories):
+        raise ValueError(
+            "the Universe's trajectory has transformations, which only change frames when "
+            "MDAnalysis reads them; take the Universe without them"
+        )
+
+
 def _coordinates(group: Any, topology: Topology) -> dict[str, Any]:
     """Return the properties of the atoms, their numbers in the Universe, and their bonds."""
     indices = np.asarray(group.indices, np.int64)
@@ -135,11 +176,7 @@ def _coordinates(group: Any, topology: Topology) -> dict[str, Any]:
 
 def _readers(trajectory: Any) -> Iterator[Reader]:
     for part in getattr(trajectory, "readers", [trajectory]):
-        if trajectory.transformations or part.transformations:
-            raise ValueError(
-                "the Universe's trajectory has transformations, which only change frames when "
-                "MDAnalysis reads them; take the Universe without them"
-            )
+        _refuse_transformations(trajectory, part)
         if not isinstance(part.filename, str | Path) or part.format == "MEMORY":
             raise ValueError(
                 "the Universe's trajectory is in memory: make a Dataset of its array, or write it "

@@ -3,13 +3,13 @@
 from gromos_dist.kernels.bonded import Bonded, bonded
 from gromos_dist.kernels.constraints import Constraints, shake
 from gromos_dist.kernels.ewald_error import Mesh, choose_mesh, mesh_error, real_space_error
+from gromos_dist.kernels.fluctuations import Fluctuations, fluctuations, together
 from gromos_dist.kernels.group_distances import (
     GroupPairs,
     Groups,
     contacts,
     least_distances,
 )
-from gromos_dist.kernels.fluctuations import Fluctuations, fluctuations, together
 from gromos_dist.kernels.gyration import (
     center,
     gyration_tensor,
@@ -63,9 +63,9 @@ __all__ = [
     "EwaldMesh",
     "EwaldSplitting",
     "EwaldSum",
+    "Fluctuations",
     "GroupPairs",
     "Groups",
-    "Fluctuations",
     "Mesh",
     "NearPairs",
     "NearestPairs",

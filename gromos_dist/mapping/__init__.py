@@ -5,7 +5,8 @@ NumPy-backed input is computed at once, Dask-backed input stays lazy; both give 
 every chunking and every scheduler.
 """
 
-from gromos_dist.mapping.events import Events, LazyEvents, from_pandas, to_pandas
+from gromos_dist.mapping.data_frames import from_pandas, to_dataframe, to_pandas
+from gromos_dist.mapping.events import Events, LazyEvents
 from gromos_dist.mapping.map import Fields, Map
 from gromos_dist.mapping.pairs import Pairs
 from gromos_dist.mapping.reduce import Reduction, reduction_block
@@ -30,5 +31,6 @@ __all__ = [
     "Variable",
     "from_pandas",
     "reduction_block",
+    "to_dataframe",
     "to_pandas",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -24,19 +24,11 @@ from gromos_dist.mapping.blocks import (
     over_blocks,
 )
 from gromos_dist.mapping.checks import check_inputs, fitting, named
+from gromos_dist.mapping.data_frames import EDGE, EVENT, FIRST, FRAME
 from gromos_dist.mapping.results import Coordinates, coordinates
 from gromos_dist.mapping.rows import LazyRows
 from gromos_dist.variables import Variable
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-EVENT, EDGE = "event", "edge"
-"""The dims of events, and of the ends of frames among them."""
-_FRAME = Variable("frame", (EVENT,), "i", "", "frame of the event")
-_FIRST = Variable(
-    "first", (EDGE,), "i", "", "first event of each frame; the last is the number of events"
-)
 _COUNT = Variable("n_events", ("frame",), "i", "", "number of events")
 _DTYPES = {"f": np.float64, "i": np.int64, "b": np.bool_}
 
@@ -191,8 +183,8 @@ class _Table:
             for name, of_frame in self.of_frames.items()
             if name not in ("frame", *variables)
         }
-        coords["frame"] = (EVENT, frames, _FRAME.attrs)
-        first_events = {_FIRST.name: (EDGE, first, _FIRST.attrs)}
+        coords["frame"] = (EVENT, frames, FRAME.attrs)
+        first_events = {FIRST.name: (EDGE, first, FIRST.attrs)}
         return xr.Dataset({**variables, **first_events}, {**coords, **self.others})
 
 
@@ -220,43 +212,3 @@ class LazyEvents(LazyRows):
 
 def _counted(box: Array, start: int, n_frames: int) -> Array:
     return np.bincount(box[0]["frame"] - start, minlength=n_frames).astype(np.int64)
-
-
-def to_pandas(events: xr.Dataset) -> pd.DataFrame:
-    """Return events as a table: a row an event.
-
-    Parameters
-    ----------
-    events : Dataset
-        What an analysis of events gives, or `from_pandas`.
-
-    Returns
-    -------
-    DataFrame
-        The columns, ``frame`` and ``time`` among them.
-    """
-    others = [dim for dim in events.dims if dim != EVENT]
-    table = events.drop_dims(others).reset_coords().to_dataframe()
-    return table[["frame", *(name for name in table.columns if name != "frame")]]
-
-
-def from_pandas(table: pd.DataFrame, n_frames: int) -> xr.Dataset:
-    """Return a table of events, with a column ``frame``, as a Dataset with ``first``.
-
-    Raises
-    ------
-    ValueError
-        There is no column ``frame``, or a frame that is not of `n_frames`.
-    """
-    if "frame" not in table:
-        raise ValueError(f"expected a column 'frame', got {list(table.columns)}")
-    ordered = table.sort_values("frame", kind="stable")
-    frames = ordered["frame"].to_numpy(np.int64)
-    if frames.size and not 0 <= frames[0] <= frames[-1] < n_frames:
-        raise ValueError(f"expected frames from 0 to {n_frames - 1}, got {frames[0]}, {frames[-1]}")
-    first = np.searchsorted(frames, np.arange(n_frames + 1))
-    variables = {
-        str(name): (EVENT, column.to_numpy()) for name, column in ordered.items() if name != "frame"
-    }
-    coords = {"frame": (EVENT, frames, _FRAME.attrs)}
-    return xr.Dataset({**variables, _FIRST.name: (EDGE, first, _FIRST.attrs)}, coords)

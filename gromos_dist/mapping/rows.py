@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Protocol, Self
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import dask.array as da
 import xarray as xr
@@ -12,7 +13,11 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.threaded import get as threaded_get
 
 from gromos_dist.mapping.blocks import Array
+from gromos_dist.mapping.data_frames import to_dataframe
 from gromos_dist.variables import Variable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Rows(Protocol):
@@ -78,6 +83,25 @@ class LazyRows(DaskMethodsMixin):  # type: ignore[misc]
         names = ", ".join(v.name for v in self._rows.variables)
         what = f"{type(self).__name__} of {self._rows.n_frames} frames"
         return f"<{what}: {names}; compute() finds them>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><b>{escape(v.name)}</b></td><td>{escape(v.units)}</td>"
+            f"<td>{escape(v.long_name)}</td></tr>"
+            for v in self._rows.variables
+        )
+        known = escape(str(self.attrs.get("history", "")))
+        return (
+            f"<div><p>{type(self).__name__} of {self._rows.n_frames} frames in "
+            f"{len(self.frame_chunks)} blocks: how many rows there are is known when "
+            "<code>compute()</code> has found them.</p>"
+            "<table><thead><tr><th>column</th><th>units</th><th>what</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table><p>{known}</p></div>"
+        )
+
+    def to_dataframe(self, *, units: Literal["attrs", "columns"] = "attrs") -> pd.DataFrame:
+        """Find the rows and return them as a table: `gromos_dist.mapping.to_dataframe`."""
+        return to_dataframe(self, units=units)
 
     def __dask_graph__(self) -> HighLevelGraph:
         return self.blocks.__dask_graph__()

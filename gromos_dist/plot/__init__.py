@@ -1,6 +1,7 @@
 """Pictures of results: series, matrices, profiles, bars, radial distributions, energies."""
 
 from gromos_dist.plot.bars import plot_bars
+from gromos_dist.plot.blocks import plot_block_errors
 from gromos_dist.plot.contacts import plot_contacts
 from gromos_dist.plot.curves import plot_curves
 from gromos_dist.plot.events import number_of_events
@@ -23,6 +24,7 @@ __all__ = [
     "name_of",
     "number_of_events",
     "plot_bars",
+    "plot_block_errors",
     "plot_contacts",
     "plot_curves",
     "plot_groups",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import itertools
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from gromos_dist.beside import file_beside
 from gromos_dist.distributed import take_blocks, work_of
-from gromos_dist.mapping.events import EDGE
+from gromos_dist.mapping.data_frames import EDGE
 from gromos_dist.progress import progress_bar
-from gromos_dist.provenance import found_in
+from gromos_dist.store.comments import write_histories
 from gromos_dist.variables import labels_of
 
 _MOST_COLUMNS = 1000
@@ -41,7 +41,7 @@ class _Table:
     columns: dict[str, list[str]]
     """For each variable, in the order of the columns, the columns' names."""
     scalars: list[str]
-    """Variables that are told after the rows."""
+    """Variables and coordinates that are told after the rows."""
 
     @property
     def n_rows(self) -> int:
@@ -62,7 +62,8 @@ def write(dataset: xr.Dataset, target: Path, overwrite: bool, progress: bool | N
         file_beside(target, overwrite) as path,
         path.open("w", newline="", encoding="utf-8") as file,
     ):
-        _write_header(file, table)
+        told = [name for name in (*table.columns, *table.scalars) if name in dataset.variables]
+        write_histories(file, table.dataset, told)
         names = itertools.chain.from_iterable(table.columns.values())
         csv.writer(file, lineterminator="\n").writerow(names)
         _write_rows(file, table, target.name, progress)
@@ -81,7 +82,7 @@ def check(dataset: xr.Dataset, target: Path) -> _Table:
     with_dims = {str(name): v for name, v in dataset.data_vars.items() if v.dims}
     if not with_dims:
         names = list(map(str, dataset.data_vars))
-        return _Table(dataset, None, {name: [name] for name in names}, [])
+        return _Table(dataset, None, {name: [name] for name in names}, _alone(dataset.coords))
     first, array = next(iter(with_dims.items()))
     row = array.dims[0]
     outside = [name for name, v in with_dims.items() if row not in v.dims]
@@ -103,10 +104,15 @@ def check(dataset: xr.Dataset, target: Path) -> _Table:
             f"{target}: {n_columns} columns are too many for .csv (at most {_MOST_COLUMNS}), of "
             f"which {widest} has {sizes[widest]}; use .zarr or .nc, or drop variables"
         )
-    scalars = [str(name) for name, v in dataset.data_vars.items() if not v.dims]
+    scalars = [*_alone(dataset.data_vars), *_alone(dataset.coords)]
     columns = {name: [name] for name in telling}
     columns |= {name: _labels(dataset, row, name) for name in with_dims}
     return _Table(dataset, row, columns, scalars)
+
+
+def _alone(variables: Mapping[Any, xr.DataArray]) -> list[str]:
+    """Return the names of those without dims."""
+    return [str(name) for name, variable in variables.items() if not variable.dims]
 
 
 def _telling(dataset: xr.Dataset, row: Hashable) -> list[str]:
@@ -122,28 +128,6 @@ def _labels(dataset: xr.Dataset, row: Hashable, name: str) -> list[str]:
     """Return the names of a variable's columns: ``center_of_mass_x``, or numbers from 0."""
     along = [labels_of(dataset, dim) for dim in dataset[name].dims if dim != row]
     return ["_".join((name, *labels)) for labels in itertools.product(*along)]
-
-
-def _write_header(file: TextIO, table: _Table) -> None:
-    dataset = table.dataset
-    present = [name for name in (*table.columns, *table.scalars) if name in dataset.variables]
-    attrs = {"the whole": dataset.attrs, **{name: dataset[name].attrs for name in present}}
-    histories = {name: str(of["history"]) for name, of in attrs.items() if "history" in of}
-    _write_comments(file, "history", histories)
-    units = {name: dataset[name].attrs.get("units") for name in present}
-    listed = ", ".join(f"{name}={unit}" for name, unit in units.items() if unit)
-    file.write(f"# units: {listed}\n")
-    records = {name: found.text for name, of in attrs.items() if (found := found_in(of))}
-    _write_comments(file, "provenance", records)
-
-
-def _write_comments(file: TextIO, what: str, texts: dict[str, str]) -> None:
-    """Write a line for each text; a single one where all are the same."""
-    if len(set(texts.values())) == 1:
-        texts = {"": next(iter(texts.values()))}
-    for name, text in texts.items():
-        title = f"{what} of {name}" if name else what
-        file.write(f"# {title}: {' '.join(text.splitlines())}\n")
 
 
 def _write_rows(file: TextIO, table: _Table, title: str, progress: bool | None) -> None:

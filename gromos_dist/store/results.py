@@ -17,17 +17,20 @@ from gromos_dist.distributed import compute
 from gromos_dist.io.registry import WRITABLE
 from gromos_dist.io.rounding import binary_precision, check_precision, rounded
 from gromos_dist.mapping import LazyRows
-from gromos_dist.mapping.events import EDGE
+from gromos_dist.mapping.data_frames import EDGE
 from gromos_dist.provenance import restored
 from gromos_dist.store import trajectory_file
 from gromos_dist.store.sources import refuse_own_source
 
 # The modules of the formats, imported when one is written: their libraries take long to import.
+# Those of text have no place for every result.
 _FORMATS = {
     ".zarr": "gromos_dist.store.zarr_folder",
     ".nc": "gromos_dist.store.netcdf_file",
     ".csv": "gromos_dist.store.csv_file",
+    ".xvg": "gromos_dist.store.xvg_file",
 }
+_TEXT = (".csv", ".xvg")
 _NUMBERS = "biufc"
 
 Result = xr.DataArray | xr.Dataset | LazyRows
@@ -44,8 +47,9 @@ def store(
 ) -> Path:
     """Compute a result, several, or a trajectory, and write them, where the scheduler says.
 
-    Memory holds only the blocks that are being computed; of events, all. ``.zarr``, ``.nc`` and
-    ``.csv`` store the values to the bit. Several results of the same files are computed together.
+    Memory holds only the blocks that are being computed; of events and curves, all. ``.zarr``,
+    ``.nc``, ``.csv`` and ``.xvg`` store the values to the bit. Several results of the same files
+    are computed together.
 
     Parameters
     ----------
@@ -65,8 +69,12 @@ def store(
           renamed. A killed run leaves nothing and begins anew.
           A CSV has a row for each frame, atom, distance, event, ...: along the first dim of the
           first variable, which all others must have. Coordinates of the rows are columns, and so
-          is each value of the other dims. Variables without dims are written as ``# name = value``
-          after the rows; if there are no others, they are the one row.
+          is each value of the other dims. Variables and coordinates without dims are written as
+          ``# name = value`` after the rows; if there are no other variables, these are the one row.
+        - ``.xvg`` (Grace, as the tools around GROMACS read it): curves along the first dim of the
+          first variable, one for each value of the other dims, at most 60: against time, atoms,
+          distances or other numbers. Title, axes and legends have names and units; what is NaN is
+          written as ``nan``.
         - ``.trc``, ``.dcd``, ``.xtc`` and the other trajectory formats: for a Dataset with
           positions, velocities or forces. Frames are read and encoded in parallel and written in
           their order by this process, under another name, then renamed.
@@ -152,8 +160,8 @@ def check_storable(result: Results, path: str | Path) -> None:
     """
     target = _target(path)
     dataset = _dataset(result)
-    if target.suffix == ".csv":
-        import_module(_FORMATS[".csv"]).check(dataset, target)
+    if target.suffix in _TEXT:
+        import_module(_FORMATS[target.suffix]).check(dataset, target)
 
 
 def open_store(path: str | Path, *, allow_unfinished: bool = False) -> xr.Dataset:
@@ -200,6 +208,8 @@ def _advice(path: Path) -> str:
     """Return how a file is read that is no store."""
     if path.suffix == ".csv":
         return f"read it with pandas.read_csv({os.fspath(path)!r}, comment='#')"
+    if path.suffix == ".xvg":
+        return f"read it with numpy.loadtxt({os.fspath(path)!r}, comments=('#', '@'))"
     if trajectory_file.can_write(path):
         return f"read it with gromos_dist.open_trajectory({os.fspath(path)!r})"
     return "expected the name of a .zarr or .nc"
@@ -297,7 +307,7 @@ def _are_events(result: Any) -> bool:
 
 def _with_precision(dataset: xr.Dataset, precision: float, target: Path) -> xr.Dataset:
     """Round the positions to multiples of a power of two, so that they compress well."""
-    if "positions" not in dataset or target.suffix == ".csv":
+    if "positions" not in dataset or target.suffix in _TEXT:
         raise ValueError(
             f"{target}: precision={precision} rounds the positions of a trajectory, of which there "
             "are none here"

@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 
 from gromos_dist.errors import TopologyError
 from gromos_dist.input_file import require_regular
-from gromos_dist.topology.connectivity import (
-    molecules_of_bonds,
-    molecules_of_residues,
-    starts_of_runs,
-)
+from gromos_dist.topology.connectivity import starts_of_runs
 from gromos_dist.topology.elements import elements_of_masses, elements_of_names, masses_of_names
-from gromos_dist.topology.residue_kinds import is_polymer
+from gromos_dist.topology.molecules import molecules_of
 from gromos_dist.topology.topology import Topology
 
 
@@ -142,10 +138,6 @@ def _molecules(
 ) -> NDArray[np.int64]:
     if hasattr(atoms, "molnums"):
         return np.asarray(np.unique(atoms.molnums, return_inverse=True)[1] + 1, np.int64)
-    # A file that lists all bonds has as many, or nearly, as atoms; CONECT records are few.
-    if 2 * len(bonds) >= len(atoms):
-        return molecules_of_bonds(bonds, len(atoms))
     starts = starts_of_runs(np.asarray(atoms.resindices, np.int64))
     breaks = starts_of_runs(np.asarray(atoms.segindices, np.int64))
-    polymer = is_polymer(starts, residue_name, atom_name)
-    return molecules_of_residues(starts, residue, polymer, breaks, bonds)
+    return molecules_of(bonds, starts, breaks, residue, residue_name, atom_name)
