@@ -258,11 +258,11 @@ class TestRadialDistributions:
     def test_the_first_shell_is_told(self) -> None:
         facts = VIEWS["radial distribution"].facts(self.two().isel(set=0, drop=True))
         assert facts.values["peak"] == {"value": 2.5, "distance": pytest.approx(0.25)}
-        # Up to twice as far as the peak: the lower value at 0.65 nm belongs to another shell.
+        # The lower value at 0.65 nm belongs to another shell.
         assert facts.values["first_shell"] == {"value": 3.0, "distance": pytest.approx(0.4)}
         assert facts.values["density"] == 30.0
         assert facts.values["pairs"] == 8
-        assert ("peak", "2.5 at 0.25 nm") in facts.rows
+        assert ("first peak", "2.5 at 0.25 nm") in facts.rows
 
     def test_several_sets_have_their_names(self) -> None:
         facts = VIEWS["radial distribution"].facts(self.two())

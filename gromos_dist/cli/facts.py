@@ -46,9 +46,10 @@ def of_matrix(result: Result) -> Facts:
 
 
 def of_radial(result: xr.Dataset) -> Facts:
-    """Tell where radial distribution functions have their peak, and how many are below it.
+    """Tell where radial distribution functions have their first peak, and how many are below it.
 
-    The peak is the highest value; the first shell ends where it is lowest up to twice as far.
+    The peak is the highest value where the function is first above 1; the first shell ends where
+    it is lowest after that, before it is above 1 again.
     """
     sets = result if "set" in result.dims else result.expand_dims(set=[""])
     told = {str(name): _radial(sets.sel(set=name)) for name in sets["set"].values}
@@ -69,12 +70,17 @@ def _radial(one: xr.Dataset) -> dict[str, Any]:
         "density": float(one["density"]),
         "pairs": int(one["n_pairs"].sum()),
     }
-    if not np.isfinite(heights).all() or not heights.any():
+    above = heights > 1.0
+    if not above.any():
         return facts
     distance, upper = one["distance"].values, one["upper_edge"].values
-    peak = int(heights.argmax())
-    reach = distance <= 2.0 * distance[peak]
-    after = peak + int(heights[peak:][reach[peak:]].argmin())
+    rises = int(above.argmax())
+    falls = rises + int(np.append(~above[rises:], True).argmax())
+    rises_again = falls + int(np.append(above[falls:], True).argmax())
+    peak = rises + int(heights[rises:falls].argmax())
+    if falls == rises_again:
+        return {**facts, "peak": {"value": float(heights[peak]), "distance": float(distance[peak])}}
+    after = falls + int(heights[falls:rises_again].argmin())
     return {
         **facts,
         "peak": {"value": float(heights[peak]), "distance": float(distance[peak])},
@@ -87,8 +93,10 @@ def _radial(one: xr.Dataset) -> dict[str, Any]:
 
 def _radial_rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "peak" in facts:
-        peak, shell = facts["peak"], facts["first_shell"]
-        yield "peak", f"{peak['value']:.5g} at {peak['distance']:.5g} nm"
+        peak = facts["peak"]
+        yield "first peak", f"{peak['value']:.5g} at {peak['distance']:.5g} nm"
+    if "first_shell" in facts:
+        shell = facts["first_shell"]
         yield "first shell", f"{shell['value']:.5g} atoms up to {shell['distance']:.5g} nm"
     yield "density", f"{quantity(facts['density'], 'nm-3')}"
     yield "pairs", str(facts["pairs"])

@@ -158,6 +158,8 @@ def title_of(result: Result, name: str, files: str, given: Mapping[str, Any]) ->
     else:
         what = name.replace("_", " ").capitalize()
     of = f" of {given['atoms'] or 'all atoms'}" if "atoms" in given else ""
+    if given.get("sets"):
+        of = ""
     if of and isinstance(given.get("other"), str):
         of += f" and {given['other']}"
     return f"{what}{of}, {files}"
