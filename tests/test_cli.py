@@ -128,7 +128,7 @@ class TestProgram:
         text = succeed("rgyr", "--help").stdout
         listed = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)
         panels = [
-            *("--top", "--atoms", "--mass-weighted", "--whole", "--tensor"),
+            *("--top", "--atoms", "--mass-weighted", "--whole", "--unwrap", "--tensor"),
             *("--start", "--stop", "--stride", "--on-truncated", "--overlap", "--verify"),
             *("--scheduler", "--workers", "--progress", "--report"),
             *("--output", "--plot", "--overwrite", "--json", "--quiet"),
