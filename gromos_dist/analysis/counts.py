@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from gromos_dist.analysis.connections import box_of
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.per_frame import (
     ChosenInFrames,
@@ -109,11 +110,10 @@ def n_atoms(
         # Nothing has to be read to count the same atoms in all frames.
         groups = groups[chosen]
         positions = positions.isel(atom=chosen[:1])
-    has_box = periodic and isinstance(ds, xr.Dataset) and "box" in ds
-    inputs = [positions, *([ds["box"]] if has_box else [])]
-    result = _COUNTS(*inputs, chosen=chosen, groups=groups)
+    box, _ = box_of(ds, periodic)
+    result = _COUNTS(positions, *box, chosen=chosen, groups=groups)
     long_name = COUNT.long_name.replace("atoms", f"{by}s")
-    return result.assign_attrs(long_name=long_name, periodic=int(has_box))
+    return result.assign_attrs(long_name=long_name, periodic=len(box))
 
 
 def _groups(ds: xr.Dataset | xr.DataArray, by: By) -> NDArray[np.int64]:

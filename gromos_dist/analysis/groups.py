@@ -11,11 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import kernels
-from gromos_dist.analysis.connections import is_octahedron, numbers_of
+from gromos_dist.analysis.connections import box_of, numbers_of
 from gromos_dist.analysis.per_frame import ChosenInFrames, chosen_in_frames, read_only_needed
 from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import SelectionError
 from gromos_dist.kernels import GroupPairs, Groups
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.selection import select
 from gromos_dist.selection.known_atoms import KnownAtoms
 from gromos_dist.selection.look_up import relation_of
@@ -126,8 +127,7 @@ class PairsOfGroups:
             None if one is None else one.masks(positions, box) for one in (self.atoms, self.other)
         )
         return {
-            "box": box,
-            "octahedron": self.octahedra,
+            "box": lattice_vectors(box, self.octahedra),
             "chosen": chosen,
             "chosen_others": other,
         }
@@ -227,13 +227,6 @@ def groups_of(
         numbers_of(fewer).of_atoms,
         {"by": by, "criteria": criteria, "periodic": len(box)},
     )
-
-
-def box_of(ds: xr.Dataset | xr.DataArray, periodic: bool) -> tuple[tuple[xr.DataArray, ...], bool]:
-    """Return the box where images count, else nothing; and whether octahedra are cut from it."""
-    if not (periodic and isinstance(ds, xr.Dataset) and "box" in ds):
-        return (), False
-    return (ds["box"],), is_octahedron(ds)
 
 
 def counted(

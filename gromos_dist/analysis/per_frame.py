@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist import kernels
 from gromos_dist.analysis.broken import warn_of_broken_molecules
-from gromos_dist.analysis.connections import is_octahedron
+from gromos_dist.analysis.connections import box_of
 from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
 from gromos_dist.errors import FrameError
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.selection import Selection
 from gromos_dist.selection.choice import nothing_chosen, resolve
 from gromos_dist.selection.evaluate import BoundSelection, bind, evaluate, masks_of_frames
@@ -76,8 +76,7 @@ class ChosenInFrames:
             A position that tells what is chosen is not finite, or a box has no volume.
         """
         positions = np.asarray(positions)
-        if box is not None and self.octahedra:
-            box = octahedron_vectors(box)
+        box = None if box is None else lattice_vectors(np.asarray(box), self.octahedra)
         chosen = np.zeros(positions.shape[:2], bool)
         chosen[:, self.places] = masks_of_frames(self.bound, positions[:, self.places], box)
         return chosen
@@ -234,7 +233,7 @@ def _in_frames(ds: xr.Dataset | xr.DataArray, tree: Tree, expression: str) -> Ch
         np.flatnonzero(bound.candidates),
         places=atoms,
         n_places=bound.n_atoms,
-        octahedra=isinstance(ds, xr.Dataset) and "box" in ds and is_octahedron(ds),
+        octahedra=box_of(ds)[1],
     )
 
 

@@ -24,7 +24,7 @@ from gromos_dist.analysis.treatment import (
     treated,
 )
 from gromos_dist.io.presence import require_in_all_frames
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.kernels.periodic import SCHEMES, Scheme, add_states, unwrap_begin, unwrap_total
 from gromos_dist.mapping import Map, Scan
 from gromos_dist.selection import Selection
@@ -282,11 +282,6 @@ def center(
 
 
 # ---- what is computed of a block ----
-
-
-def lattice_vectors(box: Array, octahedron: bool) -> Array:
-    """Return boxes as kernels take them: of truncated octahedra, their lattice."""
-    return octahedron_vectors(box) if octahedron else box
 
 
 def _start(first: Array, box: Array, *, octahedron: bool, **how: Any) -> Array:

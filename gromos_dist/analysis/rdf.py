@@ -24,7 +24,7 @@ from gromos_dist.analysis.per_frame import (
 from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import FrameError
 from gromos_dist.io.presence import require_in_all_frames
-from gromos_dist.kernels.boxes import octahedron_vectors, volumes, without_box
+from gromos_dist.kernels.boxes import lattice_vectors, volumes, without_box
 from gromos_dist.mapping import Reduction
 from gromos_dist.selection.known_atoms import KnownAtoms
 from gromos_dist.selection.look_up import relation_of
@@ -94,7 +94,7 @@ def _count(
     octahedra: bool,
     weights: Floats | None = None,
 ) -> Counts:
-    boxes = octahedron_vectors(box) if octahedra else np.asarray(box, np.float64)
+    boxes = np.asarray(lattice_vectors(box, octahedra), np.float64)
     missing = without_box(boxes)
     if missing.any():
         raise FrameError(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gromos_dist import instruction_set
 from gromos_dist.errors import FrameError
 from gromos_dist.kernels import GroupPairs, Groups, contacts, least_distances
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors, octahedron_vectors
 from gromos_dist.topology.lattice import reduced_vectors
 
 Floats = NDArray[np.float64]
@@ -30,6 +30,12 @@ BOXES = {
     "octahedron": 2.2 * np.eye(3),
 }
 SHIFTS = np.array(list(product(range(-2, 3), repeat=3)))
+
+
+def lattices(kind: str, n_frames: int) -> Floats | None:
+    box = BOXES[kind]
+    boxes = None if box is None else np.broadcast_to(box, (n_frames, 3, 3))
+    return lattice_vectors(boxes, kind == "octahedron")
 
 
 def groups_of(sizes: list[int], atoms: NDArray[np.int64], first: int = 0) -> Groups:
@@ -91,8 +97,7 @@ def test_least_distances_are_those_of_brute_force(system: tuple[Any, ...]) -> No
     kind, positions, sizes, atoms, _ = system
     box = BOXES[kind]
     one = groups_of(sizes, atoms)
-    boxes = None if box is None else np.broadcast_to(box, (len(positions), 3, 3))
-    found = least_distances(positions, GroupPairs(one), box=boxes, octahedron=kind == "octahedron")
+    found = least_distances(positions, GroupPairs(one), box=lattices(kind, len(positions)))
     for frame, least in zip(positions, found, strict=True):
         expected, _ = brute_force(frame, box, kind, one, one)
         np.fill_diagonal(expected, 0.0)
@@ -112,18 +117,14 @@ def test_contacts_are_those_of_brute_force(
     cut = int(rng.integers(1, len(sizes) + 1))
     one = groups_of(sizes, atoms)
     other = groups_of(sizes[:cut], atoms)
-    boxes = None if box is None else np.broadcast_to(box, (len(positions), 3, 3))
-    octahedron = kind == "octahedron"
+    boxes = lattices(kind, len(positions))
     for pairs in (GroupPairs(one), GroupPairs(one, other)):
         masks: list[Any] = [None, rng.random(positions.shape[:2]) < 0.6]
         for mask in masks:
             chosen = {"chosen": mask}
             if pairs.others is not None:
                 chosen["chosen_others"] = mask
-            found = contacts(
-                positions, pairs, cutoff, separation=separation, box=boxes,
-                octahedron=octahedron, **chosen,
-            )  # fmt: skip
+            found = contacts(positions, pairs, cutoff, separation=separation, box=boxes, **chosen)
             for number, frame in enumerate(positions):
                 own = found["frame"] == number
                 i, j = found["group"][own], found["other_group"][own]
@@ -176,11 +177,7 @@ def test_the_same_bits_on_every_instruction_set(isa: str, kind: str) -> None:
 def test_brute_force_on_every_instruction_set() -> None:
     positions, groups = many(1)
     for kind, box in BOXES.items():
-        boxes = None if box is None else np.broadcast_to(box, (4, 3, 3))
-        found = least_distances(
-            positions[:1], GroupPairs(groups), box=None if boxes is None else boxes[:1],
-            octahedron=kind == "octahedron",
-        )  # fmt: skip
+        found = least_distances(positions[:1], GroupPairs(groups), box=lattices(kind, 1))
         expected, _ = brute_force(positions[0].astype(float), box, kind, groups, groups)
         np.fill_diagonal(expected, 0)
         np.testing.assert_allclose(found[0], expected, rtol=0, atol=3e-14)
