@@ -399,7 +399,7 @@ def test_counts_without_images(stored: xr.Dataset) -> None:
     assert (apart < gd.n_atoms(stored, atoms=text)).any()
     np.testing.assert_array_equal(gd.n_atoms(stored.positions, atoms=text), apart)
     assert apart.attrs["periodic"] == 0
-    with pytest.raises(ValueError, match="by: expected 'atom', 'residue' or 'molecule', got 'x'"):
+    with pytest.raises(ValueError, match="by: expected one of atom, residue, molecule, got 'x'"):
         gd.n_atoms(stored, by="x")  # type: ignore[arg-type]
     with pytest.raises(SelectionError, match="'molecule' needs the atom coordinate 'molecule'"):
         gd.n_atoms(stored.drop_vars("molecule"), by="molecule")

@@ -13,8 +13,9 @@ from gromos_dist import kernels
 from gromos_dist.analysis.connections import is_octahedron
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import BOX, MASSES, WHOLE
+from gromos_dist.analysis.residues import By, check_by
 from gromos_dist.analysis.system import masses_of, positions_of, selected
-from gromos_dist.analysis.together import By, check_by, moving_together
+from gromos_dist.analysis.together import moving_together
 from gromos_dist.analysis.treatment import (
     CENTERED,
     GATHERED,

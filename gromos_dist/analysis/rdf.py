@@ -21,14 +21,12 @@ from gromos_dist.analysis.per_frame import (
     chosen_in_frames,
     read_only_needed,
 )
+from gromos_dist.analysis.residues import of_which
 from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import FrameError
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.kernels.boxes import lattice_vectors, volumes, without_box
 from gromos_dist.mapping import Reduction
-from gromos_dist.selection.known_atoms import KnownAtoms
-from gromos_dist.selection.look_up import relation_of
-from gromos_dist.selection.tree import RESIDUE, Everything, Same
 from gromos_dist.variables import Variable
 
 Exclude = Literal["molecule", "residue", "bonded", "nothing"]
@@ -394,8 +392,7 @@ def _excluded(ds: xr.Dataset, exclude: Exclude | None) -> tuple[NDArray[np.int32
         raise ValueError(
             f"exclude: expected 'molecule', 'residue', 'bonded' or 'nothing', got {exclude!r}"
         )
-    label = RESIDUE if exclude == "residue" else exclude
-    groups = relation_of(Same(label, Everything()), KnownAtoms(ds))
+    groups = of_which(ds, "residue" if exclude == "residue" else "molecule")
     return np.unique(groups, return_inverse=True)[1].astype(np.int32), nothing
 
 
