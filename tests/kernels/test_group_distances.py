@@ -150,6 +150,33 @@ def test_contacts_are_those_of_brute_force(
                 assert np.array_equal(np.lexsort((j, i)), np.arange(len(i)))
 
 
+@pytest.mark.parametrize(
+    ("kind", "seed"), [("triclinic", 1637607520368122918), ("skewed", 2053051101950961273)]
+)
+def test_the_atoms_of_a_contact_are_as_far_apart_as_it_says(kind: str, seed: int) -> None:
+    """Where the nearest image is found again from another cell, and is farther by a bit."""
+    rng = np.random.default_rng(seed)
+    rng.integers(4)
+    sizes = rng.integers(1, 7, rng.integers(1, 6)).tolist()
+    n_atoms, n_frames = sum(sizes) + rng.integers(3), rng.integers(1, 4)
+    middle = rng.uniform(-4.0, 4.0, (n_frames, len(sizes), 3))
+    spread = (0.05, 0.3, 3.0)[rng.integers(3)]
+    atoms = rng.permutation(n_atoms)
+    group = np.zeros(n_atoms, int)
+    group[atoms[: sum(sizes)]] = np.repeat(np.arange(len(sizes)), sizes)
+    positions = middle[:, group] + rng.normal(0.0, spread, (n_frames, n_atoms, 3))
+    assert rng.integers(2, size=2).all()  # float64, and a mask, as it was found
+    mask = rng.random((n_frames, n_atoms)) < 0.6
+    one = groups_of(sizes, atoms)
+    found = contacts(positions, GroupPairs(one), 1.5, box=lattices(kind, n_frames), chosen=mask)
+    for frame, atom, other_atom, distance in zip(
+        *(found[name] for name in ("frame", "atom", "other_atom", "distance")), strict=True
+    ):
+        assert mask[frame, [atom, other_atom]].all()
+        expected = distances_of_atoms(positions[frame], BOXES[kind], kind)[atom, other_atom]
+        assert distance == pytest.approx(expected, rel=0, abs=3e-14)
+
+
 def many(seed: int = 0) -> tuple[Any, ...]:
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 15, 40).tolist()
