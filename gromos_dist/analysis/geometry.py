@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gromos_dist.analysis.connections import box_of, numbers_of
 from gromos_dist.analysis.declare import analysis
-from gromos_dist.analysis.per_frame import Points, labels_of, points_of, read_only_needed
+from gromos_dist.analysis.per_frame import Points, names_of_atoms, points_of, read_only_needed
 from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import SelectionError
 from gromos_dist.kernels import geometry as kernels
@@ -364,7 +364,7 @@ def _coordinates(
     """Return what tuples are called, and the numbers of their atoms in the file."""
     if points is None:
         used, places = np.unique(atoms, return_inverse=True)
-        names = np.array(labels_of(positions, used), object)[places.reshape(atoms.shape)]
+        names = np.array(names_of_atoms(positions, used), object)[places.reshape(atoms.shape)]
     else:
         names = np.array(points.labels, object).reshape(atoms.shape)
     in_file = np.where(atoms >= 0, numbers_of(positions).of_atoms[atoms], -1)

@@ -306,7 +306,7 @@ def points_of(
         counts.append(len(found) - before)
     number = np.array(found, np.int64)
     labels = np.empty(len(number), object)
-    labels[number >= 0] = labels_of(ds, number[number >= 0])
+    labels[number >= 0] = names_of_atoms(ds, number[number >= 0])
     labels[number < 0] = [one.label for one in computed]
     masses = _masses(ds, computed)
     of_several = [
@@ -377,15 +377,15 @@ def _masses(ds: xr.Dataset | xr.DataArray, computed: Iterable[_Computed]) -> Flo
     return masses_of(positions_of(ds), np.unique(np.concatenate(weighted)))
 
 
-def labels_of(data: xr.Dataset | xr.DataArray, atoms: Integers) -> list[str]:
+def names_of_atoms(data: xr.Dataset | xr.DataArray, atoms: Integers) -> list[str]:
     """Return names of atoms: ``LYS5:CA``, or ``atom 7`` where nothing names them.
 
     Examples
     --------
     >>> import gromos_dist as gd
     >>> from MDAnalysisTests.datafiles import DCD, PSF
-    >>> from gromos_dist.analysis.per_frame import labels_of
-    >>> labels_of(gd.open_trajectory(DCD, PSF), [0, 20])
+    >>> from gromos_dist.analysis.per_frame import names_of_atoms
+    >>> names_of_atoms(gd.open_trajectory(DCD, PSF), [0, 20])
     ['MET1:N', 'ARG2:HN']
     """
     atoms = np.asarray(atoms, np.int64)
