@@ -126,12 +126,15 @@ def _write_analysis_pages() -> None:
     for analysis in ANALYSES.values():
         by_hand = _DOCS / "analyses" / f"{analysis.name}.md"
         more = by_hand.read_text() if by_hand.exists() else ""
-        pictures = pages.commands_with_pictures(analysis)
-        for command, picture in pictures.items():
+        pictures = {}
+        for command, drawn in pages.commands_with_pictures(analysis).items():
             subprocess.run(
-                [_PROGRAM, *shlex.split(command)[1:], "--quiet"], cwd=_EXAMPLE, check=True
+                [_PROGRAM, *shlex.split(command)[1:], "--quiet", "--overwrite"],
+                cwd=_EXAMPLE,
+                check=True,
             )
-            shutil.copyfile(_EXAMPLE / picture, _GENERATED / "analyses" / picture)
+            pictures[command] = picture = f"{analysis.name}_{drawn}"
+            shutil.copyfile(_EXAMPLE / drawn, _GENERATED / "analyses" / picture)
         page = pages.page_of(analysis, _help, pictures=pictures, more=more)
         (_GENERATED / "analyses" / f"{analysis.name}.md").write_text(page)
     (_GENERATED / "analyses" / "index.md").write_text(pages.index_of(ANALYSES.values()))
@@ -151,6 +154,8 @@ def _copy_example_files() -> None:
     # The names of the examples in docstrings.
     shutil.copyfile(data / "adk.psf", folder / "protein.psf")
     shutil.copyfile(data / "adk_dims.dcd", folder / "md.dcd")
+    shutil.copyfile(data / "adk_oplsaa.gro", folder / "md.gro")
+    shutil.copyfile(data / "adk_oplsaa.xtc", folder / "md.xtc")
     energies = _DOCS.parent / "tests" / "data" / "energies" / "series.tre.gz"
     shutil.copyfile(energies, folder / "md.tre.gz")
     for name in ("butane.top", "butane.trc", "butane.trv", "water.imd"):
