@@ -897,6 +897,13 @@ class TestForPrograms:
             assert "\x1b" not in text
             assert re.search("^  frames +98$", text, re.MULTILINE)
 
+    @pytest.mark.parametrize("unwanted", ["", "1"])
+    def test_colours_of_notes_unless_they_are_unwanted(self, unwanted: str) -> None:
+        environment = {"NO_COLOR": unwanted}
+        shown = CliRunner().invoke(application, ["info", "no.dcd"], env=environment, color=True)
+        assert ("\x1b" in shown.stderr) == (not unwanted)
+        assert "no.dcd: No such file or directory" in shown.stderr
+
     def test_frames_in_a_terminal(self, adk: AdK) -> None:
         master, slave = pty.openpty()
         environment = {**os.environ, "TERM": "xterm-256color"}
