@@ -117,6 +117,12 @@ class TestProgram:
     def test_each_help_has_an_example(self, command: str) -> None:
         assert f"gromos-dist {command} md.dcd" in words(succeed(command, "--help").stdout)
 
+    @pytest.mark.parametrize("command", ["dihedrals", "angles", "distances", "rdf"])
+    def test_examples_of_several_lines_are_joined(self, command: str) -> None:
+        example = succeed(command, "--help").stdout.partition("Arguments:")[0]
+        assert "\\" not in example
+        assert not re.search(r"\S {2,}\S", example.partition("\n")[2])
+
     @pytest.mark.parametrize("command", ["forces", "energies"])
     def test_help_of_the_force_field_has_units(self, command: str) -> None:
         text = words(succeed(command, "--help").stdout)

@@ -36,7 +36,7 @@ def parse(text: str | None) -> Docstring:
     """Take a docstring apart.
 
     Commands are those of literal blocks in the section Examples whose lines begin with
-    ``gromos-dist``.
+    ``gromos-dist``; lines that a backslash continues are joined.
 
     Examples
     --------
