@@ -139,9 +139,9 @@ def minimum_distance(
     >>> gd.minimum_distance(ds, "resid 1-29", "resid 60-80")[[0, -1]].values.round(3)
     array([0.192, 0.208])
 
-    How near a ligand comes to the protein::
+    How near water comes to a solute::
 
-        gromos-dist minimum-distance md.xtc -t system.top --atoms 'resname DRG' --other protein \
+        gromos-dist minimum-distance butane.trc -t butane.top --atoms 'resname BUT' --other water \
             -o near.csv --plot near.png
     """
     positions = positions_of(ds)
@@ -208,7 +208,7 @@ def image_distance(
 
     Of a protein, in nm::
 
-        gromos-dist image-distance md.xtc -t system.top --whole --atoms protein --plot images.png
+        gromos-dist image-distance md.xtc -t md.gro --whole --atoms protein --plot images.png
     """
     positions = positions_of(ds)
     require_in_all_frames(ds, "box")

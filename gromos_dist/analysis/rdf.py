@@ -285,7 +285,7 @@ def rdf(
 
     Water around water, numbers and a picture::
 
-        gromos-dist rdf md.xtc -t system.top --atoms 'name OW' -o rdf.csv --plot rdf.png
+        gromos-dist rdf md.xtc -t md.gro --atoms 'name OW' -o rdf.csv --plot rdf.png
 
     Its hydrogens around the oxygens of a ligand, from 0.1 to 0.8 nm::
 
@@ -294,8 +294,8 @@ def rdf(
 
     Several at once::
 
-        gromos-dist rdf md.xtc -t system.top --sets 'O-O=name OW' \
-            --sets 'O-H=name OW with name HW1 or name HW2' --plot rdf.png
+        gromos-dist rdf md.xtc -t md.gro --sets 'O-O=name OW' \
+            --sets 'O-H=name OW with name HW1 or name HW2' --plot both.png
     """
     positions = positions_of(ds)
     require_in_all_frames(ds, "box")
