@@ -253,7 +253,7 @@ def dihedrals(
 
     One torsion, also beyond half a turn::
 
-        gromos-dist dihedrals md.dcd -t protein.psf --unwrap --plot chi.png --quadruple \
+        gromos-dist dihedrals md.dcd -t protein.psf --dihedrals-unwrap --plot chi.png --quadruple \
             'index 0; index 4; name CB and resid 1; name CG and resid 1'
     """
     found = _measure(_DIHEDRAL, kernels.dihedrals, ds, quadruples, 4, periodic)

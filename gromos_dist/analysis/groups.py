@@ -220,11 +220,14 @@ def groups_of(
         octahedra,
     )
     anonymous = fewer.drop_vars([name for name, of in fewer.coords.items() if "atom" in of.dims])
+    numbers = numbers_of(fewer).of_atoms
+    # Errors name atoms by their numbers.
+    named = anonymous.rename(atom="place").assign_coords(atom_number=("place", numbers))
     return GroupsOfFrames(
         pairs,
-        (anonymous.rename(atom="place"), *box),
+        (named, *box),
         labels,
-        numbers_of(fewer).of_atoms,
+        numbers,
         {"by": by, "criteria": criteria, "periodic": len(box)},
     )
 

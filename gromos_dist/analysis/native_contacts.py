@@ -28,12 +28,12 @@ from gromos_dist.analysis.system import (
     reference_positions,
     selected,
 )
-from gromos_dist.errors import SelectionError
+from gromos_dist.errors import FrameError, SelectionError
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.geometry import distances
 from gromos_dist.mapping import Map
 from gromos_dist.selection import Selection
-from gromos_dist.topology.lattice import nearest_images
 from gromos_dist.variables import Variable
 
 Array = NDArray[Any]
@@ -46,6 +46,9 @@ _METHODS: dict[str, tuple[Criteria, int]] = {
     "hard": ("closest-heavy", 4),
     "soft": ("closest", 0),
 }
+
+# Distances of many pairs are not kept for more frames.
+_FRAMES_AT_ONCE = 16
 
 
 def _fraction(
@@ -60,13 +63,14 @@ def _fraction(
 ) -> Array:
     boxes = octahedron_vectors(box) if octahedra and box is not None else box
     found = np.empty(len(positions))
-    for frame, of_frame in enumerate(positions.astype(np.float64)):
-        apart = of_frame[places[1]] - of_frame[places[0]]
-        if boxes is not None:
-            apart = nearest_images(apart, boxes[frame])
-        distance = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+    for start in range(0, len(positions), _FRAMES_AT_ONCE):
+        some = slice(start, start + _FRAMES_AT_ONCE)
+        try:
+            distance = distances(positions[some], places.T, None if boxes is None else boxes[some])
+        except FrameError as error:
+            raise error.located(start + error.frame) from None
         there = distance < limit if limit is not None else expit(beta * (half - distance))
-        found[frame] = there.mean()
+        found[some] = there.mean(axis=1)
     return found
 
 

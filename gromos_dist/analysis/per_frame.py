@@ -79,7 +79,10 @@ class ChosenInFrames:
         if box is not None and self.octahedra:
             box = octahedron_vectors(box)
         chosen = np.zeros(positions.shape[:2], bool)
-        chosen[:, self.places] = masks_of_frames(self.bound, positions[:, self.places], box)
+        try:
+            chosen[:, self.places] = masks_of_frames(self.bound, positions[:, self.places], box)
+        except FrameError as error:
+            raise error.of_atoms(self.places) from None
         return chosen
 
     def among(self, kept: Integers) -> ChosenInFrames:
@@ -153,9 +156,11 @@ class Points:
             found[:, one.point] = self._position(one, positions, box)
         finite = np.isfinite(found).all(axis=2)
         if not finite.all():
-            frame, point = np.unravel_index(np.argmin(finite), finite.shape)
+            frame, point = (int(at) for at in np.unravel_index(np.argmin(finite), finite.shape))
+            is_atom = self.numbers >= 0
+            atom = int(self.places[is_atom[:point].sum()]) if is_atom[point] else None
             raise FrameError(
-                f"a coordinate of {self.labels[int(point)]} is NaN or infinite", int(frame)
+                f"a coordinate of {self.labels[point]} is NaN or infinite", frame, atom=atom
             )
         return found
 
