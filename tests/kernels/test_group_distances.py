@@ -229,3 +229,18 @@ def test_what_makes_no_sense_is_refused() -> None:
         Groups(np.arange(3), np.array([1, 0, 2]), np.arange(3), np.arange(3))
     with pytest.raises(ValueError, match="count from 0"):
         GroupPairs(Groups(np.array([-1]), np.array([1]), np.zeros(1, int), np.zeros(1, int)))
+
+
+def test_the_closest_atoms_by_another_image_than_that_of_the_centres() -> None:
+    rng = np.random.default_rng(3)
+    edge = 0.8
+    box = np.broadcast_to(octahedron_vectors(edge * np.eye(3)), (400, 3, 3))
+    positions = rng.normal(0.0, 10.0, (400, 4, 3))
+    two = Groups(np.arange(4), np.array([2, 2]), np.arange(2), np.arange(2))
+    found = contacts(positions, GroupPairs(two), 0.5, box=box)
+    assert len(found["frame"]) > 300
+    for row, frame in enumerate(found["frame"]):
+        apart = distances_of_atoms(positions[frame], edge * np.eye(3), "octahedron")
+        closest = apart[found["atom"][row], found["other_atom"][row]]
+        assert abs(closest - apart[:2, 2:].min()) < 1e-9
+        assert abs(closest - found["distance"][row]) < 1e-9
