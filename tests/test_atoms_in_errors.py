@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import dask
 import numpy as np
 import pytest
 import xarray as xr
-from memory_reader import MemoryReader
 from test_every_analysis import CASES
 
 import gromos_dist as gd
-from gromos_dist.analysis.per_frame import points_of
 from gromos_dist.errors import FrameError
 
 DATA = Path(__file__).parent / "data"
