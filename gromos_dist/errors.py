@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 # Whoever calls the core can fail, so this is where its instruction set is chosen for all.
@@ -90,6 +91,21 @@ class FrameError(ValueError):
         """Return the same error, given the numbers of the atoms among which `atom` counts."""
         atom = None if self.atom is None else int(numbers[self.atom])
         return FrameError(self.problem, self.frame, self.path, self.argument, atom)
+
+
+@contextmanager
+def frames_from(first: int) -> Iterator[None]:
+    """Have errors about some frames of a block name these as frames of the block.
+
+    Parameters
+    ----------
+    first : int
+        The frame of the block with which they begin.
+    """
+    try:
+        yield
+    except FrameError as error:
+        raise error.located(first + error.frame) from None
 
 
 class ConstraintError(ValueError):

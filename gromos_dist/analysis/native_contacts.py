@@ -28,7 +28,7 @@ from gromos_dist.analysis.system import (
     reference_positions,
     selected,
 )
-from gromos_dist.errors import FrameError, SelectionError
+from gromos_dist.errors import SelectionError, frames_from
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.kernels.geometry import distances
@@ -65,10 +65,8 @@ def _fraction(
     found = np.empty(len(positions))
     for start in range(0, len(positions), _FRAMES_AT_ONCE):
         some = slice(start, start + _FRAMES_AT_ONCE)
-        try:
+        with frames_from(start):
             distance = distances(positions[some], places.T, None if boxes is None else boxes[some])
-        except FrameError as error:
-            raise error.located(start + error.frame) from None
         there = distance < limit if limit is not None else expit(beta * (half - distance))
         found[some] = there.mean(axis=1)
     return found

@@ -19,7 +19,7 @@ from gromos_dist import kernels
 from gromos_dist.analysis.broken import warn_of_broken_molecules
 from gromos_dist.analysis.connections import is_octahedron
 from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
-from gromos_dist.errors import FrameError
+from gromos_dist.errors import FrameError, frames_from
 from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.selection import Selection
 from gromos_dist.selection.choice import nothing_chosen, resolve
@@ -177,7 +177,8 @@ class Points:
             if not mask.any():
                 raise FrameError(f"there is no {one.label}: no atom is chosen", frame)
             alone = positions[frame : frame + 1]
-            found[frame] = kernels.center(alone, atoms=np.flatnonzero(mask), weights=weights)[0]
+            with frames_from(frame):
+                found[frame] = kernels.center(alone, atoms=np.flatnonzero(mask), weights=weights)[0]
         return found
 
     def among(self, kept: Integers) -> Points:
