@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 # Whoever calls the core can fail, so this is where its instruction set is chosen for all.
 from gromos_dist import instruction_set  # noqa: F401
 from gromos_dist._core import ffi, lib
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class TrajectoryError(OSError):
@@ -47,24 +53,59 @@ class FrameError(ValueError):
         The file that `frame` counts in.
     argument : int
         Which of the kernel's arrays has the frame.
+    atom : int, optional
+        Of the block that the kernel was given; of the file, once `of_atoms` was told.
     """
 
     def __init__(
-        self, problem: str, frame: int, path: str | None = None, argument: int = 0
+        self,
+        problem: str,
+        frame: int,
+        path: str | None = None,
+        argument: int = 0,
+        atom: int | None = None,
     ) -> None:
         place = f"frame {frame}" if path is None else f"{path}: frame {frame}"
-        super().__init__(f"{place}: {problem}")
         self.problem = problem
         self.frame = frame
         self.path = path
         self.argument = argument
+        self.atom = atom
+        super().__init__(f"{place}: {self.what}")
 
-    def __reduce__(self) -> tuple[type[FrameError], tuple[str, int, str | None, int]]:
-        return FrameError, (self.problem, self.frame, self.path, self.argument)
+    @property
+    def what(self) -> str:
+        """The problem, and the atom that has it if that is known."""
+        return self.problem if self.atom is None else f"{self.problem} (atom {self.atom})"
+
+    def __reduce__(
+        self,
+    ) -> tuple[type[FrameError], tuple[str, int, str | None, int, int | None]]:
+        return FrameError, (self.problem, self.frame, self.path, self.argument, self.atom)
 
     def located(self, frame: int, path: str | None = None) -> FrameError:
         """Return the same error for a frame of the trajectory."""
-        return FrameError(self.problem, frame, path, self.argument)
+        return FrameError(self.problem, frame, path, self.argument, self.atom)
+
+    def of_atoms(self, numbers: Sequence[int] | NDArray[np.int64]) -> FrameError:
+        """Return the same error, given the numbers of the atoms among which `atom` counts."""
+        atom = None if self.atom is None else int(numbers[self.atom])
+        return FrameError(self.problem, self.frame, self.path, self.argument, atom)
+
+
+@contextmanager
+def frames_from(first: int) -> Iterator[None]:
+    """Have errors about some frames of a block name these as frames of the block.
+
+    Parameters
+    ----------
+    first : int
+        The frame of the block with which they begin.
+    """
+    try:
+        yield
+    except FrameError as error:
+        raise error.located(first + error.frame) from None
 
 
 class ConstraintError(ValueError):
@@ -103,6 +144,19 @@ def new_where() -> Any:
     return where
 
 
+_OF_FRAMES = {
+    lib.GD_NOT_FINITE: "a coordinate is NaN or infinite",
+    lib.GD_TOO_FAR: (
+        "{} reaches farther than 16384 nm from the origin, which no simulation does; is the file "
+        "damaged, or are its units others?"
+    ),
+    lib.GD_NO_VOLUME: "the box has no volume",
+    lib.GD_SAME_PLACE: (
+        "two interacting atoms lie in one place, or so near that the force overflows"
+    ),
+}
+
+
 def check(status: int, where: Any = None, *, path: str | None = None, first_frame: int = 0) -> None:
     """Raise the exception that a status of the C core stands for; nothing for ``GD_OK``.
 
@@ -133,24 +187,10 @@ def check(status: int, where: Any = None, *, path: str | None = None, first_fram
     if status == lib.GD_SYSTEM:
         code = where.system_error
         raise OSError(code, os.strerror(code), path)
-    if status == lib.GD_NOT_FINITE and path is None and where is not None:
-        atom = f" (atom {where.atom})" if where.atom >= 0 else ""
-        raise FrameError(f"a coordinate is NaN or infinite{atom}", first_frame + where.frame)
-    if status == lib.GD_TOO_FAR and path is None:
-        what = f"atom {where.atom}" if where.atom >= 0 else "the box"
-        raise FrameError(
-            f"{what} reaches farther than 16384 nm from the origin, which no simulation does; is "
-            "the file damaged, or are its units others?",
-            first_frame + where.frame,
-        )
-    if status == lib.GD_NO_VOLUME and path is None:
-        raise FrameError("the box has no volume", first_frame + where.frame)
-    if status == lib.GD_SAME_PLACE and path is None:
-        atom = f" (atom {where.atom})" if where.atom >= 0 else ""
-        raise FrameError(
-            f"two interacting atoms lie in one place, or so near that the force overflows{atom}",
-            first_frame + where.frame,
-        )
+    if path is None and where is not None and status in _OF_FRAMES:
+        atom = where.atom if where.atom >= 0 else None
+        problem = _OF_FRAMES[status].format("the box" if atom is None else "a position")
+        raise FrameError(problem, first_frame + where.frame, atom=atom)
     if status == lib.GD_NOT_CONVERGED:
         raise ConstraintError((where.atom, where.found))
     message = _message(status, where, first_frame)

@@ -338,7 +338,7 @@ def test_commands(adk: Any, tmp_path: Path, adk_ds: xr.Dataset) -> None:
     own = gd.compute(gd.torsion_transitions(adk_ds, ["chi1"]))
     assert moved["chi1"]["transitions"] == int(own.transitions.sum())
     four = ("--quadruple", "0;4;6;9")
-    told("dihedrals", *trajectory, *four, "--unwrap", "--plot", pictures[4])
+    told("dihedrals", *trajectory, *four, "--dihedrals-unwrap", "--plot", pictures[4])
     assert all(picture.stat().st_size > 10_000 for picture in pictures)
     refused = CliRunner().invoke(application, ["distances", *map(str, trajectory), "--pair", "0"])
     assert refused.exit_code == 2

@@ -25,8 +25,9 @@ static void bring_next_to(const double *neighbour, const struct gd_lattice *latt
     memcpy(xyz, moved, sizeof moved);
 }
 
+/* Returns an atom that is nowhere, which would take those linked to it along; -1 if there is none. */
 #define DEFINE_WHOLE(type)                                                                         \
-    static void whole_##type(type *frame, const struct gd_lattice *lattice, const int64_t *links,  \
+    static int64_t whole_##type(type *frame, const struct gd_lattice *lattice, const int64_t *links,  \
                              int64_t n_links, const double *points) {                              \
         for (int64_t i = 0; i < n_links; i++) {                                                    \
             const int64_t near = links[2 * i + 1];                                                 \
@@ -36,10 +37,15 @@ static void bring_next_to(const double *neighbour, const struct gd_lattice *latt
                 neighbour[c] =                                                                     \
                     near < 0 ? points[3 * (-1 - near) + c] : (double)frame[3 * near + c];          \
             double xyz[3] = {own[0], own[1], own[2]};                                              \
+            if (!isfinite(xyz[0] + xyz[1] + xyz[2]))                                               \
+                return links[2 * i];                                                               \
+            if (!isfinite(neighbour[0] + neighbour[1] + neighbour[2]))                             \
+                return near < 0 ? links[2 * i] : near;                                             \
             bring_next_to(neighbour, lattice, xyz);                                                \
             for (int c = 0; c < 3; c++)                                                            \
                 own[c] = (type)xyz[c];                                                             \
         }                                                                                          \
+        return -1;                                                                                 \
     }
 DEFINE_WHOLE(float)
 DEFINE_WHOLE(double)
@@ -61,10 +67,16 @@ int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, 
         if (periodic == 0)
             continue;
         const double *own = points ? points + 3 * f * n_points : NULL;
-        if (type == GD_FLOAT32)
-            whole_float((float *)positions + 3 * f * n_atoms, &lattice, links, n_links, own);
-        else
-            whole_double((double *)positions + 3 * f * n_atoms, &lattice, links, n_links, own);
+        const int64_t first = 3 * f * n_atoms;
+        const int64_t nowhere =
+            type == GD_FLOAT32
+                ? whole_float((float *)positions + first, &lattice, links, n_links, own)
+                : whole_double((double *)positions + first, &lattice, links, n_links, own);
+        if (nowhere >= 0) {
+            where->frame = f;
+            where->atom = nowhere;
+            return GD_NOT_FINITE;
+        }
     }
     return GD_OK;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import index
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from gromos_dist.analysis.groups import (
 )
 from gromos_dist.analysis.per_frame import FrameSelection
 from gromos_dist.analysis.residues import By
+from gromos_dist.errors import frames_from
 from gromos_dist.mapping import Events, LazyEvents, Map, Reduction
 from gromos_dist.variables import Variable
 
@@ -118,7 +120,8 @@ def _smooth_numbers(
     numbers = np.empty(len(positions))
     for frame in range(len(positions)):
         one = slice(frame, frame + 1)
-        distances = pairs.distances(positions[one], None if box is None else box[one])[0]
+        with frames_from(frame):
+            distances = pairs.distances(positions[one], None if box is None else box[one])[0]
         # A group without an atom in this frame has no distance.
         numbers[frame] = np.nansum(switched(distances[counts] / cutoff, *exponents))
     return numbers
@@ -135,8 +138,10 @@ def switched(x: Array, n: int, m: int) -> Array:
     array([1.    , 0.5   , 0.0154])
     """
     if 2 * n == m:
-        return np.asarray(1.0 / (1.0 + x**n))
-    with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore"):
+            return np.asarray(1.0 / (1.0 + x**n))
+    # Of what is far away both powers may be infinite: it counts nothing, as a NaN in the sum.
+    with np.errstate(invalid="ignore", over="ignore"):
         return np.where(x == 1.0, n / m, (1.0 - x**n) / (1.0 - x**m))
 
 
@@ -365,7 +370,10 @@ def n_contacts(
     cutoff, separation = check_cutoff(cutoff, criteria), check_separation(ds, by, min_separation)
     if method not in ("count", "smooth"):
         raise ValueError(f"method: expected 'count' or 'smooth', got {method!r}")
-    n, m = map(int, exponents)
+    try:
+        n, m = map(index, exponents)
+    except (TypeError, ValueError):
+        raise ValueError(f"exponents: expected two whole numbers, got {exponents}") from None
     if not 0 < n < m:
         raise ValueError(f"exponents: expected 0 < n < m, got {exponents}")
     groups = groups_of(ds, atoms, other, by=by, criteria=criteria, periodic=periodic)

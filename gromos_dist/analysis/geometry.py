@@ -328,6 +328,10 @@ def _as_atoms(given: Tuples, size: int, dim: str, n_atoms: int) -> Integers | No
             f"{', '.join(map(str, sorted(lengths)))}"
         )
     array = np.asarray(given)
+    if array.dtype.kind not in "iuOUS":
+        raise ValueError(
+            f"{dim}s: expected numbers of atoms from 0, integers, or texts, got {array.dtype}"
+        )
     if array.ndim != 2 or array.dtype.kind not in "iu":
         return None
     outside = (array < 0) | (array >= n_atoms)

@@ -217,11 +217,14 @@ def groups_of(
         octahedra,
     )
     anonymous = fewer.drop_vars([name for name, of in fewer.coords.items() if "atom" in of.dims])
+    numbers = numbers_of(fewer).of_atoms
+    # Errors name atoms by their numbers.
+    named = anonymous.rename(atom="place").assign_coords(atom_number=("place", numbers))
     return GroupsOfFrames(
         pairs,
-        (anonymous.rename(atom="place"), *box),
+        (named, *box),
         labels,
-        numbers_of(fewer).of_atoms,
+        numbers,
         {"by": by, "criteria": criteria, "periodic": len(box)},
     )
 
@@ -257,10 +260,11 @@ def check_separation(ds: xr.Dataset | xr.DataArray, by: By, min_separation: int)
     Raises
     ------
     ValueError
-        It is negative, or residues are not known.
+        It is negative or no whole number, or residues are not known.
     """
-    if min_separation < 0:
-        raise ValueError(f"min_separation: expected 0 or more, got {min_separation}")
+    is_whole = isinstance(min_separation, int | np.integer)
+    if not is_whole or not 0 <= min_separation < _ANOTHER_CHAIN:
+        raise ValueError(f"min_separation: expected a number of residues, got {min_separation!r}")
     if by == "molecule":
         return 0
     if min_separation and not residues_are_known(ds):
@@ -330,4 +334,7 @@ def _labels(
         values = positions[name].values[first]
         if values.dtype.kind != "U" or (values != "").any():
             found[f"{prefix}{name}"] = (f"{prefix}{by}", values)
+    if by == "atom" and f"{prefix}atom_number" not in found:
+        numbers = numbers_of(positions).of_atoms[first]
+        found[f"{prefix}atom_number"] = (f"{prefix}atom", numbers)
     return found

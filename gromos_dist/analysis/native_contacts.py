@@ -27,12 +27,12 @@ from gromos_dist.analysis.system import (
     reference_positions,
     selected,
 )
-from gromos_dist.errors import SelectionError
+from gromos_dist.errors import SelectionError, frames_from
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.kernels.boxes import lattice_vectors
+from gromos_dist.kernels.geometry import distances
 from gromos_dist.mapping import Map
 from gromos_dist.selection import Selection
-from gromos_dist.topology.lattice import nearest_images
 from gromos_dist.variables import Variable
 
 Array = NDArray[Any]
@@ -45,6 +45,9 @@ _METHODS: dict[str, tuple[Criteria, int]] = {
     "hard": ("closest-heavy", 4),
     "soft": ("closest", 0),
 }
+
+# Distances of many pairs are not kept for more frames.
+_FRAMES_AT_ONCE = 16
 
 
 def _fraction(
@@ -59,13 +62,12 @@ def _fraction(
 ) -> Array:
     boxes = lattice_vectors(box, octahedra)
     found = np.empty(len(positions))
-    for frame, of_frame in enumerate(positions.astype(np.float64)):
-        apart = of_frame[places[1]] - of_frame[places[0]]
-        if boxes is not None:
-            apart = nearest_images(apart, boxes[frame])
-        distance = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+    for start in range(0, len(positions), _FRAMES_AT_ONCE):
+        some = slice(start, start + _FRAMES_AT_ONCE)
+        with frames_from(start):
+            distance = distances(positions[some], places.T, None if boxes is None else boxes[some])
         there = distance < limit if limit is not None else expit(beta * (half - distance))
-        found[frame] = there.mean()
+        found[some] = there.mean(axis=1)
     return found
 
 

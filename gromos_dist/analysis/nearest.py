@@ -20,6 +20,7 @@ from gromos_dist.analysis.per_frame import (
     read_only_needed,
 )
 from gromos_dist.analysis.system import positions_of, selected
+from gromos_dist.errors import frames_from
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.mapping import Fields
@@ -53,15 +54,12 @@ def _least(
             atoms_of_frames(other, positions, box),
             strict=True,
         )
-        found = [
-            kernels.minimum_distances(
-                positions[frame : frame + 1],
-                None if boxes is None else boxes[frame : frame + 1],
-                first,
-                second,
-            )
-            for frame, (first, second) in enumerate(sets)
-        ]
+        found = []
+        for frame, (first, second) in enumerate(sets):
+            one = slice(frame, frame + 1)
+            own = None if boxes is None else boxes[one]
+            with frames_from(frame):
+                found.append(kernels.minimum_distances(positions[one], own, first, second))
         distances, pairs = (np.concatenate(values) for values in zip(*found, strict=True))
     else:
         distances, pairs = kernels.minimum_distances(positions, boxes, atoms, other)

@@ -19,7 +19,7 @@ from gromos_dist import kernels
 from gromos_dist.analysis.broken import warn_of_broken_molecules
 from gromos_dist.analysis.connections import box_of
 from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
-from gromos_dist.errors import FrameError
+from gromos_dist.errors import FrameError, frames_from
 from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.selection import Selection
 from gromos_dist.selection.choice import nothing_chosen, resolve
@@ -78,7 +78,10 @@ class ChosenInFrames:
         positions = np.asarray(positions)
         box = None if box is None else lattice_vectors(np.asarray(box), self.octahedra)
         chosen = np.zeros(positions.shape[:2], bool)
-        chosen[:, self.places] = masks_of_frames(self.bound, positions[:, self.places], box)
+        try:
+            chosen[:, self.places] = masks_of_frames(self.bound, positions[:, self.places], box)
+        except FrameError as error:
+            raise error.of_atoms(self.places) from None
         return chosen
 
     def among(self, kept: Integers) -> ChosenInFrames:
@@ -152,9 +155,11 @@ class Points:
             found[:, one.point] = self._position(one, positions, box)
         finite = np.isfinite(found).all(axis=2)
         if not finite.all():
-            frame, point = np.unravel_index(np.argmin(finite), finite.shape)
+            frame, point = (int(at) for at in np.unravel_index(np.argmin(finite), finite.shape))
+            is_atom = self.numbers >= 0
+            atom = int(self.places[is_atom[:point].sum()]) if is_atom[point] else None
             raise FrameError(
-                f"a coordinate of {self.labels[int(point)]} is NaN or infinite", int(frame)
+                f"a coordinate of {self.labels[point]} is NaN or infinite", frame, atom=atom
             )
         return found
 
@@ -171,7 +176,8 @@ class Points:
             if not mask.any():
                 raise FrameError(f"there is no {one.label}: no atom is chosen", frame)
             alone = positions[frame : frame + 1]
-            found[frame] = kernels.center(alone, atoms=np.flatnonzero(mask), weights=weights)[0]
+            with frames_from(frame):
+                found[frame] = kernels.center(alone, atoms=np.flatnonzero(mask), weights=weights)[0]
         return found
 
     def among(self, kept: Integers) -> Points:

@@ -23,7 +23,7 @@ from gromos_dist.analysis.per_frame import (
 )
 from gromos_dist.analysis.residues import of_which
 from gromos_dist.analysis.system import positions_of
-from gromos_dist.errors import FrameError
+from gromos_dist.errors import FrameError, frames_from
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.kernels.boxes import lattice_vectors, volumes, without_box
 from gromos_dist.mapping import Reduction
@@ -101,22 +101,26 @@ def _count(
             argument=1,
         )
     frame_weights = np.ones(len(positions)) if weights is None else weights
-    per_volume = frame_weights / volumes(boxes)
+    of_frames = volumes(boxes)
+    if not of_frames.all():
+        raise FrameError("the box has no volume", int(of_frames.argmin()), argument=1)
+    per_volume = frame_weights / of_frames
     pairs = np.zeros((len(sets), len(edges) - 1), np.int64)
     weighted = np.zeros(pairs.shape)
     expected, atoms = np.zeros((2, len(sets)))
     for place, one in enumerate(sets):
         for frames, first, second in _runs(one, positions, box):
             excluded = _among(one.excluded, first, second)
-            counts = kernels.distance_histogram(
-                positions[frames],
-                boxes[frames],
-                first,
-                second,
-                edges=edges,
-                labels=labels,
-                excluded=excluded,
-            )
+            with frames_from(frames.start or 0):
+                counts = kernels.distance_histogram(
+                    positions[frames],
+                    boxes[frames],
+                    first,
+                    second,
+                    edges=edges,
+                    labels=labels,
+                    excluded=excluded,
+                )
             pairs[place] += counts.sum(axis=0)
             weighted[place] += _weighted(counts, None if weights is None else weights[frames])
             countable = _countable(first, second, labels) - len(excluded)

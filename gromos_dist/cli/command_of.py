@@ -46,14 +46,15 @@ def command_of(analysis: Analysis) -> Callable[..., None]:
             own = {name: word.read(given[names[name]], source) for name, word in words.items()}
             return own | ({"topology": source.topology} if "topology" in others else {})
 
+        asked = {name: given[names[name]] for name in words}
         run(
             source,
             job,
             lambda trajectory: analysis.function(trajectory, **arguments()),
             view=analysis.view,
-            title=lambda result: plain_text(title_of(result, analysis.name, source.names, given)),
+            title=lambda result: plain_text(title_of(result, analysis.name, source.names, asked)),
             heading=analysis.name.replace("_", " "),
-            asked=given,
+            asked=asked,
         )
 
     bundles = [

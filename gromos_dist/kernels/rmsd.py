@@ -402,7 +402,9 @@ def _center(
     try:
         check(status, where)
     except FrameError as error:
-        raise FrameError(error.problem, error.frame, argument="ab".index(name)) from None
+        raise FrameError(
+            error.problem, error.frame, argument="ab".index(name), atom=error.atom
+        ) from None
     return centered, spreads
 
 

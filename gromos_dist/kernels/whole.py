@@ -40,7 +40,7 @@ def make_whole(
     ValueError
         Shapes that do not match, or a link to an atom that is not there.
     FrameError
-        A box whose vectors lie in a plane.
+        A box whose vectors lie in a plane, or a linked atom whose coordinates are NaN or infinite.
 
     Examples
     --------

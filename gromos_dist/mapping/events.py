@@ -14,6 +14,7 @@ from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 from numpy.typing import DTypeLike
 
+from gromos_dist.mapping.atoms import naming_atoms
 from gromos_dist.mapping.blocks import (
     Array,
     Piece,
@@ -88,7 +89,7 @@ class Events:
             if "frame" not in coord.dims
         }
         table = _Table(tuple(self.columns), dtypes, like.sizes["frame"], kept, others)
-        job = _EventsJob(self.kernel, dtypes)
+        job = _EventsJob(naming_atoms(self.kernel, arrays), dtypes)
         datas = common_chunks([array.data for array in arrays])
         if in_memory(datas):
             return table.dataset([computed_now(job, datas, constants, (1,))])

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike
 
+from gromos_dist.mapping.atoms import naming_atoms
 from gromos_dist.mapping.blocks import (
     Array,
     Filled,
@@ -90,7 +91,13 @@ class Map:
         given = coordinates(coords)
         shape = result_shape(self.variable, arrays[0], given)
         dtype = np.dtype(arrays[0].dtype if self.dtype is None else self.dtype)
-        job = MapJob(self.kernel, dtype, self.dtype is None, self.variable.name, self.fills)
+        job = MapJob(
+            naming_atoms(self.kernel, arrays),
+            dtype,
+            self.dtype is None,
+            self.variable.name,
+            self.fills,
+        )
         datas = common_chunks([array.data for array in arrays])
         if in_memory(datas):
             values = computed_now(job, datas, constants, shape)
@@ -175,7 +182,7 @@ class Fields:
         row = np.dtype(
             [(name, self.dtypes.get(name, np.float64), shape[1:]) for name, shape in shapes.items()]
         )
-        job = _FieldsJob(self.kernel, row)
+        job = _FieldsJob(naming_atoms(self.kernel, arrays), row)
         datas = common_chunks([array.data for array in arrays])
         values: Mapping[str, Any]
         if in_memory(datas):

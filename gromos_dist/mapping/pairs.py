@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 
 from gromos_dist.errors import FrameError
 from gromos_dist.io.lazy import block_bounds, constant
+from gromos_dist.mapping.atoms import naming_atoms
 from gromos_dist.mapping.blocks import Array, common_chunks, in_memory, read_only
 from gromos_dist.mapping.checks import check_inputs, fitting
 from gromos_dist.mapping.results import Coordinates, coordinates, labelled
@@ -54,7 +55,9 @@ class Pairs:
         second = first if second is None else second
         for array in (first, second):
             check_inputs(self.variable.name, [array], ("frame",))
-        kernel = _PairKernel(self.kernel, np.dtype(self.dtype), self.variable.name)
+        kernel = _PairKernel(
+            naming_atoms(self.kernel, [first]), np.dtype(self.dtype), self.variable.name
+        )
         a, b = common_chunks([first.data])[0], common_chunks([second.data])[0]
         if in_memory([a, b]):
             values = _pair_block([[a]], [0], [[b]], [0], kernel=kernel, constants=constants)

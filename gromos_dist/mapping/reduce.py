@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, DTypeLike
 
+from gromos_dist.mapping.atoms import naming_atoms
 from gromos_dist.mapping.blocks import (
     PIECE_BYTES,
     Array,
@@ -158,7 +159,7 @@ class Reduction:
         )
         datas = [array.data for array in arrays]
         job = ReductionJob(
-            self.partial,
+            naming_atoms(self.partial, arrays),
             self.combine,
             self.state,
             reduction_block(datas),

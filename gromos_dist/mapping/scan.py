@@ -15,6 +15,7 @@ from dask.base import tokenize
 from numpy.typing import DTypeLike
 
 from gromos_dist.io.lazy import constant
+from gromos_dist.mapping.atoms import naming_atoms
 from gromos_dist.mapping.blocks import (
     Array,
     Piece,
@@ -80,10 +81,10 @@ class Scan:
         given = coordinates(coords)
         shape = result_shape(self.variable, arrays[0], given)
         dtype = np.dtype(arrays[0].dtype if self.dtype is None else self.dtype)
-        job = _ScanJob(self.kernel, self.combine, dtype, what)
+        job = _ScanJob(naming_atoms(self.kernel, arrays), self.combine, dtype, what)
         datas = common_chunks([array.data for array in arrays])
         if self.start is not None and self.total is not None:
-            values = self._carried(self.start, self.total, datas, constants, shape, dtype)
+            values = self._carried(arrays, self.start, self.total, datas, constants, shape, dtype)
         elif in_memory(datas):
             values = (
                 computed_now(job, datas, constants, shape) if shape[0] else np.empty(shape, dtype)
@@ -99,6 +100,7 @@ class Scan:
 
     def _carried(
         self,
+        arrays: Sequence[xr.DataArray],
         start: Callable[..., Array],
         total: Callable[..., Array],
         datas: Sequence[Any],
@@ -107,8 +109,9 @@ class Scan:
         dtype: np.dtype[Any],
     ) -> Any:
         frame_chunks = shape[:1] if in_memory(datas) else datas[0].chunks[0]
+        kernel, total, start = (naming_atoms(of, arrays) for of in (self.kernel, total, start))
         carrying = Carrying(
-            *(self.kernel, total, self.combine, start, constants, frame_chunks, shape[1:], dtype),
+            *(kernel, total, self.combine, start, constants, frame_chunks, shape[1:], dtype),
             follows=self.dtype is None,
             what=self.variable.name,
         )

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import DTypeLike
 
+from gromos_dist.mapping.atoms import naming_atoms
 from gromos_dist.mapping.blocks import Array, common_chunks, computed_now, in_memory, over_blocks
 from gromos_dist.mapping.checks import check_inputs
 from gromos_dist.mapping.reduce import ReductionJob, reduction_block
@@ -76,7 +77,13 @@ class Table:
         datas = [array.data for array in arrays]
         shapes = ((OPEN,),) * len(variables)
         finish = Finish(self.combine, self.finalize, variables, dtypes, shapes, constants)
-        job = ReductionJob(self.partial, self.combine, self.state, reduction_block(datas), None)
+        job = ReductionJob(
+            naming_atoms(self.partial, arrays),
+            self.combine,
+            self.state,
+            reduction_block(datas),
+            None,
+        )
         of_frames = {
             str(name): coord.variable
             for name, coord in arrays[0].coords.items()

@@ -335,7 +335,7 @@ def _failures_named() -> Iterator[None]:
     try:
         yield
     except FrameError as error:
-        raise ForceError(f"Force calculation failed: {error.problem}") from error
+        raise ForceError(f"Force calculation failed: {error.what}") from error
     except ValueError as error:
         raise ForceError(f"Force calculation failed: {error}") from error
 

@@ -288,9 +288,11 @@ def masks_of_frames(
         broken = bound.looked_at & ~np.isfinite(coordinates).all(axis=1)
         if broken.any():
             atom = int(np.argmax(broken))
-            raise FrameError(f"a coordinate is NaN or infinite (atom {atom})", frame)
+            raise FrameError("a coordinate is NaN or infinite", frame, atom=atom)
         try:
             chosen[frame] = _mask(bound.tree, bound, _Frame(coordinates, boxes[frame]))
+        except FrameError as error:
+            raise error.located(frame) from None
         except ValueError as error:
             raise FrameError(str(error), frame) from None
     return chosen

@@ -16,7 +16,7 @@ from gromos_dist import instruction_set
 from gromos_dist.errors import FrameError
 from gromos_dist.kernels import GroupPairs, Groups, contacts, least_distances
 from gromos_dist.kernels.boxes import lattice_vectors, octahedron_vectors
-from gromos_dist.topology.lattice import reduced_vectors
+from gromos_dist.topology.lattice import nearest_images, reduced_vectors
 
 Floats = NDArray[np.float64]
 
@@ -253,3 +253,17 @@ def test_what_makes_no_sense_is_refused() -> None:
         Groups(np.arange(3), np.array([1, 0, 2]), np.arange(3), np.arange(3))
     with pytest.raises(ValueError, match="count from 0"):
         GroupPairs(Groups(np.array([-1]), np.array([1]), np.zeros(1, int), np.zeros(1, int)))
+
+
+def test_the_closest_atoms_by_another_image_than_that_of_the_centres() -> None:
+    # In few of many frames the image is rounded so that the distance found anew is larger.
+    n_frames = 20_000
+    vectors = octahedron_vectors(0.8 * np.eye(3))
+    positions = np.random.default_rng(3).normal(0.0, 1.0, (n_frames, 4, 3))
+    two = Groups(np.arange(4), np.array([2, 2]), np.arange(2), np.arange(2))
+    box = np.broadcast_to(vectors, (n_frames, 3, 3))
+    found = contacts(positions, GroupPairs(two), 0.7, box=box)
+    assert np.array_equal(found["frame"], np.arange(n_frames))
+    first, second = (positions[found["frame"], found[name]] for name in ("atom", "other_atom"))
+    apart = nearest_images(second - first, vectors)
+    np.testing.assert_allclose(np.sqrt((apart**2).sum(axis=1)), found["distance"], atol=1e-9)

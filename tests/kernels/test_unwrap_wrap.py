@@ -229,7 +229,10 @@ def test_what_is_in_the_cell_keeps_its_bits() -> None:
 def test_frames_that_cannot_be_taken(frame: int, scheme: str) -> None:
     positions, cells = walk(BOXES["rectangular"], 0, 5, 7, changing=False)
     middle = np.zeros((5, 3))
-    for value, said in ((np.nan, r"NaN or infinite \(atom 6\)"), (2e4, "atom 6 reaches farther")):
+    for value, said in (
+        (np.nan, r"NaN or infinite \(atom 6\)"),
+        (2e4, r"farther than .* \(atom 6\)"),
+    ):
         bad = positions.copy()
         bad[frame, 6, 1] = value
         with pytest.raises(gd.FrameError, match=rf"^frame {frame}: .*{said}"):

@@ -15,7 +15,7 @@
  *          instead of the latter, -1 - k is point k of the frame
  *   points (n_frames, n_points, 3)
  * The image is right while the two are closer than half the shortest lattice vector.
- * GD_NO_VOLUME, GD_BAD_ARGUMENT. Numbers that are not finite stay so. */
+ * GD_NO_VOLUME, GD_BAD_ARGUMENT; GD_NOT_FINITE for atoms that are linked, in frames with a box. */
 int gd_make_whole(void *positions, int type, int64_t n_frames, int64_t n_atoms, const double *boxes,
                   const int64_t *links, int64_t n_links, const double *points, int64_t n_points,
                   struct gd_where *where);

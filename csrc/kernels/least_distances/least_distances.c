@@ -139,18 +139,24 @@ static double square_of_atoms(const struct two *two, int64_t place, int64_t othe
     return fmin(as_it_is, square_of(d));
 }
 
-/* The first atoms of two groups whose distance squared is not more than `square`; 0 if none. */
-static int find_atoms(const struct two *two, double square, int64_t *place, int64_t *other_place) {
+/* The closest atoms of two groups, whose distance squared is `square` but for rounding: the first
+ * of several. */
+static void find_atoms(const struct two *two, double square, int64_t *place, int64_t *other_place) {
     const struct gd_atom_groups *a = two->one->groups, *b = two->other->groups;
+    double least = INFINITY;
     for (int64_t i = a->first[two->i]; i < a->first[two->i] + a->size[two->i]; i++)
-        for (int64_t j = b->first[two->j]; j < b->first[two->j] + b->size[two->j]; j++)
-            if (counts(two->one, i) && counts(two->other, j) &&
-                square_of_atoms(two, i, j) <= square) {
-                *place = i;
-                *other_place = j;
-                return 1;
-            }
-    return 0;
+        for (int64_t j = b->first[two->j]; j < b->first[two->j] + b->size[two->j]; j++) {
+            if (!counts(two->one, i) || !counts(two->other, j))
+                continue;
+            const double own = square_of_atoms(two, i, j);
+            if (own >= least)
+                continue;
+            least = own;
+            *place = i;
+            *other_place = j;
+            if (least <= square)
+                return;
+        }
 }
 
 /* The square of the least distance of two groups; if that is not less than `cutoff`, anything that
