@@ -414,3 +414,10 @@ def test_only_what_is_spoken_of_is_read(stored: xr.Dataset) -> None:
     found = source_of(fewer.data)
     assert found is not None
     assert found.source.n_atoms == 2
+
+
+def test_too_much_within_each_other_is_refused() -> None:
+    folder = Path(__file__).parent / "data"
+    ds = gd.open_trajectory(folder / "butane.trc", folder / "butane.top")
+    with pytest.raises(SelectionError, match="within each other"):
+        gd.n_atoms(ds, atoms="within 0.1 of " * 240 + "index 0").compute()

@@ -263,6 +263,8 @@ def masks_of_frames(
     ------
     FrameError
         The selection looks at positions, and one is NaN or infinite, or a box has no volume.
+    SelectionError
+        Its parts are too deep within each other.
     ValueError
         Positions and boxes do not belong together.
     """
@@ -293,6 +295,8 @@ def masks_of_frames(
             chosen[frame] = _mask(bound.tree, bound, _Frame(coordinates, boxes[frame]))
         except ValueError as error:
             raise FrameError(str(error), frame) from None
+        except RecursionError:
+            raise _too_deep() from None
     return chosen
 
 
