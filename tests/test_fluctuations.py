@@ -330,3 +330,28 @@ def next_to_origin(ds: xr.Dataset) -> xr.Dataset:
     first = ds.positions[:, 0].values
     shift = -np.rint(first / edges) * edges
     return ds.assign(positions=ds.positions + xr.DataArray(shift, dims=("frame", "xyz")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"by": "chain"}, "by: expected atom or residue, got 'chain'"),
+        ({"units": "pm2"}, "units: expected nm2 or angstrom2, got 'pm2'"),
+        ({"weights": []}, "weights: expected .* got none"),
+        ({"weights": [1e308, 1e308]}, "weights: expected finite numbers"),
+        ({"weights": [1e-320, 0.0]}, "weights: expected finite numbers"),
+    ],
+)
+def test_what_is_not_known_is_refused(arguments: dict[str, Any], said: str) -> None:
+    folder = Path(__file__).parent / "data"
+    ds = gd.open_trajectory(folder / "butane.trc", folder / "butane.top").isel(frame=slice(0, 2))
+    with pytest.raises(ValueError, match=said):
+        gd.bfactors(ds, **arguments)
+
+
+def test_residues_without_mass() -> None:
+    folder = Path(__file__).parent / "data"
+    ds = gd.open_trajectory(folder / "butane.trc", folder / "butane.top")
+    ds = ds.assign_coords(mass=0 * ds["mass"])
+    with pytest.raises(ValueError, match="101 residues have no mass"):
+        gd.rmsf(ds, fit=False, by="residue", mass_weighted=True)

@@ -182,3 +182,35 @@ def test_solvent_alone(folder: Path) -> None:
     assert np.abs(together[0]).max() <= water.box.values.max() / 2
     apart = np.abs(together[::3] - together[:3].mean(axis=0))
     assert (apart <= water.box.values[0].diagonal() / 2 + 1e-9).all()
+
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.mark.parametrize("pairs", [[], ["--pair", "4; 0"], ["--pair", "s:1; 1:1"]])
+def test_the_command_takes_pairs_or_none(tmp_path: Path, pairs: list[str]) -> None:
+    files = [str(DATA / "butane.trc"), "-t", str(DATA / "butane.top")]
+    output = tmp_path / "gathered.nc"
+    # Water as solute, so that there is what a pair can be of.
+    how = ["--method", "glist", "--solvent", "index 301 302 303"]
+    result = CliRunner().invoke(application, ["gather", *files, *how, *pairs, "-o", str(output)])
+    assert result.exit_code == 0, result.output
+    ds = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top")
+    given = [(4, 0)] if pairs else None
+    expected = gd.gather(ds, "glist", pairs=given, solvent=[301, 302, 303])
+    with xr.open_dataset(output) as found:
+        np.testing.assert_array_equal(found["positions"], expected["positions"])
+
+
+def test_pairs_are_of_single_atoms() -> None:
+    ds = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top")
+    with pytest.raises(ValueError, match="expected one atom, 'name OW' chooses 100"):
+        gd.gather(ds, "glist", pairs=["name OW", 0])
+
+
+@pytest.mark.parametrize("method", ["gtime", "gltime"])
+def test_no_box_is_said_by_time(method: Any) -> None:
+    ds = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top").load()
+    ds = ds.assign(box=0 * ds["box"])
+    with pytest.raises(gd.FrameError, match="frame 0: it has no box"):
+        gd.gather(ds, method)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from gromos_dist.kernels.boxes import octahedron_vectors
 from gromos_dist.mapping import Map, Variable
 from gromos_dist.selection.evaluate import bind, masks_of_frames
 from gromos_dist.selection.languages import read
+from gromos_dist.selection.tree import Indices, Tree, Within
 from gromos_dist.store import store
 from gromos_dist.topology import load_topology
 
@@ -414,3 +417,17 @@ def test_only_what_is_spoken_of_is_read(stored: xr.Dataset) -> None:
     found = source_of(fewer.data)
     assert found is not None
     assert found.source.n_atoms == 2
+
+
+def test_too_much_within_each_other_is_refused() -> None:
+    tree: Tree = Indices((0,))
+    for _ in range(100):
+        tree = Within(0.1, tree)
+    bound = bind(tree, load_topology(Path(__file__).parent / "data" / "spc.top").solvate(1))
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(200 + len(inspect.stack(0)))
+    try:
+        with pytest.raises(SelectionError, match="within each other"):
+            masks_of_frames(bound, np.zeros((1, 3, 3)))
+    finally:
+        sys.setrecursionlimit(limit)

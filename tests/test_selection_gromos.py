@@ -613,3 +613,26 @@ def test_hydrogens_of_gromos(analysis: Path, whole: xr.Dataset) -> None:
     found = points_of(whole, ends).positions(whole.positions.values)
     mean = np.linalg.norm(found[:, ::2] - found[:, 1::2], axis=-1).mean(axis=0)
     np.testing.assert_allclose(mean, printed, atol=5.1e-4)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "a\0b"])
+def test_files_that_are_none(path: str) -> None:
+    with pytest.raises(SelectionError, match="cannot be read"):
+        gd.select(DIGLYCINE, f"file({path})")
+
+
+def test_a_file_of_many_atoms_is_read_in_runs(tmp_path: Path) -> None:
+    listed = [3, 4, 5, 2, 8, 9, 9, 10, 1]
+    path = tmp_path / "atoms.spec"
+    path.write_text("ATOMS\n" + "".join(f"1:{atom}\n" for atom in listed) + "END\n")
+    found = gd.select(DIGLYCINE, f"file({path})")
+    assert found.tolist() == [atom - 1 for atom in dict.fromkeys(listed)]
+    assert len(list(gromos.parse(f"file({path})").parts)) == 5  # type: ignore[union-attr]
+
+
+def test_solute_where_there_is_none() -> None:
+    ds = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top")
+    solvent = ds.isel(atom=gd.select(ds, "s:a"))
+    with pytest.raises(SelectionError, match="chooses no atom"):
+        gd.center_of_geometry(solvent, atoms="a:a")
+    assert gd.select(solvent, "a:a;s:a").tolist() == list(range(solvent.sizes["atom"]))

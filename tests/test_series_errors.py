@@ -375,3 +375,14 @@ def test_pictures(tmp_path: Path) -> None:
     both = xr.Dataset({"a": frames(values[:, 0]), "b": frames(values[:, 1])})
     with pytest.raises(ValueError, match="choose one"):
         plot_block_errors(gd.block_error(both), tmp_path / "b.svg")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("n", range(1, 6))
+def test_nothing_is_told_of_few_frames(n: int) -> None:
+    series = xr.DataArray(np.arange(n) ** 2.0, dims="frame", coords={"time": ("frame", range(n))})
+    found = gd.equilibration(series)
+    assert int(found.start) == -1
+    assert np.isnan([found.start_time, found.statistical_inefficiency, found.n_effective]).all()
+    errors = gd.block_error(series)
+    assert np.isnan(errors.error) == np.isnan(errors.error_of_error)

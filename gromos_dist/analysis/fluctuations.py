@@ -28,6 +28,8 @@ from gromos_dist.variables import VARIABLES, Variable
 
 Floats = NDArray[np.float64]
 
+_BY = ("atom", "residue")
+
 RMSF = Variable("rmsf", ("atom",), "f", "nm", "root-mean-square fluctuation", "RMSF")
 BFACTORS = Variable("bfactors", ("atom",), "f", "nm2", "B-factor")
 AVERAGE = Variable("average", ("atom", "xyz"), "f", "nm", "average position")
@@ -193,6 +195,8 @@ def bfactors(
 
         gromos-dist bfactors md.dcd -t protein.psf -a 'name CA' --units angstrom2 -o bfactors.csv
     """
+    if units not in _SQUARES:
+        raise ValueError(f"units: expected {' or '.join(_SQUARES)}, got {units!r}")
     found, measured = _fluctuations(
         *(ds, atoms, fit, reference, mass_weighted, rounds, tolerance, weights), by=by
     )
@@ -299,6 +303,8 @@ def _fluctuations(
             f"expected at least one round and a tolerance of at least 0 nm, got {rounds} rounds "
             f"and {tolerance} nm"
         )
+    if by not in _BY:
+        raise ValueError(f"by: expected {' or '.join(_BY)}, got {by!r}")
     if weights is not None:
         _check_weights(weights)
     positions = positions_of(ds)
@@ -335,10 +341,13 @@ def _fluctuations(
 
 def _check_weights(weights: ArrayLike) -> None:
     values = np.asarray(weights, np.float64)
-    if (values < 0).any() or not values.sum() > 0:
+    with np.errstate(over="ignore"):
+        total = values.sum()
+    if (values < 0).any() or not np.finfo(np.float64).tiny <= total < np.inf:
+        got = f"{values.min()} to {values.max()}" if values.size else "none"
         raise ValueError(
-            "weights: expected numbers that are not negative and sum to more than zero, got "
-            f"{values.min()} to {values.max()}"
+            "weights: expected finite numbers that are not negative and sum to more than zero, "
+            f"got {got}"
         )
 
 
@@ -419,6 +428,12 @@ def _of_residues(
     residues = residues_of(squares)
     masses = masses_of(squares, None) if mass_weighted else np.ones(squares.sizes["atom"])
     n_residues = len(residues.coords["residue"][1])
+    weightless = np.flatnonzero(np.bincount(residues.of_atom, masses) <= 0)
+    if weightless.size:
+        raise ValueError(
+            f"mass_weighted: the atoms of {weightless.size} residues have no mass; leave it out, "
+            "or choose others"
+        )
     means = xr.apply_ufunc(
         _means_of_groups,
         squares.variable,

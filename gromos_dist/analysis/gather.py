@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import xarray as xr
@@ -18,6 +19,7 @@ from gromos_dist.analysis.system import Reference, positions_of, reference_posit
 from gromos_dist.analysis.together import molecules_of
 from gromos_dist.analysis.treatment import GATHERED, MOLECULES, UNWRAPPED, WRAPPED, treated
 from gromos_dist.analysis.whole import bonded_atoms, make_whole
+from gromos_dist.errors import SelectionError
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.kernels.periodic import add_states, state_of_images, unwrap_begin
@@ -32,6 +34,8 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 Method = Literal["cog", "gbond", "glist", "gref", "gtime", "grtime", "gltime", "gfit", "nog"]
+Atom = int | str
+Pairs = Sequence[Atom] | Sequence[tuple[Atom, Atom]]
 METHODS = ("cog", "gbond", "glist", "gref", "gtime", "grtime", "gltime", "gfit", "nog")
 _WITH_REFERENCE = ("gref", "grtime", "gfit")
 _WITH_PAIRS = ("glist", "gltime")
@@ -76,7 +80,7 @@ def gather(
     method: Method = "cog",
     *,
     reference: Reference | None = None,
-    pairs: Sequence[int] | Sequence[tuple[int, int]] | None = None,
+    pairs: Pairs | None = None,
     molecules: Sequence[int] = (1,),
     solvent: Selection = None,
 ) -> xr.Dataset:
@@ -119,9 +123,9 @@ def gather(
     reference : int, path, Dataset, DataArray or array, optional
         For gref, grtime and gfit (gtime with a reference is grtime): a frame number of the
         trajectory, a file of which the first frame is taken, or positions in nm.
-    pairs : sequence of int, or of pairs of int, optional
-        For glist and gltime: an atom of a molecule, and the atom that it goes next to, from 0; and
-        so on for other molecules.
+    pairs : sequence of int or str, or of pairs of them, optional
+        For glist and gltime: an atom of a molecule, and the atom that it goes next to, by numbers
+        from 0 or as selections of one atom; and so on for other molecules.
     molecules : sequence of int
         For gfit: the molecules that are superposed, from 1, in the order of their first atoms.
     solvent : str or sequence of int, optional
@@ -182,7 +186,7 @@ def gather(
     target = None if reference is None else reference_positions(positions, reference)
     if method == "gfit" and target is not None:
         target = _superposed(ds, positions, system, molecules, target)
-    stages = _stages(method, ds, system, target, _in_pairs(pairs), molecules)
+    stages = _stages(method, ds, system, target, _in_pairs(pairs, ds), molecules)
     around = _solvent_around_solute(system)
     octahedron = is_octahedron(ds)
     if method not in _IN_TIME:
@@ -222,9 +226,10 @@ def _start(
 ) -> Array:
     """Return the state with which the first frame is gathered."""
     lattice = lattice_vectors(box, octahedron)
+    state = unwrap_begin(first, lattice, **how)  # Which refuses boxes that have no inverse.
     gathered = _gathered(first, box, stages=stages, octahedron=octahedron)
     cells = np.rint((gathered - first.astype(np.float64)) @ np.linalg.inv(lattice[0]))
-    return add_states(unwrap_begin(first, lattice, **how), state_of_images(cells[0]))
+    return add_states(state, state_of_images(cells[0]))
 
 
 def _total(*arrays: Array, **how: Any) -> Array:
@@ -411,11 +416,23 @@ def _each(molecules: Sequence[Integers]) -> Integers:
     return links
 
 
-def _in_pairs(given: Sequence[int] | Sequence[tuple[int, int]] | None) -> Integers:
-    flat = np.ravel(np.asarray([] if given is None else given, np.int64))
-    if len(flat) % 2:
+def _in_pairs(given: Pairs | None, ds: xr.Dataset) -> Integers:
+    atoms: list[int] = []
+    for one in [] if given is None else given:
+        both = [one] if isinstance(one, str) or np.ndim(one) == 0 else one
+        atoms += [_one_atom(atom, ds) for atom in cast("Sequence[str | int]", both)]
+    if len(atoms) % 2:
         raise ValueError(f"pairs: expected two atoms for each molecule, got {given!r}")
-    return flat.reshape(-1, 2)
+    return np.array(atoms, np.int64).reshape(-1, 2)
+
+
+def _one_atom(given: str | int, ds: xr.Dataset) -> int:
+    if not isinstance(given, str):
+        return operator.index(given)
+    found = resolve(given, ds)
+    if len(found) != 1:
+        raise SelectionError(f"pairs: expected one atom, {given!r} chooses {len(found)}")
+    return int(found[0])
 
 
 def _check_arguments(method: str, reference: Reference | None, has_pairs: bool) -> None:

@@ -19,7 +19,8 @@ FEWEST_VALUES = LEAST_LAG + 3
 class Equilibrium(NamedTuple):
     """From where on a series is in equilibrium."""
 
-    start: int
+    start: float
+    """The first value in equilibrium; NaN where there are too few to tell."""
     inefficiency: float
     """Statistical inefficiency of what follows; NaN if that does not vary."""
     n_effective: float
@@ -66,7 +67,7 @@ def equilibrium_of(values: Floats) -> Equilibrium:
     """
     n_values = len(values)
     if n_values < FEWEST_VALUES:
-        return Equilibrium(0, float("nan"), float("nan"))
+        return Equilibrium(float("nan"), float("nan"), float("nan"))
     # Near the values of the end, so that sums over ends are as precise as those.
     shifted = values - values[n_values // 2 :].mean()
     n_following = np.arange(n_values, 0, -1.0)

@@ -370,7 +370,10 @@ def _of_blocks(
 
     return {
         "error": told(errors, error),
-        "error_of_error": told(of.spread(found.error_of_error, 0.0), f"error of the {error}"),
+        "error_of_error": told(
+            of.spread(found.error_of_error, 0.0 if of.n_frames > 1 else np.nan),
+            f"error of the {error}",
+        ),
         "plateau": of.result(of.spread(found.plateau, np.nan), length),
         "error_by_length": told(of.spread(found.errors, 0.0), error, lengths),
         "error_of_error_by_length": told(

@@ -234,7 +234,7 @@ VOCABULARY: Final = MappingProxyType(
         "groups": Word(options.Groups, lambda given, _: named_groups(given)),
         "settings": Word(options.Settings),
         "between": Word(options.Between),
-        "pairs": Word(options.Pairs, lambda given, _: tuples(given)),
+        "pairs": Word(options.Pairs, lambda given, _: tuples(given) if given else None),
         "triples": Word(options.Triples, lambda given, _: tuples(given)),
         "quadruples": Word(options.Quadruples, lambda given, _: tuples(given)),
         "reference": Word(options.Reference, reference, show=_as_text, takes_words=True),

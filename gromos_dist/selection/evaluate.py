@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -263,6 +263,8 @@ def masks_of_frames(
     ------
     FrameError
         The selection looks at positions, and one is NaN or infinite, or a box has no volume.
+    SelectionError
+        Its parts are too deep within each other.
     ValueError
         Positions and boxes do not belong together.
     """
@@ -279,6 +281,14 @@ def masks_of_frames(
             f"the selection is of {bound.n_atoms} atoms, the positions of {n_atoms}: give the "
             "positions of all atoms that the words were looked up of"
         )
+    try:
+        return _masks(bound, positions, boxes)
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def _masks(bound: BoundSelection, positions: NDArray[Any], boxes: NDArray[np.float64]) -> Mask:
+    n_frames, n_atoms = positions.shape[:2]
     chosen = np.empty((n_frames, n_atoms), bool)
     if bound.tree in bound.masks:
         chosen[:] = bound.masks[bound.tree]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -348,10 +348,28 @@ def _range(token: Token) -> Between | None:
 def _of_file(tokens: Tokens) -> list[Specified]:
     keyword = tokens.peek()
     assert keyword is not None, "the caller looks"
-    return [
-        Specified(molecule, None, (Between(atom, atom),), at=keyword.place)
-        for molecule, atom in _atoms_of_file(_path(tokens), keyword.place)
-    ]
+    found: list[Specified] = []
+    for molecule, atoms in _runs(_atoms_of_file(_path(tokens), keyword.place)):
+        found.append(Specified(molecule, None, (atoms,), at=keyword.place))
+    return found
+
+
+_Molecules = tuple[Between, ...] | str
+
+
+def _runs(atoms: Iterable[tuple[_Molecules, int]]) -> Iterator[tuple[_Molecules, Between]]:
+    """Go through atoms of which each that follows the one before is taken together with it."""
+    molecule: _Molecules | None = None
+    first = last = 0
+    for of, atom in atoms:
+        if of == molecule and atom == last + 1:
+            last = atom
+            continue
+        if molecule is not None:
+            yield molecule, Between(first, last)
+        molecule, first, last = of, atom, atom
+    if molecule is not None:
+        yield molecule, Between(first, last)
 
 
 def _path(tokens: Tokens) -> str:
@@ -366,11 +384,18 @@ def _path(tokens: Tokens) -> str:
     return start.place.expression[start.place.start : token.place.start].strip().strip('"')
 
 
+def _text_of(path: Path) -> str:
+    # Devices and pipes may have no end.
+    if path.exists() and not path.is_file():
+        raise OSError("it is no regular file")
+    return path.read_text(encoding="utf-8")
+
+
 def _atoms_of_file(path: str, place: Place) -> Iterable[tuple[tuple[Between, ...] | str, int]]:
     """Go through the block ATOMS of a file that gromos++'s atominfo has written."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = _text_of(Path(path)).splitlines()
+    except (OSError, ValueError) as error:
         raise place.error(f"file({path}) cannot be read: {error}") from None
     inside = False
     for number, line in enumerate(lines, 1):

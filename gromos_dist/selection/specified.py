@@ -88,7 +88,8 @@ class _Counted:
         """Go through numbers of molecules and their atoms, in the order of the file."""
         atoms, numbers, starts = self._solute
         if isinstance(self.node.molecules, str):
-            yield from zip(numbers.tolist(), np.split(atoms, starts[1:]), strict=True)
+            for number, start, stop in zip(numbers, starts, [*starts[1:], None], strict=False):
+                yield int(number), atoms[start:stop]
             return
         for between in self.node.molecules:
             for number in range(int(between.first), int(between.last) + 1):
