@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 import gromos_dist
 import gromos_dist.analysis
 from gromos_dist.analysis.declare import ANALYSES
-from gromos_dist.cli.application import commands_by_topic
+from gromos_dist.cli.application import application, commands_by_topic
 from gromos_dist.variables import VARIABLES
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -63,7 +65,6 @@ html_sidebars = {"index": []}
 _DOCS = Path(__file__).parent
 _GENERATED = _DOCS / "generated"
 _EXAMPLE = _DOCS / "_build" / "example"
-_PROGRAM = Path(sys.executable).with_name("gromos-dist")
 
 
 _API = """\
@@ -104,13 +105,19 @@ def _benchmark_pages() -> str:
     return f"```{{toctree}}\n:maxdepth: 1\n\n{listed}```\n" if names else "\n"
 
 
+def _run(*arguments: str) -> str:
+    """Run a command here, which saves starting a process for each, and return what it prints."""
+    environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    done = CliRunner().invoke(application, arguments, env=environment, prog_name="gromos-dist")
+    if done.exit_code:
+        raise RuntimeError(f"gromos-dist {shlex.join(arguments)}: {done.output}")
+    return done.stdout
+
+
 @cache
 def _help(*command: str) -> str:
-    environment = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
-    shown = subprocess.run(
-        [_PROGRAM, *command, "--help"], env=environment, check=True, capture_output=True, text=True
-    )
-    return "\n".join(line.rstrip() for line in shown.stdout.strip("\n").splitlines()) + "\n"
+    lines = _run(*command, "--help").strip("\n").splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def _commands() -> str:
@@ -126,12 +133,12 @@ def _write_analysis_pages() -> None:
     for analysis in ANALYSES.values():
         by_hand = _DOCS / "analyses" / f"{analysis.name}.md"
         more = by_hand.read_text() if by_hand.exists() else ""
-        pictures = pages.commands_with_pictures(analysis)
-        for command, picture in pictures.items():
-            subprocess.run(
-                [_PROGRAM, *shlex.split(command)[1:], "--quiet"], cwd=_EXAMPLE, check=True
-            )
-            shutil.copyfile(_EXAMPLE / picture, _GENERATED / "analyses" / picture)
+        pictures = {}
+        for command, drawn in pages.commands_with_pictures(analysis).items():
+            with contextlib.chdir(_EXAMPLE):
+                _run(*shlex.split(command)[1:], "--quiet", "--overwrite")
+            pictures[command] = picture = f"{analysis.name}_{drawn}"
+            shutil.copyfile(_EXAMPLE / drawn, _GENERATED / "analyses" / picture)
         page = pages.page_of(analysis, _help, pictures=pictures, more=more)
         (_GENERATED / "analyses" / f"{analysis.name}.md").write_text(page)
     (_GENERATED / "analyses" / "index.md").write_text(pages.index_of(ANALYSES.values()))
@@ -151,6 +158,8 @@ def _copy_example_files() -> None:
     # The names of the examples in docstrings.
     shutil.copyfile(data / "adk.psf", folder / "protein.psf")
     shutil.copyfile(data / "adk_dims.dcd", folder / "md.dcd")
+    shutil.copyfile(data / "adk_oplsaa.gro", folder / "md.gro")
+    shutil.copyfile(data / "adk_oplsaa.xtc", folder / "md.xtc")
     energies = _DOCS.parent / "tests" / "data" / "energies" / "series.tre.gz"
     shutil.copyfile(energies, folder / "md.tre.gz")
     for name in ("butane.top", "butane.trc", "butane.trv", "water.imd"):

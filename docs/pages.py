@@ -86,8 +86,9 @@ def index_of(analyses: Iterable[Analysis]) -> str:
 
 def commands_with_pictures(analysis: Analysis) -> dict[str, str]:
     """Return the commands of the docstring that draw a picture, and its file."""
-    lines = (inspect.getdoc(analysis.function) or "").splitlines()
-    drawn = {line.strip(): re.search(r"--plot (\S+\.png)", line) for line in lines}
+    text = re.sub(r"(?<=\S) +(\\\n\s*)?", " ", inspect.getdoc(analysis.function) or "")
+    commands = [line.strip() for line in text.splitlines() if line.startswith("    gromos-dist ")]
+    drawn = {command: re.search(r"--plot (\S+\.png)", command) for command in commands}
     return {command: found[1] for command, found in drawn.items() if found}
 
 

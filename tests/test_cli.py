@@ -117,6 +117,12 @@ class TestProgram:
     def test_each_help_has_an_example(self, command: str) -> None:
         assert f"gromos-dist {command} md.dcd" in words(succeed(command, "--help").stdout)
 
+    @pytest.mark.parametrize("command", ["dihedrals", "angles", "distances", "rdf"])
+    def test_examples_of_several_lines_are_joined(self, command: str) -> None:
+        example = succeed(command, "--help").stdout.partition("Arguments:")[0]
+        assert "\\" not in example
+        assert not re.search(r"\S {2,}\S", example.partition("\n")[2])
+
     @pytest.mark.parametrize("command", ["forces", "energies"])
     def test_help_of_the_force_field_has_units(self, command: str) -> None:
         text = words(succeed(command, "--help").stdout)
@@ -896,6 +902,13 @@ class TestForPrograms:
             text = shown.stdout.decode("ascii")
             assert "\x1b" not in text
             assert re.search("^  frames +98$", text, re.MULTILINE)
+
+    @pytest.mark.parametrize("unwanted", ["", "1"])
+    def test_colours_of_notes_unless_they_are_unwanted(self, unwanted: str) -> None:
+        environment = {"NO_COLOR": unwanted}
+        shown = CliRunner().invoke(application, ["info", "no.dcd"], env=environment, color=True)
+        assert ("\x1b" in shown.stderr) == (not unwanted)
+        assert "no.dcd: No such file or directory" in shown.stderr
 
     def test_frames_in_a_terminal(self, adk: AdK) -> None:
         master, slave = pty.openpty()

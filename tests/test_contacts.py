@@ -343,7 +343,7 @@ def test_mean_distances(protein: xr.Dataset) -> None:
 
 
 def test_what_makes_no_sense_is_refused(protein: xr.Dataset, solvated: xr.Dataset) -> None:
-    with pytest.raises(ValueError, match="by: expected 'atom', 'residue' or 'molecule'"):
+    with pytest.raises(ValueError, match="by: expected one of atom, residue, molecule"):
         gd.contacts(protein, by="chain")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="criteria: expected one of 'closest-heavy'"):
         gd.contact_map(protein, criteria="near", cutoff=1.0)  # type: ignore[arg-type]

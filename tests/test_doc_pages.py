@@ -42,6 +42,15 @@ def test_pictures_are_drawn_by_the_commands_of_docstrings(pages: ModuleType) -> 
     assert list(pages.commands_with_pictures(ANALYSES["rmsd"]).values()) == ["rmsd.png"]
 
 
+def test_a_command_of_several_lines_is_one(pages: ModuleType) -> None:
+    # One docstring is raw, the other is not.
+    for name, option in (("angles", "--triple"), ("distances", "--pair")):
+        (command,) = pages.commands_with_pictures(ANALYSES[name])
+        assert f".psf {option} 'name CA" in command or f".png {option} 'com of" in command
+        assert "\\" not in command
+        assert "  " not in command
+
+
 def test_the_index_lists_every_analysis_once(pages: ModuleType) -> None:
     index = pages.index_of(ANALYSES.values())
     for name in ANALYSES:

@@ -22,7 +22,7 @@ from gromos_dist.analysis.per_frame import (
     Points,
     atoms_of_frames,
     chosen_in_frames,
-    labels_of,
+    names_of_atoms,
     points_of,
     read_only_needed,
 )
@@ -315,7 +315,7 @@ def test_many_atoms_are_points(stored: xr.Dataset) -> None:
     flat = points_of(stored, pairs.ravel())
     np.testing.assert_array_equal(flat.numbers, pairs.ravel())
     assert flat.counts == (1,) * 1000
-    assert list(flat.labels) == labels_of(stored, pairs.ravel())
+    assert list(flat.labels) == names_of_atoms(stored, pairs.ravel())
     assert points_of(stored, pairs).counts == (2,) * 500
     mask = np.arange(190) % 3 == 1
     np.testing.assert_array_equal(points_of(stored, mask).numbers, np.flatnonzero(mask))
@@ -361,10 +361,10 @@ def whole(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_labels(stored: xr.Dataset) -> None:
-    assert labels_of(stored, np.array([7, 0])) == ["GLY2:CA", "GLY1:N"]
+    assert names_of_atoms(stored, np.array([7, 0])) == ["GLY2:CA", "GLY1:N"]
     names = stored.positions.drop_vars(["residue_name", "residue"])
-    assert labels_of(names, np.array([7])) == ["CA"]
-    assert labels_of(names.drop_vars("atom_name"), np.array([7])) == ["atom 7"]
+    assert names_of_atoms(names, np.array([7])) == ["CA"]
+    assert names_of_atoms(names.drop_vars("atom_name"), np.array([7])) == ["atom 7"]
 
 
 # ---- counts ----
@@ -399,7 +399,7 @@ def test_counts_without_images(stored: xr.Dataset) -> None:
     assert (apart < gd.n_atoms(stored, atoms=text)).any()
     np.testing.assert_array_equal(gd.n_atoms(stored.positions, atoms=text), apart)
     assert apart.attrs["periodic"] == 0
-    with pytest.raises(ValueError, match="by: expected 'atom', 'residue' or 'molecule', got 'x'"):
+    with pytest.raises(ValueError, match="by: expected one of atom, residue, molecule, got 'x'"):
         gd.n_atoms(stored, by="x")  # type: ignore[arg-type]
     with pytest.raises(SelectionError, match="'molecule' needs the atom coordinate 'molecule'"):
         gd.n_atoms(stored.drop_vars("molecule"), by="molecule")

@@ -440,7 +440,9 @@ def test_pairs_are_drawn_each_for_itself(tmp_path: Path, n_frames: int) -> None:
         if n_frames == 30:
             np.testing.assert_array_equal(lennard_jones.get_ydata(), of[:, 0])
             np.testing.assert_array_equal(field.get_ydata(), of[:, 1])
-        mean = number(axes.get_title(loc="right").split(" ± ")[0])
+        noted = axes.get_title(loc="right")
+        assert noted.startswith("sum ")  # of two curves: it is neither's
+        mean = number(noted.removeprefix("sum ").split(" ± ")[0])
         np.testing.assert_allclose(mean, of.sum("nonbonded_term").mean(), rtol=0.05, atol=0.051)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["Lennard-Jones", "Reaction field"]

@@ -20,6 +20,11 @@ int gd_reciprocal(const double *box, double *inverse);
 /* The same lattice with short vectors. Returns what gd_reciprocal does. */
 int gd_lattice_open(const double *box, struct gd_lattice *lattice);
 
+/* What is nearer than this (squared) has no nearer image. */
+static inline double gd_sure_square(const struct gd_lattice *lattice) {
+    return 0.25 * (1.0 - 1e-12) * lattice->shortest * lattice->shortest;
+}
+
 /* Move a difference of two positions to the nearest image. */
 static inline void gd_nearest_image(const struct gd_lattice *lattice, double *d) {
     if (!lattice->periodic)
@@ -42,7 +47,7 @@ static inline void gd_nearest_image(const struct gd_lattice *lattice, double *d)
             in_cell[c] -= cells * box[3 * v + c];
     }
     if (in_cell[0] * in_cell[0] + in_cell[1] * in_cell[1] + in_cell[2] * in_cell[2] <
-        0.25 * (1.0 - 1e-12) * lattice->shortest * lattice->shortest) {
+        gd_sure_square(lattice)) {
         for (int c = 0; c < 3; c++)
             d[c] = in_cell[c];
         return;

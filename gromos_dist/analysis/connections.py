@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gromos_dist.errors import TopologyError
 from gromos_dist.io.atoms import ATOMS_IN_FILE, atom_numbers, bond_coordinate
 from gromos_dist.io.graphs import chosen_atoms, source_of, values_of
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.topology import Topology
 from gromos_dist.topology.connectivity import places_of_bonds
 
@@ -89,14 +89,27 @@ def atoms_of(data: xr.DataArray) -> Topology:
     )
 
 
-def lattice_of(data: xr.Dataset, frame: int) -> Floats | None:
+def lattice_of(data: xr.Dataset | xr.DataArray, frame: int) -> Floats | None:
     """Return the lattice vectors of one frame, rows, in nm; None where there is no box."""
-    if "box" not in data or not data.sizes["frame"]:
+    boxes, octahedra = box_of(data)
+    if not boxes or not data.sizes["frame"]:
         return None
-    box = np.asarray(one_frame(data["box"], frame), np.float64)
+    box = np.asarray(one_frame(boxes[0], frame), np.float64)
     if not np.isfinite(box).all() or not box.any():
         return None
-    return octahedron_vectors(box) if is_octahedron(data) else box
+    return lattice_vectors(box, octahedra)
+
+
+def box_of(
+    data: xr.Dataset | xr.DataArray, periodic: bool = True
+) -> tuple[tuple[xr.DataArray, ...], bool]:
+    """Return what a record is given of the box, and whether octahedra are cut from it.
+
+    That is the box where images count (`periodic`) and there is one, else nothing.
+    """
+    if not (periodic and isinstance(data, xr.Dataset) and "box" in data):
+        return (), False
+    return (data["box"],), is_octahedron(data)
 
 
 def is_octahedron(data: xr.Dataset) -> bool:

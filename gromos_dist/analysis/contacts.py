@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.groups import (
-    By,
     Criteria,
     PairsOfGroups,
     check_cutoff,
@@ -20,6 +19,7 @@ from gromos_dist.analysis.groups import (
     groups_of,
 )
 from gromos_dist.analysis.per_frame import FrameSelection
+from gromos_dist.analysis.residues import By
 from gromos_dist.errors import frames_from
 from gromos_dist.mapping import Events, LazyEvents, Map, Reduction
 from gromos_dist.variables import Variable

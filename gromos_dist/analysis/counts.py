@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from gromos_dist.analysis.connections import box_of
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.per_frame import (
     ChosenInFrames,
@@ -15,16 +16,12 @@ from gromos_dist.analysis.per_frame import (
     chosen_in_frames,
     read_only_needed,
 )
+from gromos_dist.analysis.residues import By, of_which
 from gromos_dist.analysis.system import positions_of
 from gromos_dist.mapping import Map
-from gromos_dist.selection.known_atoms import KnownAtoms
-from gromos_dist.selection.look_up import relation_of
-from gromos_dist.selection.tree import RESIDUE, Everything, Same
 from gromos_dist.variables import Variable
 
 COUNT = Variable("n_atoms", ("frame",), "i", "", "number of chosen atoms")
-
-By = Literal["atom", "residue", "molecule"]
 
 
 def _counts(
@@ -101,7 +98,7 @@ def n_atoms(
     """
     positions = positions_of(ds)
     chosen = chosen_in_frames(ds, atoms)
-    groups = _groups(ds, by)
+    groups = of_which(ds, by)
     if isinstance(chosen, ChosenInFrames):
         groups = groups[chosen.atoms]
         positions, (chosen,) = read_only_needed(positions, chosen)
@@ -109,18 +106,7 @@ def n_atoms(
         # Nothing has to be read to count the same atoms in all frames.
         groups = groups[chosen]
         positions = positions.isel(atom=chosen[:1])
-    has_box = periodic and isinstance(ds, xr.Dataset) and "box" in ds
-    inputs = [positions, *([ds["box"]] if has_box else [])]
-    result = _COUNTS(*inputs, chosen=chosen, groups=groups)
+    box, _ = box_of(ds, periodic)
+    result = _COUNTS(positions, *box, chosen=chosen, groups=groups)
     long_name = COUNT.long_name.replace("atoms", f"{by}s")
-    return result.assign_attrs(long_name=long_name, periodic=int(has_box))
-
-
-def _groups(ds: xr.Dataset | xr.DataArray, by: By) -> NDArray[np.int64]:
-    """Return what each atom counts as."""
-    if by == "atom":
-        return np.arange(ds.sizes["atom"])
-    if by not in ("residue", "molecule"):
-        raise ValueError(f"by: expected 'atom', 'residue' or 'molecule', got {by!r}")
-    label = RESIDUE if by == "residue" else by
-    return relation_of(Same(label, Everything()), KnownAtoms(ds))
+    return result.assign_attrs(long_name=long_name, periodic=len(box))

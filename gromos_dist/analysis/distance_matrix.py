@@ -9,7 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.analysis.declare import analysis
-from gromos_dist.analysis.groups import By, Criteria, PairsOfGroups, groups_of
+from gromos_dist.analysis.groups import Criteria, PairsOfGroups, groups_of
+from gromos_dist.analysis.residues import By
 from gromos_dist.mapping import Map, Reduction
 from gromos_dist.selection import Selection
 from gromos_dist.variables import Variable

@@ -236,7 +236,7 @@ def energies(
     Means, fluctuations and errors (kJ mol-1) of every term, computed with a cutoff in nm, and a
     picture of the terms over time::
 
-        gromos-dist energies md.trc.gz -t md.top --cutoff 1.4 --plot energies.png
+        gromos-dist energies butane.trc -t butane.top --cutoff 0.6 --plot energies.png
 
     By pair of groups, of a ligand with its protein, with the settings of the simulation::
 
@@ -244,7 +244,7 @@ def energies(
 
     What the simulation has written itself::
 
-        gromos-dist energies 'md_*.tre.gz' --plot energies.png
+        gromos-dist energies md.tre.gz --plot read.png
     """
     if "positions" not in ds and {"energy", "energy_derivative"} & set(ds):
         others = {"topology": topology, "settings": settings, "between": between, **given}

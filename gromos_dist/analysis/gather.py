@@ -13,12 +13,13 @@ from gromos_dist import kernels
 from gromos_dist.analysis.connections import is_octahedron, one_frame
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import BOX
-from gromos_dist.analysis.periodic import lattice_vectors, total, unwrapped
+from gromos_dist.analysis.periodic import total, unwrapped
 from gromos_dist.analysis.system import Reference, positions_of, reference_positions
 from gromos_dist.analysis.together import molecules_of
 from gromos_dist.analysis.treatment import GATHERED, MOLECULES, UNWRAPPED, WRAPPED, treated
 from gromos_dist.analysis.whole import bonded_atoms, make_whole
 from gromos_dist.io.presence import require_in_all_frames
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.kernels.periodic import add_states, state_of_images, unwrap_begin
 from gromos_dist.mapping import Map, Scan
 from gromos_dist.selection import Selection, resolve

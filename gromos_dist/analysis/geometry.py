@@ -9,13 +9,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gromos_dist.analysis.connections import is_octahedron, numbers_of
+from gromos_dist.analysis.connections import box_of, numbers_of
 from gromos_dist.analysis.declare import analysis
-from gromos_dist.analysis.per_frame import Points, labels_of, points_of, read_only_needed
+from gromos_dist.analysis.per_frame import Points, names_of_atoms, points_of, read_only_needed
 from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import SelectionError
 from gromos_dist.kernels import geometry as kernels
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.mapping import Map, Scan
 from gromos_dist.variables import Variable
 
@@ -69,9 +69,7 @@ def measured(
     """
     if points is not None:
         positions = points.positions(positions, box)
-    if octahedra and box is not None:
-        box = octahedron_vectors(box)
-    return kernel(positions, tuples, box, out=out)
+    return kernel(positions, tuples, lattice_vectors(box, octahedra), out=out)
 
 
 _DISTANCE = Map(measured, DISTANCE, fills=True)
@@ -260,15 +258,6 @@ def dihedrals(
     return continued(found, DIHEDRAL) if unwrap else found
 
 
-def with_boxes(
-    ds: xr.Dataset | xr.DataArray, positions: xr.DataArray, periodic: bool
-) -> tuple[list[xr.DataArray], bool]:
-    """Return what records are given, positions and boxes, and whether these are of octahedra."""
-    if not periodic or not isinstance(ds, xr.Dataset) or "box" not in ds:
-        return [positions], False
-    return [positions, ds["box"]], is_octahedron(ds)
-
-
 def continued(angles: xr.DataArray, variable: Variable) -> xr.DataArray:
     """Return angles (frame, ...) with whole turns added, so that they continue in time."""
     turns = Variable("turns", variable.dims, "i", "", "whole turns")
@@ -314,9 +303,14 @@ def _measure(
     else:
         positions, [flat] = read_only_needed(positions, atoms.ravel())
         tuples, points = flat.reshape(atoms.shape), None
-    inputs, octahedra = with_boxes(ds, positions, periodic)
+    box, octahedra = box_of(ds, periodic)
     return record(
-        *inputs, coords=coords, kernel=kernel, tuples=tuples, points=points, octahedra=octahedra
+        *(positions, *box),
+        coords=coords,
+        kernel=kernel,
+        tuples=tuples,
+        points=points,
+        octahedra=octahedra,
     )
 
 
@@ -374,7 +368,7 @@ def _coordinates(
     """Return what tuples are called, and the numbers of their atoms in the file."""
     if points is None:
         used, places = np.unique(atoms, return_inverse=True)
-        names = np.array(labels_of(positions, used), object)[places.reshape(atoms.shape)]
+        names = np.array(names_of_atoms(positions, used), object)[places.reshape(atoms.shape)]
     else:
         names = np.array(points.labels, object).reshape(atoms.shape)
     in_file = np.where(atoms >= 0, numbers_of(positions).of_atoms[atoms], -1)

@@ -11,20 +11,19 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import kernels
-from gromos_dist.analysis.connections import is_octahedron, numbers_of
+from gromos_dist.analysis.connections import box_of, numbers_of
 from gromos_dist.analysis.per_frame import ChosenInFrames, chosen_in_frames, read_only_needed
+from gromos_dist.analysis.residues import By, check_by, of_which, residues_are_known
 from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import SelectionError
 from gromos_dist.kernels import GroupPairs, Groups
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.selection import select
 from gromos_dist.selection.known_atoms import KnownAtoms
-from gromos_dist.selection.look_up import relation_of
-from gromos_dist.selection.tree import RESIDUE, Everything, Same
 
 Integers = NDArray[np.int64]
 Chosen = Integers | ChosenInFrames
 
-By = Literal["atom", "residue", "molecule"]
 Criteria = Literal["closest-heavy", "closest", "ca"]
 
 CUTOFFS: Mapping[str, float] = {"closest-heavy": 0.45, "closest": 0.45, "ca": 0.8}
@@ -126,8 +125,7 @@ class PairsOfGroups:
             None if one is None else one.masks(positions, box) for one in (self.atoms, self.other)
         )
         return {
-            "box": box,
-            "octahedron": self.octahedra,
+            "box": lattice_vectors(box, self.octahedra),
             "chosen": chosen,
             "chosen_others": other,
         }
@@ -180,17 +178,16 @@ def groups_of(
     ValueError
         There is no such group, or there are no such criteria.
     """
-    if by not in _LABELS:
-        raise ValueError(f"by: expected 'atom', 'residue' or 'molecule', got {by!r}")
+    check_by(by)
     positions = positions_of(ds)
     given = [chosen_in_frames(ds, one) for one in ([atoms] if other is None else [atoms, other])]
     sets = [
         counted(ds, one, criteria, name)
         for one, name in zip(given, ("atoms", "other"), strict=False)
     ]
-    group, sequence = _group_of_atoms(ds, by), sequence_of(ds)
+    group, sequence = of_which(ds, by), sequence_of(ds)
     # Molecules are looked at by their residues.
-    piece = _group_of_atoms(ds, "residue") if by == "molecule" and residues_are_known(ds) else group
+    piece = of_which(ds, "residue") if by == "molecule" and residues_are_known(ds) else group
     moving = [one if isinstance(one, ChosenInFrames) else None for one in given]
     if by != "atom":
         sets = [atoms[np.argsort(piece[atoms], kind="stable")] for atoms in sets]
@@ -230,13 +227,6 @@ def groups_of(
         numbers,
         {"by": by, "criteria": criteria, "periodic": len(box)},
     )
-
-
-def box_of(ds: xr.Dataset | xr.DataArray, periodic: bool) -> tuple[tuple[xr.DataArray, ...], bool]:
-    """Return the box where images count, else nothing; and whether octahedra are cut from it."""
-    if not (periodic and isinstance(ds, xr.Dataset) and "box" in ds):
-        return (), False
-    return (ds["box"],), is_octahedron(ds)
 
 
 def counted(
@@ -316,8 +306,7 @@ def sequence_of(ds: xr.Dataset | xr.DataArray) -> Integers:
     if not residues_are_known(ds):
         return np.zeros(ds.sizes["atom"], np.int64)
     known = KnownAtoms(ds)
-    residue = relation_of(Same(RESIDUE, Everything()), known)
-    _, first, of_atom = np.unique(residue, return_index=True, return_inverse=True)
+    _, first, of_atom = np.unique(of_which(ds, "residue"), return_index=True, return_inverse=True)
     labels = [known.coordinate(name) for name in ("chain", "segment", "molecule")]
     keys = [np.unique(of[first], return_inverse=True)[1] for of in labels if of is not None]
     order = np.lexsort([first, *keys])
@@ -332,18 +321,6 @@ def sequence_of(ds: xr.Dataset | xr.DataArray) -> Integers:
     place = np.empty(len(first), np.int64)
     place[order] = np.cumsum(steps)
     return np.asarray(place[of_atom.reshape(-1)], np.int64)
-
-
-def residues_are_known(ds: xr.Dataset | xr.DataArray) -> bool:
-    """Say whether something tells which residue an atom is of."""
-    return any(name in ds.coords for name in ("residue", "residue_name"))
-
-
-def _group_of_atoms(ds: xr.Dataset | xr.DataArray, by: By) -> Integers:
-    if by == "atom":
-        return np.arange(ds.sizes["atom"])
-    label = RESIDUE if by == "residue" else by
-    return np.asarray(relation_of(Same(label, Everything()), KnownAtoms(ds)), np.int64)
 
 
 def _labels(

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from gromos_dist import kernels
-from gromos_dist.analysis.connections import lattice_of
+from gromos_dist.analysis.connections import box_of, lattice_of
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.groups import (
     Criteria,
-    box_of,
     check_cutoff,
     check_separation,
     counted,
@@ -30,7 +29,7 @@ from gromos_dist.analysis.system import (
 )
 from gromos_dist.errors import SelectionError, frames_from
 from gromos_dist.io.trajectory import open_trajectory
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.kernels.geometry import distances
 from gromos_dist.mapping import Map
 from gromos_dist.selection import Selection
@@ -61,7 +60,7 @@ def _fraction(
     beta: float,
     octahedra: bool,
 ) -> Array:
-    boxes = octahedron_vectors(box) if octahedra and box is not None else box
+    boxes = lattice_vectors(box, octahedra)
     found = np.empty(len(positions))
     for start in range(0, len(positions), _FRAMES_AT_ONCE):
         some = slice(start, start + _FRAMES_AT_ONCE)
@@ -226,7 +225,7 @@ def _box_of(ds: xr.Dataset | xr.DataArray, reference: Reference) -> Array | None
     """Return the box of the reference: an array of positions has none."""
     if isinstance(reference, int | np.integer):
         frame = int(reference) % max(1, ds.sizes["frame"])
-        return lattice_of(ds, frame) if isinstance(ds, xr.Dataset) else None
+        return lattice_of(ds, frame)
     if isinstance(reference, str | os.PathLike):
         reference = open_trajectory(reference, stop=1)
     if not isinstance(reference, xr.Dataset):

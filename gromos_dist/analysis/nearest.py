@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist import kernels
-from gromos_dist.analysis.connections import is_octahedron, numbers_of
+from gromos_dist.analysis.connections import box_of, is_octahedron, numbers_of
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import BOX, WHOLE
 from gromos_dist.analysis.per_frame import (
@@ -22,7 +22,7 @@ from gromos_dist.analysis.per_frame import (
 from gromos_dist.analysis.system import positions_of, selected
 from gromos_dist.errors import frames_from
 from gromos_dist.io.presence import require_in_all_frames
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.mapping import Fields
 from gromos_dist.selection import Selection
 from gromos_dist.variables import Variable
@@ -47,7 +47,7 @@ def _least(
     octahedra: bool,
     numbers: Integers,
 ) -> dict[str, NDArray[Any]]:
-    boxes = octahedron_vectors(box) if octahedra and box is not None else box
+    boxes = lattice_vectors(box, octahedra)
     if isinstance(atoms, ChosenInFrames) or isinstance(other, ChosenInFrames):
         sets = zip(
             atoms_of_frames(atoms, positions, box),
@@ -74,7 +74,7 @@ def _least_to_image(
     octahedra: bool,
     numbers: Integers,
 ) -> dict[str, NDArray[Any]]:
-    boxes = octahedron_vectors(box) if octahedra else box
+    boxes = lattice_vectors(box, octahedra)
     return _named(IMAGE, *kernels.image_distances(positions, boxes, atoms), numbers)
 
 
@@ -137,24 +137,24 @@ def minimum_distance(
     >>> gd.minimum_distance(ds, "resid 1-29", "resid 60-80")[[0, -1]].values.round(3)
     array([0.192, 0.208])
 
-    How near a ligand comes to the protein::
+    How near water comes to a solute::
 
-        gromos-dist minimum-distance md.xtc -t system.top --atoms 'resname DRG' --other protein \
+        gromos-dist minimum-distance butane.trc -t butane.top --atoms 'resname BUT' --other water \
             -o near.csv --plot near.png
     """
     positions = positions_of(ds)
     first, second = chosen_in_frames(ds, atoms), chosen_in_frames(ds, other)
     fewer, (first, second) = read_only_needed(positions, first, second)
-    boxes = [ds["box"]] if periodic and isinstance(ds, xr.Dataset) and "box" in ds else []
+    box, octahedra = box_of(ds, periodic)
     found = _MINIMUM(
         fewer,
-        *boxes,
+        *box,
         atoms=first,
         other=second,
-        octahedra=isinstance(ds, xr.Dataset) and bool(boxes) and is_octahedron(ds),
+        octahedra=octahedra,
         numbers=numbers_of(fewer).of_atoms,
-    ).assign_attrs(periodic=len(boxes))
-    return found if with_atoms else found[MINIMUM.name].assign_attrs(periodic=len(boxes))
+    ).assign_attrs(periodic=len(box))
+    return found if with_atoms else found[MINIMUM.name].assign_attrs(periodic=len(box))
 
 
 @analysis(IMAGE, ATOM, OTHER, view="nearest pair", topic="Distances", needs=[BOX, WHOLE])
@@ -206,7 +206,7 @@ def image_distance(
 
     Of a protein, in nm::
 
-        gromos-dist image-distance md.xtc -t system.top --whole --atoms protein --plot images.png
+        gromos-dist image-distance md.xtc -t md.gro --whole --atoms protein --plot images.png
     """
     positions = positions_of(ds)
     require_in_all_frames(ds, "box")

@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from gromos_dist import kernels
 from gromos_dist.analysis.broken import warn_of_broken_molecules
-from gromos_dist.analysis.connections import is_octahedron
+from gromos_dist.analysis.connections import box_of
 from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
 from gromos_dist.errors import FrameError, frames_from
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.selection import Selection
 from gromos_dist.selection.choice import nothing_chosen, resolve
 from gromos_dist.selection.evaluate import BoundSelection, bind, evaluate, masks_of_frames
@@ -76,8 +76,7 @@ class ChosenInFrames:
             A position that tells what is chosen is not finite, or a box has no volume.
         """
         positions = np.asarray(positions)
-        if box is not None and self.octahedra:
-            box = octahedron_vectors(box)
+        box = None if box is None else lattice_vectors(np.asarray(box), self.octahedra)
         chosen = np.zeros(positions.shape[:2], bool)
         try:
             chosen[:, self.places] = masks_of_frames(self.bound, positions[:, self.places], box)
@@ -240,7 +239,7 @@ def _in_frames(ds: xr.Dataset | xr.DataArray, tree: Tree, expression: str) -> Ch
         np.flatnonzero(bound.candidates),
         places=atoms,
         n_places=bound.n_atoms,
-        octahedra=isinstance(ds, xr.Dataset) and "box" in ds and is_octahedron(ds),
+        octahedra=box_of(ds)[1],
     )
 
 
@@ -313,7 +312,7 @@ def points_of(
         counts.append(len(found) - before)
     number = np.array(found, np.int64)
     labels = np.empty(len(number), object)
-    labels[number >= 0] = labels_of(ds, number[number >= 0])
+    labels[number >= 0] = names_of_atoms(ds, number[number >= 0])
     labels[number < 0] = [one.label for one in computed]
     masses = _masses(ds, computed)
     of_several = [
@@ -384,15 +383,15 @@ def _masses(ds: xr.Dataset | xr.DataArray, computed: Iterable[_Computed]) -> Flo
     return masses_of(positions_of(ds), np.unique(np.concatenate(weighted)))
 
 
-def labels_of(data: xr.Dataset | xr.DataArray, atoms: Integers) -> list[str]:
+def names_of_atoms(data: xr.Dataset | xr.DataArray, atoms: Integers) -> list[str]:
     """Return names of atoms: ``LYS5:CA``, or ``atom 7`` where nothing names them.
 
     Examples
     --------
     >>> import gromos_dist as gd
     >>> from MDAnalysisTests.datafiles import DCD, PSF
-    >>> from gromos_dist.analysis.per_frame import labels_of
-    >>> labels_of(gd.open_trajectory(DCD, PSF), [0, 20])
+    >>> from gromos_dist.analysis.per_frame import names_of_atoms
+    >>> names_of_atoms(gd.open_trajectory(DCD, PSF), [0, 20])
     ['MET1:N', 'ARG2:HN']
     """
     atoms = np.asarray(atoms, np.int64)

@@ -13,8 +13,9 @@ from gromos_dist import kernels
 from gromos_dist.analysis.connections import is_octahedron
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.needs import BOX, MASSES, WHOLE
+from gromos_dist.analysis.residues import By, check_by
 from gromos_dist.analysis.system import masses_of, positions_of, selected
-from gromos_dist.analysis.together import By, check_by, moving_together
+from gromos_dist.analysis.together import moving_together
 from gromos_dist.analysis.treatment import (
     CENTERED,
     GATHERED,
@@ -24,7 +25,7 @@ from gromos_dist.analysis.treatment import (
     treated,
 )
 from gromos_dist.io.presence import require_in_all_frames
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.kernels.periodic import SCHEMES, Scheme, add_states, unwrap_begin, unwrap_total
 from gromos_dist.mapping import Map, Scan
 from gromos_dist.selection import Selection
@@ -282,11 +283,6 @@ def center(
 
 
 # ---- what is computed of a block ----
-
-
-def lattice_vectors(box: Array, octahedron: bool) -> Array:
-    """Return boxes as kernels take them: of truncated octahedra, their lattice."""
-    return octahedron_vectors(box) if octahedron else box
 
 
 def _start(first: Array, box: Array, *, octahedron: bool, **how: Any) -> Array:

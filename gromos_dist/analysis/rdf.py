@@ -21,14 +21,12 @@ from gromos_dist.analysis.per_frame import (
     chosen_in_frames,
     read_only_needed,
 )
+from gromos_dist.analysis.residues import of_which
 from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import FrameError, frames_from
 from gromos_dist.io.presence import require_in_all_frames
-from gromos_dist.kernels.boxes import octahedron_vectors, volumes, without_box
+from gromos_dist.kernels.boxes import lattice_vectors, volumes, without_box
 from gromos_dist.mapping import Reduction
-from gromos_dist.selection.known_atoms import KnownAtoms
-from gromos_dist.selection.look_up import relation_of
-from gromos_dist.selection.tree import RESIDUE, Everything, Same
 from gromos_dist.variables import Variable
 
 Exclude = Literal["molecule", "residue", "bonded", "nothing"]
@@ -94,7 +92,7 @@ def _count(
     octahedra: bool,
     weights: Floats | None = None,
 ) -> Counts:
-    boxes = octahedron_vectors(box) if octahedra else np.asarray(box, np.float64)
+    boxes = np.asarray(lattice_vectors(box, octahedra), np.float64)
     missing = without_box(boxes)
     if missing.any():
         raise FrameError(
@@ -291,7 +289,7 @@ def rdf(
 
     Water around water, numbers and a picture::
 
-        gromos-dist rdf md.xtc -t system.top --atoms 'name OW' -o rdf.csv --plot rdf.png
+        gromos-dist rdf md.xtc -t md.gro --atoms 'name OW' -o rdf.csv --plot rdf.png
 
     Its hydrogens around the oxygens of a ligand, from 0.1 to 0.8 nm::
 
@@ -300,8 +298,8 @@ def rdf(
 
     Several at once::
 
-        gromos-dist rdf md.xtc -t system.top --sets 'O-O=name OW' \
-            --sets 'O-H=name OW with name HW1 or name HW2' --plot rdf.png
+        gromos-dist rdf md.xtc -t md.gro --sets 'O-O=name OW' \
+            --sets 'O-H=name OW with name HW1 or name HW2' --plot both.png
     """
     positions = positions_of(ds)
     require_in_all_frames(ds, "box")
@@ -398,8 +396,7 @@ def _excluded(ds: xr.Dataset, exclude: Exclude | None) -> tuple[NDArray[np.int32
         raise ValueError(
             f"exclude: expected 'molecule', 'residue', 'bonded' or 'nothing', got {exclude!r}"
         )
-    label = RESIDUE if exclude == "residue" else exclude
-    groups = relation_of(Same(label, Everything()), KnownAtoms(ds))
+    groups = of_which(ds, "residue" if exclude == "residue" else "molecule")
     return np.unique(groups, return_inverse=True)[1].astype(np.int32), nothing
 
 

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from gromos_dist.analysis.connections import bonds_of
+from gromos_dist.analysis.residues import By, check_by, residues_of
 from gromos_dist.analysis.treatment import MOLECULES
 from gromos_dist.analysis.whole import bonded_atoms, make_whole
 from gromos_dist.topology.connectivity import molecules_of_bonds
-from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
-
-By = Literal["atom", "residue", "molecule"]
-BY = ("atom", "residue", "molecule")
 
 Group = NDArray[np.int64] | None
-
-
-def check_by(by: str) -> None:
-    """Refuse what atoms cannot be moved by.
-
-    Raises
-    ------
-    ValueError
-        It is none of `BY`.
-    """
-    if by not in BY:
-        raise ValueError(f"by: expected one of {', '.join(BY)}, got {by!r}")
 
 
 def moving_together(ds: xr.Dataset, by: By) -> tuple[xr.Dataset, Group]:
@@ -52,7 +35,7 @@ def moving_together(ds: xr.Dataset, by: By) -> tuple[xr.Dataset, Group]:
         )
     whole = ds if MOLECULES in ds.attrs else make_whole(ds)
     if by == "residue":
-        return whole, _residues(whole)
+        return whole, residues_of(whole).of_atom
     return whole, molecules_of(whole)
 
 
@@ -81,16 +64,6 @@ def _is_alone(ds: xr.Dataset) -> bool:
     if "molecule" not in ds.coords:
         return ds.sizes["atom"] == 1
     return len(np.unique(ds["molecule"].values)) == ds.sizes["atom"]
-
-
-def _residues(ds: xr.Dataset) -> NDArray[np.int64]:
-    labels = {name: np.asarray(ds[name].values) for name in RESIDUE_LABELS if name in ds.coords}
-    if not labels:
-        raise ValueError(
-            "nothing tells which atoms are a residue: open the trajectory with a topology, or move "
-            "each atom alone, by='atom'"
-        )
-    return np.cumsum(residue_starts(labels.get), dtype=np.int64) - 1
 
 
 def _numbered(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gromos_dist.analysis.connections import bonds_of, lattice_of, numbers_of, one_frame
+from gromos_dist.analysis.connections import bonds_of, box_of, lattice_of, numbers_of, one_frame
 from gromos_dist.analysis.declare import analysis
-from gromos_dist.analysis.geometry import continued, measured, with_boxes
+from gromos_dist.analysis.geometry import continued, measured
 from gromos_dist.analysis.system import narrow, positions_of, selected
 from gromos_dist.kernels import geometry as kernels
 from gromos_dist.mapping import Map, Reduction
@@ -262,9 +262,9 @@ def _all_torsions(
         if not isinstance(fewer, slice):
             quadruples = np.where(is_there[:, None], np.searchsorted(used, quadruples), -1)
     is_whole = isinstance(ds, xr.Dataset) and ds.attrs.get("molecules") == "whole"
-    inputs, octahedra = with_boxes(ds, positions, periodic and not is_whole)
+    box, octahedra = box_of(ds, periodic and not is_whole)
     return _TORSIONS(
-        *inputs,
+        *(positions, *box),
         coords={"kind": list(kinds), **_residues(ds, found.first_atom[kept])},
         kernel=kernels.dihedrals,
         tuples=quadruples,
@@ -283,8 +283,7 @@ def _torsions_of(
         )
 
     def look() -> tuple[Floats, Floats | None]:
-        box = lattice_of(ds, 0) if isinstance(ds, xr.Dataset) else None
-        return np.asarray(one_frame(positions, 0), np.float64), box
+        return np.asarray(one_frame(positions, 0), np.float64), lattice_of(ds, 0)
 
     bonds = numbers_of(ds).places(bonds_of(ds)) if len(bonds_of(ds)) else bonds_of(ds)
     return torsions_of(

@@ -36,7 +36,7 @@ def parse(text: str | None) -> Docstring:
     """Take a docstring apart.
 
     Commands are those of literal blocks in the section Examples whose lines begin with
-    ``gromos-dist``.
+    ``gromos-dist``; lines that a backslash continues are joined.
 
     Examples
     --------
@@ -123,6 +123,6 @@ def _entries(text: str) -> Iterator[tuple[str, tuple[str, str]]]:
 
 def _commands(text: str) -> Iterator[tuple[str, str]]:
     for said, block in re.findall(r"((?:^\S.*\n)*^\S.*)::\n\n((?:^ +.*\n?)+)", text, re.MULTILINE):
-        lines = inspect.cleandoc(block)
+        lines = re.sub(r"(?<=\S) +(\\\n\s*)?", " ", inspect.cleandoc(block))
         if lines.startswith("gromos-dist "):
             yield " ".join(said.split()) + ":", lines

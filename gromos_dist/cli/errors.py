@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -52,7 +53,8 @@ def sentence(error: BaseException) -> str:
 
 
 def _tell(kind: str, colour: str, message: str) -> None:
-    typer.secho(f"{kind}: ", err=True, nl=False, fg=colour, bold=True)
+    coloured = False if os.environ.get("NO_COLOR") else None  # None: in a terminal
+    typer.secho(f"{kind}: ", err=True, nl=False, color=coloured, fg=colour, bold=True)
     typer.echo(printable(message), err=True)
 
 

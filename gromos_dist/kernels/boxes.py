@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, overload
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -83,3 +85,23 @@ def octahedron_vectors(cube: ArrayLike) -> Floats:
             "cube: a truncated octahedron is cut from a cube: three equal edges along x, y and z"
         )
     return 0.5 * length * (np.ones((3, 3)) - 2.0 * np.eye(3))
+
+
+@overload
+def lattice_vectors(box: None, octahedra: bool) -> None: ...
+@overload
+def lattice_vectors(box: NDArray[Any], octahedra: bool) -> NDArray[Any]: ...
+@overload
+def lattice_vectors(box: NDArray[Any] | None, octahedra: bool) -> NDArray[Any] | None: ...
+def lattice_vectors(box: NDArray[Any] | None, octahedra: bool) -> NDArray[Any] | None:
+    """Return boxes (nm) as kernels take them: lattice vectors, also of truncated octahedra.
+
+    Parameters
+    ----------
+    box : array, shape (..., 3, 3), optional
+        Box vectors as a trajectory has them; None: there is no box.
+    octahedra : bool
+        Whether they are the cubes that truncated octahedra are cut from (`octahedron_vectors`);
+        other boxes are returned as they are.
+    """
+    return octahedron_vectors(box) if octahedra and box is not None else box

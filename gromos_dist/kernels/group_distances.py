@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist._core import ffi, lib
 from gromos_dist.errors import check, new_where
 from gromos_dist.kernels.arrays import Floats, aligned, as_frames, pointer, type_of
-from gromos_dist.kernels.boxes import as_boxes, octahedron_vectors
+from gromos_dist.kernels.boxes import as_boxes
 
 Integers = NDArray[np.int64]
 Masks = NDArray[np.bool_]
@@ -184,7 +184,6 @@ def _frames(
     positions: ArrayLike,
     pairs: GroupPairs,
     box: ArrayLike | None,
-    octahedron: bool,
     chosen: Masks | None,
     chosen_others: Masks | None,
 ) -> _Frames:
@@ -194,8 +193,6 @@ def _frames(
     if n_atoms < pairs.n_atoms:
         raise ValueError(f"groups: there is no atom {pairs.n_atoms - 1}, there are {n_atoms}")
     boxes = as_boxes(box, n_frames)
-    if boxes is not None and octahedron:
-        boxes = np.ascontiguousarray(octahedron_vectors(boxes))
     masks: list[Masks | None] = []
     for name, mask in (("chosen", chosen), ("chosen_others", chosen_others)):
         if mask is not None and (mask.dtype != bool or mask.shape != (n_frames, n_atoms)):
@@ -214,7 +211,6 @@ def least_distances(
     pairs: GroupPairs,
     *,
     box: ArrayLike | None = None,
-    octahedron: bool = False,
     chosen: Masks | None = None,
     chosen_others: Masks | None = None,
 ) -> NDArray[np.float64]:
@@ -227,10 +223,8 @@ def least_distances(
     pairs : GroupPairs
         The groups.
     box : array, shape (frames, 3, 3), optional
-        Rows are box vectors, in nm: distances are those of nearest images, exact in any box.
+        Rows are lattice vectors, in nm: distances are those of nearest images, exact in any box.
         Frames with NaN or zeros have no box.
-    octahedron : bool
-        The boxes are cubes that truncated octahedra are cut from.
     chosen, chosen_others : array of bool, shape (frames, atoms), optional
         The atoms that count in each frame, of the groups and of the others.
 
@@ -256,7 +250,7 @@ def least_distances(
     array([[0., 2.],
            [2., 0.]])
     """
-    frames = _frames(positions, pairs, box, octahedron, chosen, chosen_others)
+    frames = _frames(positions, pairs, box, chosen, chosen_others)
     distances = np.empty((len(frames.positions), *pairs.shape))
     work = aligned(pairs.size_of_work)
     pairs.call(lib.gd_least_distances, frames, pointer(work), pointer(distances))
@@ -271,7 +265,6 @@ def contacts(
     separation: int = 0,
     with_atoms: bool = True,
     box: ArrayLike | None = None,
-    octahedron: bool = False,
     chosen: Masks | None = None,
     chosen_others: Masks | None = None,
 ) -> Mapping[str, NDArray[Any]]:
@@ -279,7 +272,7 @@ def contacts(
 
     Parameters
     ----------
-    positions, pairs, box, octahedron, chosen, chosen_others
+    positions, pairs, box, chosen, chosen_others
         As for `least_distances`.
     cutoff : float
         In nm.
@@ -310,7 +303,7 @@ def contacts(
     >>> found["distance"], found["other_atom"]
     (array([2.]), array([2]))
     """
-    frames = _frames(positions, pairs, box, octahedron, chosen, chosen_others)
+    frames = _frames(positions, pairs, box, chosen, chosen_others)
     n_frames = len(frames.positions)
     work = aligned(pairs.size_of_work)
     names = ["frame", "group", "other_group", *(["atom", "other_atom"] if with_atoms else [])]

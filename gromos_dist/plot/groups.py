@@ -96,7 +96,10 @@ def plot_pairs(
         ax.grid(True)
         ax.set_title(" - ".join(groups[i] for i in places[place]), fontsize=11.5, pad=5)
         ax.set_ylabel(superscripts(unit_of(array)))
-        note_mean(ax, values[place].sum(axis=0))
+        if len(colours) > 1:
+            note_mean(ax, values[place].sum(axis=0), of="sum", color="0.3")
+        else:
+            note_mean(ax, values[place].sum(axis=0))
 
     if title is None:
         title = name_of(array)

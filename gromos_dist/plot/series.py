@@ -177,12 +177,12 @@ def _draw_distribution(ax: Axes, values: NDArray[np.float64], unit: str, is_coun
     ax.grid(True)
 
 
-def note_mean(ax: Axes, values: NDArray[np.float64]) -> None:
-    """Write the mean and the standard deviation above the axes."""
+def note_mean(ax: Axes, values: NDArray[np.float64], *, of: str = "", color: str = BLUE) -> None:
+    """Write the mean and the standard deviation above the axes, and of what if it is no curve."""
     finite = values[np.isfinite(values)]
     if finite.size:
-        text = with_error(float(finite.mean()), float(finite.std()))
-        ax.set_title(text, fontsize=10, fontweight="normal", loc="right", pad=4, color=BLUE)
+        text = f"{of} {with_error(float(finite.mean()), float(finite.std()))}".lstrip()
+        ax.set_title(text, fontsize=10, fontweight="normal", loc="right", pad=4, color=color)
 
 
 def _window(n: int) -> int:

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from gromos_dist.plot.axis import axis_of, edges, name_ticks
@@ -79,7 +80,7 @@ def plot_torsions(
     n_rows = -(-len(shown) // max(1, n_columns)) if shown else 1
     width = (6.2 if both else 0.0) + 3.4 * n_columns
     with mpl.rc_context(FRAMED | {"axes.labelsize": 11, "font.size": 10.5}):
-        figure = new_figure(path, (width, 5.6 if both else 0.8 + 2.2 * n_rows))
+        figure = new_figure(path, (width, 5.1 if both else 0.8 + 2.2 * n_rows))
         grid = figure.add_gridspec(
             n_rows, n_columns + bool(both), width_ratios=[1.9] * bool(both) + [1.0] * n_columns
         )
@@ -173,7 +174,15 @@ def _draw_ramachandran(ax: Axes, phi: NDArray[np.float64], psi: NDArray[np.float
             cmap="viridis_r",
             interpolation="nearest",
         )
-        bar = ax.figure.colorbar(image, ax=ax, fraction=0.046, pad=0.03)
+        bar = ax.figure.colorbar(
+            image,
+            ax=ax,
+            fraction=0.046,
+            pad=0.03,
+            ticks=LogLocator(subs=(1.0, 2.0, 5.0)),
+            format=StrMethodFormatter("{x:g}"),
+        )
+        bar.minorticks_off()
         bar.set_label("Of all residues and frames, in 3 by 3 degrees (%)")
         bar.outline.set_visible(False)
     else:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gromos_dist import instruction_set
 from gromos_dist.errors import FrameError
 from gromos_dist.kernels import GroupPairs, Groups, contacts, least_distances
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors, octahedron_vectors
 from gromos_dist.topology.lattice import nearest_images, reduced_vectors
 
 Floats = NDArray[np.float64]
@@ -30,6 +30,12 @@ BOXES = {
     "octahedron": 2.2 * np.eye(3),
 }
 SHIFTS = np.array(list(product(range(-2, 3), repeat=3)))
+
+
+def lattices(kind: str, n_frames: int) -> Floats | None:
+    box = BOXES[kind]
+    boxes = None if box is None else np.broadcast_to(box, (n_frames, 3, 3))
+    return lattice_vectors(boxes, kind == "octahedron")
 
 
 def groups_of(sizes: list[int], atoms: NDArray[np.int64], first: int = 0) -> Groups:
@@ -91,8 +97,7 @@ def test_least_distances_are_those_of_brute_force(system: tuple[Any, ...]) -> No
     kind, positions, sizes, atoms, _ = system
     box = BOXES[kind]
     one = groups_of(sizes, atoms)
-    boxes = None if box is None else np.broadcast_to(box, (len(positions), 3, 3))
-    found = least_distances(positions, GroupPairs(one), box=boxes, octahedron=kind == "octahedron")
+    found = least_distances(positions, GroupPairs(one), box=lattices(kind, len(positions)))
     for frame, least in zip(positions, found, strict=True):
         expected, _ = brute_force(frame, box, kind, one, one)
         np.fill_diagonal(expected, 0.0)
@@ -112,18 +117,14 @@ def test_contacts_are_those_of_brute_force(
     cut = int(rng.integers(1, len(sizes) + 1))
     one = groups_of(sizes, atoms)
     other = groups_of(sizes[:cut], atoms)
-    boxes = None if box is None else np.broadcast_to(box, (len(positions), 3, 3))
-    octahedron = kind == "octahedron"
+    boxes = lattices(kind, len(positions))
     for pairs in (GroupPairs(one), GroupPairs(one, other)):
         masks: list[Any] = [None, rng.random(positions.shape[:2]) < 0.6]
         for mask in masks:
             chosen = {"chosen": mask}
             if pairs.others is not None:
                 chosen["chosen_others"] = mask
-            found = contacts(
-                positions, pairs, cutoff, separation=separation, box=boxes,
-                octahedron=octahedron, **chosen,
-            )  # fmt: skip
+            found = contacts(positions, pairs, cutoff, separation=separation, box=boxes, **chosen)
             for number, frame in enumerate(positions):
                 own = found["frame"] == number
                 i, j = found["group"][own], found["other_group"][own]
@@ -147,6 +148,33 @@ def test_contacts_are_those_of_brute_force(
                 closest = distance[found["atom"][own], found["other_atom"][own]]
                 np.testing.assert_allclose(found["distance"][own], closest, rtol=0, atol=3e-14)
                 assert np.array_equal(np.lexsort((j, i)), np.arange(len(i)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed"), [("triclinic", 1637607520368122918), ("skewed", 2053051101950961273)]
+)
+def test_the_atoms_of_a_contact_are_as_far_apart_as_it_says(kind: str, seed: int) -> None:
+    """Where the nearest image is found again from another cell, and is farther by a bit."""
+    rng = np.random.default_rng(seed)
+    rng.integers(4)
+    sizes = rng.integers(1, 7, rng.integers(1, 6)).tolist()
+    n_atoms, n_frames = sum(sizes) + rng.integers(3), rng.integers(1, 4)
+    middle = rng.uniform(-4.0, 4.0, (n_frames, len(sizes), 3))
+    spread = (0.05, 0.3, 3.0)[rng.integers(3)]
+    atoms = rng.permutation(n_atoms)
+    group = np.zeros(n_atoms, int)
+    group[atoms[: sum(sizes)]] = np.repeat(np.arange(len(sizes)), sizes)
+    positions = middle[:, group] + rng.normal(0.0, spread, (n_frames, n_atoms, 3))
+    assert rng.integers(2, size=2).all()  # float64, and a mask, as it was found
+    mask = rng.random((n_frames, n_atoms)) < 0.6
+    one = groups_of(sizes, atoms)
+    found = contacts(positions, GroupPairs(one), 1.5, box=lattices(kind, n_frames), chosen=mask)
+    for frame, atom, other_atom, distance in zip(
+        *(found[name] for name in ("frame", "atom", "other_atom", "distance")), strict=True
+    ):
+        assert mask[frame, [atom, other_atom]].all()
+        expected = distances_of_atoms(positions[frame], BOXES[kind], kind)[atom, other_atom]
+        assert distance == pytest.approx(expected, rel=0, abs=3e-14)
 
 
 def many(seed: int = 0) -> tuple[Any, ...]:
@@ -176,11 +204,7 @@ def test_the_same_bits_on_every_instruction_set(isa: str, kind: str) -> None:
 def test_brute_force_on_every_instruction_set() -> None:
     positions, groups = many(1)
     for kind, box in BOXES.items():
-        boxes = None if box is None else np.broadcast_to(box, (4, 3, 3))
-        found = least_distances(
-            positions[:1], GroupPairs(groups), box=None if boxes is None else boxes[:1],
-            octahedron=kind == "octahedron",
-        )  # fmt: skip
+        found = least_distances(positions[:1], GroupPairs(groups), box=lattices(kind, 1))
         expected, _ = brute_force(positions[0].astype(float), box, kind, groups, groups)
         np.fill_diagonal(expected, 0)
         np.testing.assert_allclose(found[0], expected, rtol=0, atol=3e-14)

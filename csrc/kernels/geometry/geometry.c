@@ -29,8 +29,7 @@ static int set_lattice(struct gd_side_by_side *frames, int lane, const double *b
         frames->vectors[i][lane] = skewed ? lattice.vectors[i] : 0.0;
         frames->inverse[i][lane] = skewed ? lattice.inverse[i] : 0.0;
     }
-    frames->sure[lane] =
-        skewed ? 0.25 * (1.0 - 1e-12) * lattice.shortest * lattice.shortest : INFINITY;
+    frames->sure[lane] = skewed ? gd_sure_square(&lattice) : INFINITY;
     const double *vectors = lattice.vectors;
     for (int image = 0, cell = 0; cell < GD_IMAGES + 1; cell++) {
         const int steps[3] = {cell % 3 - 1, cell / 3 % 3 - 1, cell / 9 - 1};

@@ -131,9 +131,12 @@ static double square_of_atoms(const struct two *two, int64_t place, int64_t othe
     double d[3];
     for (int c = 0; c < 3; c++)
         d[c] = (two->other->x[c][other_place] + two->shift[c]) - two->one->x[c][place];
-    if (two->by_other_images)
-        gd_nearest_image(two->lattice, d);
-    return square_of(d);
+    const double as_it_is = square_of(d);
+    if (!two->by_other_images)
+        return as_it_is;
+    /* An image that is found again may be farther by a bit. */
+    gd_nearest_image(two->lattice, d);
+    return fmin(as_it_is, square_of(d));
 }
 
 /* The closest atoms of two groups, whose distance squared is `square` but for rounding: the first

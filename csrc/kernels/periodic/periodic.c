@@ -207,7 +207,7 @@ static int open_cell(const double *box, int scheme, struct cell *cell) {
         s->scale[i] = scheme == GD_LATTICE ? box[i] : i % 4 == 0 ? 1.0 / QUANTA : 0.0;
     }
     s->rectangular = lattice->rectangular;
-    s->limit = 0.25 * (1.0 - 1e-12) * lattice->shortest * lattice->shortest;
+    s->limit = gd_sure_square(lattice);
     memcpy(s->box, box, sizeof s->box);
     memcpy(s->reduced, lattice->vectors, sizeof s->reduced);
     memcpy(s->reduced_inverse, lattice->inverse, sizeof s->reduced_inverse);

@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from gromos_dist.analysis.connections import is_octahedron
+from gromos_dist.analysis.connections import box_of
 from gromos_dist.analysis.hydrogen import criteria as named_criteria
 from gromos_dist.analysis.hydrogen.sites import MassFile, Participants, participants
 from gromos_dist.analysis.system import narrow, positions_of
-from gromos_dist.kernels.boxes import octahedron_vectors
+from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.kernels.hydrogen_bonds import (
     BondCriteria,
     BondSites,
@@ -33,7 +33,7 @@ class Search:
 
     sites: BondSites
     criteria: BondCriteria | ThreeCenterCriteria
-    octahedron: bool
+    octahedra: bool
 
     @property
     def n_acceptors(self) -> int:
@@ -52,12 +52,13 @@ class Search:
 
     def find(self, positions: Array, box: Array | None, *, any_angle: bool = False) -> Any:
         """Find the bonds of some frames."""
-        boxes = self._vectors(box)
+        boxes = lattice_vectors(box, self.octahedra)
         return hydrogen_bonds(positions, boxes, self.sites, self.criteria, any_angle=any_angle)
 
     def count(self, positions: Array, box: Array | None) -> NDArray[np.int64]:
         """Count the bonds of some frames."""
-        return count_hydrogen_bonds(positions, self._vectors(box), self.sites, self.criteria)
+        boxes = lattice_vectors(box, self.octahedra)
+        return count_hydrogen_bonds(positions, boxes, self.sites, self.criteria)
 
     def is_bonded(self, found: Any) -> NDArray[np.bool_]:
         """Say which of the pairs that were found with any angle are bonds."""
@@ -87,9 +88,6 @@ class Search:
             keys, place = np.divmod(keys, self.n_acceptors)
             places.append(place)
         return keys, *reversed(places)
-
-    def _vectors(self, box: Array | None) -> Array | None:
-        return octahedron_vectors(box) if box is not None and self.octahedron else box
 
 
 @dataclass(frozen=True)
@@ -165,18 +163,17 @@ def setup(
         mass_file,
         exclude,
     )
-    with_box = ds if periodic and isinstance(ds, xr.Dataset) and "box" in ds else None
+    box, octahedra = box_of(ds, periodic)
     positions, kept, _ = narrow(positions, atoms.atoms)
-    search = Search(atoms.among(kept), applied, with_box is not None and is_octahedron(with_box))
+    search = Search(atoms.among(kept), applied, octahedra)
     attrs = {
         "criteria": said,
         "rule": f"{rule}: {atoms.rule}",
         "excluded": f"acceptors of the same {exclude}"
         if exclude != "donor"
         else "the donor itself",
-        "images": "as they are" if with_box is None else "nearest",
+        "images": "nearest" if box else "as they are",
     }
     if atoms.bond_origin:
         attrs["bonds"] = atoms.bond_origin
-    inputs = (positions,) if with_box is None else (positions, with_box["box"])
-    return Setup(inputs, search, atoms, attrs)
+    return Setup((positions, *box), search, atoms, attrs)

@@ -209,7 +209,6 @@ def _bonds(
     frame = one_frame(positions, 0)
     if not np.isfinite(frame).all():
         return bonds, ""
-    box = lattice_of(ds, 0) if isinstance(ds, xr.Dataset) else None
     labelled = Topology(
         **{
             name: getattr(topology, name)
@@ -218,7 +217,7 @@ def _bonds(
         element=element,
         bonds=bonds,
     )
-    guessed = with_guessed_bonds(labelled, frame, box)
+    guessed = with_guessed_bonds(labelled, frame, lattice_of(ds, 0))
     return guessed.bonds, guessed.bond_origin
 
 
