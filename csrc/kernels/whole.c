@@ -25,10 +25,11 @@ static void bring_next_to(const double *neighbour, const struct gd_lattice *latt
     memcpy(xyz, moved, sizeof moved);
 }
 
-/* Returns an atom that is nowhere, which would take those linked to it along; -1 if there is none. */
+/* Returns an atom that is nowhere, which would take those linked to it along; -1 if there is none.
+ */
 #define DEFINE_WHOLE(type)                                                                         \
-    static int64_t whole_##type(type *frame, const struct gd_lattice *lattice, const int64_t *links,  \
-                             int64_t n_links, const double *points) {                              \
+    static int64_t whole_##type(type *frame, const struct gd_lattice *lattice,                     \
+                                const int64_t *links, int64_t n_links, const double *points) {     \
         for (int64_t i = 0; i < n_links; i++) {                                                    \
             const int64_t near = links[2 * i + 1];                                                 \
             type *own = frame + 3 * links[2 * i];                                                  \
