@@ -559,8 +559,7 @@ class TestForces:
         assert "--output" in refuse("forces", *BUTANE, "-c", "0.6")
         assert "forces need a cutoff (nm)" in refuse("forces", *BUTANE, *output)
         said = refuse("forces", BUTANE[0], "-c", "0.6", *output)
-        assert "forces need the force field of a GROMOS topology" in said
-        assert "--top on the command line" in said
+        assert "forces need a topology: give one with --top" in said
         assert "absent.imd" in refuse("forces", *BUTANE, "--imd", "absent.imd", *output)
         said = refuse("forces", *BUTANE, "-c", "0.6", "--variables", "force", *output)
         assert "expected some of forces, energy" in said

@@ -216,14 +216,18 @@ EVERY = CASES | {name: of_record(name) for name in RECORDS}
 
 @pytest.fixture(scope="module")
 def ds(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
-    """Butane in water, over and over, of a file that is read anew."""
+    return butane_in_water(tmp_path_factory.mktemp("butane"))
+
+
+def butane_in_water(folder: Path) -> xr.Dataset:
+    """Return butane in water, over and over, of a file that is read anew."""
     short = gd.open_trajectory(DATA / "butane.trc", DATA / "butane.top")
     frames = short.isel(frame=np.arange(N_FRAMES) % 3)
     shift = np.random.default_rng(1).normal(0, 0.05, (N_FRAMES, 1, 1))
     positions = (frames.positions.astype(float) + shift).assign_attrs(short.positions.attrs)
     frames = frames.assign(positions=positions).drop_vars("step", errors="ignore")
     frames = frames.assign_coords(time=("frame", np.arange(N_FRAMES) * 2.0, short.time.attrs))
-    path = store(frames, tmp_path_factory.mktemp("butane") / "butane.trc", progress=False)
+    path = store(frames, folder / "butane.trc", progress=False)
     return gd.open_trajectory(path, DATA / "butane.top", dtype=np.float64)
 
 

@@ -23,6 +23,7 @@ import store_run
 import xarray as xr
 from dask.base import tokenize
 from store_run import tree
+from test_every_analysis import CASES, butane_in_water
 from typer.testing import CliRunner
 
 import gromos_dist as gd
@@ -253,7 +254,12 @@ def test_no_attribute_fills_the_screen(tmp_path: Path) -> None:
         assert lengths
         assert max(lengths) <= 200, data.attrs
         calls.add(data.gromos.provenance()["call"])
-    assert calls == set(gd.analysis.declare.ANALYSES) | {"open_trajectory", "open_energies"}
+    assert {"open_trajectory", "open_energies", "rmsd", "forces", "make_whole"} <= calls
+    many = butane_in_water(tmp_path)
+    for name in sorted(set(CASES) - calls):
+        data = CASES[name](many).compute()
+        assert max(shown_lengths(data)) <= 200, data.attrs
+        assert data.gromos.provenance()["call"] == name
 
 
 # Whole wherever attributes go

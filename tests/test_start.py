@@ -93,10 +93,10 @@ class TestImports:
         assert not {"Any", "Path", "cache", "re", "sys", "TYPE_CHECKING"} & set(dir(gd))
 
     def test_other_names_are_refused(self) -> None:
-        with pytest.raises(AttributeError, match="'gromos_dist' has no attribute 'rmsf'"):
-            gd.rmsf  # noqa: B018
-        with pytest.raises(ImportError, match="rmsf"):
-            exec("from gromos_dist import rmsf")
+        with pytest.raises(AttributeError, match="'gromos_dist' has no attribute 'rmsfd'"):
+            gd.rmsfd  # noqa: B018
+        with pytest.raises(ImportError, match="rmsfd"):
+            exec("from gromos_dist import rmsfd")
 
     @pytest.mark.parametrize(
         ("name", "module"), [("store", "store.results"), ("forces", "forces.model")]

@@ -304,4 +304,5 @@ def test_the_atoms_of_a_nearest_pair_are_not_summed_up() -> None:
     found = gd.minimum_distance(ds, [0], "name OW", with_atoms=True).compute()
     facts = VIEWS["nearest pair"].facts(found)
     assert facts.values["quantity"] == "minimum_distance"
-    assert facts == of_series(found.minimum_distance)
+    # As text: of three frames the error is NaN.
+    assert repr(facts) == repr(of_series(found.minimum_distance))

@@ -298,9 +298,8 @@ def _topology_of(ds: xr.Dataset, topology: TopologyLike) -> Topology:
     given = ds.attrs.get("topology") if topology is None else topology
     if given is None:
         raise ValueError(
-            "forces need the force field of a GROMOS topology: open the trajectory with its file "
-            "(--top on the command line), or give it as the argument 'topology' (a Dataset keeps "
-            "the path of a file, and no Topology made otherwise)"
+            "forces need a topology: give it as the argument 'topology', or open the trajectory "
+            "with that of a file (a Dataset keeps its path, and no Topology made otherwise)"
         )
     return as_topology(given)
 

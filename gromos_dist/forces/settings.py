@@ -359,10 +359,7 @@ class ForceSettings:
             There is no cutoff.
         """
         if self.cutoff is None:
-            raise ValueError(
-                "forces need a cutoff (nm), or settings: a file of GROMOS (--imd on the command "
-                "line)"
-            )
+            raise ValueError("forces need a cutoff (nm), or settings: a file of GROMOS (.imd)")
         boundary = box_shape if self.boundary is None else self.boundary
         usual: dict[str, Any] = {
             "boundary": boundary,
