@@ -351,7 +351,7 @@ def test_what_makes_no_sense_is_refused(protein: xr.Dataset, solvated: xr.Datase
         gd.contact_map(protein, criteria="near")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="cutoff: expected a distance in nm, got -1"):
         gd.contacts(protein, cutoff=-1)
-    with pytest.raises(ValueError, match="min_separation: expected 0 or more"):
+    with pytest.raises(ValueError, match="min_separation: expected a number of residues, got -1"):
         gd.n_contacts(protein, min_separation=-1)
     with pytest.raises(ValueError, match="exponents: expected 0 < n < m"):
         gd.n_contacts(protein, method="smooth", exponents=(12, 6))

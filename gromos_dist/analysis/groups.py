@@ -191,7 +191,8 @@ def groups_of(
     moving = [one if isinstance(one, ChosenInFrames) else None for one in given]
     if by != "atom":
         sets = [atoms[np.argsort(piece[atoms], kind="stable")] for atoms in sets]
-    fewer, read = read_only_needed(positions, *sets, *(one for one in moving if one is not None))
+    in_frames = (one for one in moving if one is not None)
+    fewer, read = read_only_needed(positions, *sets, *in_frames, always=True)
     rest = iter(read[len(sets) :])
     moving = [None if one is None else next(rest) for one in moving]
     made, wholes = [], []

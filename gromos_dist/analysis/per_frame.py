@@ -408,7 +408,9 @@ def names_of_atoms(data: xr.Dataset | xr.DataArray, atoms: Integers) -> list[str
     return [f"{residue}{number}:{atom}".lstrip(":") for residue, number, atom in names]
 
 
-def read_only_needed(positions: xr.DataArray, *sets: Any) -> tuple[xr.DataArray, list[Any]]:
+def read_only_needed(
+    positions: xr.DataArray, *sets: Any, always: bool = False
+) -> tuple[xr.DataArray, list[Any]]:
     """Have no other atoms read than those that are needed.
 
     Parameters
@@ -417,16 +419,19 @@ def read_only_needed(positions: xr.DataArray, *sets: Any) -> tuple[xr.DataArray,
         Of the Dataset.
     *sets : indices, ChosenInFrames or Points
         What is needed of it.
+    always : bool
+        For reductions: see `narrow`.
 
     Returns
     -------
     positions : DataArray
-        Of the atoms needed where that can be passed down to the files; as they were otherwise.
+        Of the atoms needed where that can be passed down to the files, or always; as they were
+        otherwise.
     sets : list
         The sets for blocks of these positions: indices as places in them.
     """
     needed = [one if isinstance(one, np.ndarray) else one.atoms for one in sets]
-    fewer, kept, within = narrow(positions, *needed)
+    fewer, kept, within = narrow(positions, *needed, always=always)
     if isinstance(kept, slice):
         return positions, list(sets)
     everything = np.arange(len(kept))

@@ -307,7 +307,7 @@ def rdf(
     names, chosen = _chosen(ds, atoms, other, sets)
     labels, bonded = _excluded(ds, exclude)
     listed = [one for pair in chosen for one in pair if one is not None]
-    fewer, within = read_only_needed(positions, *listed)
+    fewer, within = read_only_needed(positions, *listed, always=True)
     if fewer.sizes["atom"] < positions.sizes["atom"]:
         needed = [one if isinstance(one, np.ndarray) else one.atoms for one in listed]
         kept = np.unique(np.concatenate(needed))

@@ -59,21 +59,33 @@ def selected(data: xr.Dataset | xr.DataArray, selection: Selection) -> Indices:
 
 
 def narrow(
-    positions: xr.DataArray, *sets: Indices
+    positions: xr.DataArray, *sets: Indices, always: bool = False
 ) -> tuple[xr.DataArray, NDArray[np.int64] | slice, list[Indices]]:
     """Have no other atoms read than those of the sets.
+
+    Parameters
+    ----------
+    positions : DataArray
+        Of the trajectory.
+    *sets : indices or None
+        The atoms that are needed; None stands for all.
+    always : bool
+        Leave others out of what is in memory, too: for reductions, whose blocks, and so whose sums,
+        follow from how many atoms a frame has.
 
     Returns
     -------
     positions : DataArray
-        Of the atoms needed where that can be passed down to the files; as they were otherwise.
+        Of the atoms needed where that can be passed down to the files, or always; as they were
+        otherwise.
     kept : indices or slice
         Which of the former atoms these are.
     sets : list of indices
         The sets as indices into the atoms kept.
     """
     given = [indices for indices in sets if indices is not None]
-    if source_of(positions.data) is None or len(given) < len(sets):
+    as_they_are = source_of(positions.data) is None and not always
+    if as_they_are or len(given) < len(sets):
         return positions, slice(None), list(sets)
     kept = np.unique(np.concatenate(given))
     within = [np.searchsorted(kept, indices) for indices in given]

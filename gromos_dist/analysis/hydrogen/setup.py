@@ -164,7 +164,7 @@ def setup(
         exclude,
     )
     box, octahedra = box_of(ds, periodic)
-    positions, kept, _ = narrow(positions, atoms.atoms)
+    positions, kept, _ = narrow(positions, atoms.atoms, always=True)
     search = Search(atoms.among(kept), applied, octahedra)
     attrs = {
         "criteria": said,
