@@ -19,7 +19,7 @@ from gromos_dist.analysis.groups import (
     groups_of,
 )
 from gromos_dist.analysis.per_frame import FrameSelection
-from gromos_dist.analysis.residues import By
+from gromos_dist.analysis.residues import KINDS, By
 from gromos_dist.errors import frames_from
 from gromos_dist.mapping import Events, LazyEvents, Map, Reduction
 from gromos_dist.variables import Variable
@@ -33,7 +33,7 @@ NUMBER = Variable("n_contacts", ("frame",), "i", "", "number of contacts")
 SMOOTH = Variable("contact_number", ("frame",), "f", "", "smooth number of contacts")
 MAPS = {
     by: Variable("contact_map", (by, f"other_{by}"), "f", "", "occupancy of contacts")
-    for by in ("residue", "atom", "molecule")
+    for by in KINDS
 }
 
 DISTANCE = Variable("distance", ("event",), "f", "nm", "least distance")

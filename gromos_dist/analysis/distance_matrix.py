@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 
 from gromos_dist.analysis.declare import analysis
 from gromos_dist.analysis.groups import Criteria, PairsOfGroups, groups_of
-from gromos_dist.analysis.residues import By
+from gromos_dist.analysis.residues import KINDS, By
 from gromos_dist.mapping import Map, Reduction
 from gromos_dist.selection import Selection
 from gromos_dist.variables import Variable
 
 Array = NDArray[Any]
 
-_KINDS = ("atom", "residue", "molecule")
 DISTANCES = {
     by: Variable("distance_matrix", ("frame", by, f"other_{by}"), "f", "nm", "distance")
-    for by in _KINDS
+    for by in KINDS
 }
 MEANS = {
     by: (
@@ -30,7 +29,7 @@ MEANS = {
             "standard deviation of the distance",
         ),
     )
-    for by in _KINDS
+    for by in KINDS
 }
 
 # Distances that are in memory at a time where their mean is asked for.

@@ -25,14 +25,13 @@ from gromos_dist.analysis.system import (
     Reference,
     positions_of,
     reference_positions,
-    selected,
 )
 from gromos_dist.errors import SelectionError, frames_from
 from gromos_dist.io.trajectory import open_trajectory
 from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.kernels.geometry import distances
 from gromos_dist.mapping import Map
-from gromos_dist.selection import Selection
+from gromos_dist.selection import Selection, resolve
 from gromos_dist.variables import Variable
 
 Array = NDArray[Any]
@@ -167,8 +166,8 @@ def native_contacts(
     separation = check_separation(ds, "atom", separation)
     cutoff = check_cutoff(cutoff, criteria)
     positions = positions_of(ds)
-    first = counted(ds, _all(ds, atoms), criteria, "atoms")
-    second = None if other is None else counted(ds, _all(ds, other), criteria, "other")
+    first = counted(ds, resolve(atoms, ds), criteria, "atoms")
+    second = None if other is None else counted(ds, resolve(other, ds), criteria, "other")
     both = first if second is None else np.union1d(first, second)
     box = _box_of(ds, reference) if periodic else None
     if box is not None and isinstance(reference, xr.Dataset):
@@ -214,11 +213,6 @@ def native_contacts(
         periodic=len(own_box),
         native_pairs=len(native),
     )
-
-
-def _all(ds: xr.Dataset | xr.DataArray, atoms: Selection) -> NDArray[np.int64]:
-    chosen = selected(ds, atoms)
-    return np.arange(ds.sizes["atom"]) if chosen is None else chosen
 
 
 def _box_of(ds: xr.Dataset | xr.DataArray, reference: Reference) -> Array | None:

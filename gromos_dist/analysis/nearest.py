@@ -19,12 +19,12 @@ from gromos_dist.analysis.per_frame import (
     chosen_in_frames,
     read_only_needed,
 )
-from gromos_dist.analysis.system import positions_of, selected
+from gromos_dist.analysis.system import positions_of
 from gromos_dist.errors import frames_from
 from gromos_dist.io.presence import require_in_all_frames
 from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.mapping import Fields
-from gromos_dist.selection import Selection
+from gromos_dist.selection import Selection, resolve
 from gromos_dist.variables import Variable
 
 Integers = NDArray[np.int64]
@@ -210,9 +210,7 @@ def image_distance(
     """
     positions = positions_of(ds)
     require_in_all_frames(ds, "box")
-    indices = selected(ds, atoms)
-    chosen = np.arange(positions.sizes["atom"]) if indices is None else indices
-    fewer, (chosen,) = read_only_needed(positions, chosen)
+    fewer, (chosen,) = read_only_needed(positions, resolve(atoms, ds))
     found = _IMAGE(
         fewer,
         ds["box"],

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from gromos_dist import kernels
 from gromos_dist.analysis.broken import warn_of_broken_molecules
 from gromos_dist.analysis.connections import box_of
-from gromos_dist.analysis.system import masses_of, narrow, positions_of, selected
+from gromos_dist.analysis.system import masses_of, narrow, positions_of
 from gromos_dist.errors import FrameError, frames_from
 from gromos_dist.kernels.boxes import lattice_vectors
 from gromos_dist.selection import Selection
@@ -224,8 +224,7 @@ def chosen_in_frames(
         tree = read(selection)
         if depends_on_frame(tree):
             return _in_frames(ds, tree, selection)
-    atoms = selected(ds, selection)
-    return np.arange(ds.sizes["atom"]) if atoms is None else atoms
+    return resolve(selection, ds)
 
 
 def _in_frames(ds: xr.Dataset | xr.DataArray, tree: Tree, expression: str) -> ChosenInFrames:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ from gromos_dist.topology.residue_kinds import RESIDUE_LABELS, residue_starts
 
 By = Literal["atom", "residue", "molecule"]
 """What atoms can be taken by."""
+KINDS: Final[tuple[By, ...]] = get_args(By)
 
 
 class Residues(NamedTuple):
@@ -59,9 +60,8 @@ def check_by(by: str) -> None:
     ValueError
         It is none of `By`.
     """
-    kinds = get_args(By)
-    if by not in kinds:
-        raise ValueError(f"by: expected one of {', '.join(kinds)}, got {by!r}")
+    if by not in KINDS:
+        raise ValueError(f"by: expected one of {', '.join(KINDS)}, got {by!r}")
 
 
 def of_which(ds: xr.Dataset | xr.DataArray, by: By) -> NDArray[np.int64]:
